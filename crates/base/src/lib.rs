@@ -1,0 +1,1 @@
+//! Ids, units, geometry and time.

@@ -1,0 +1,1 @@
+//! DICOM objects to image and record types.

@@ -1,0 +1,1 @@
+//! Frames, volumes and CPU twins of every shader.

@@ -1,0 +1,1 @@
+//! The messages between desk and light box.
