@@ -1,0 +1,97 @@
+//! Points in time and DICOM dates. Nobody here asks the clock: times come in as arguments.
+
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The moment in milliseconds since the epoch, from the system's own type.
+    pub fn from_system(time: std::time::SystemTime) -> Self {
+        let ms = time.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis());
+        Self(i64::try_from(ms).unwrap_or(i64::MAX))
+    }
+}
+
+/// A calendar date as DICOM writes it (VR DA): `YYYYMMDD`. Always a date that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DicomDate {
+    year: u16,
+    month: u8,
+    day: u8,
+}
+
+impl DicomDate {
+    /// Reads `YYYYMMDD`, `YYYY.MM.DD` (the ACR-NEMA form) or `YYYY-MM-DD`. `None` when it is no date.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits: String = text.trim_matches(['\0', ' ']).chars().filter(|c| !".-".contains(*c)).collect();
+        if digits.len() != 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let (year, month, day) =
+            (digits[..4].parse().ok()?, digits[4..6].parse().ok()?, digits[6..].parse().ok()?);
+        (1..=12).contains(&month).then_some(())?;
+        (1..=days_in_month(year, month)).contains(&day).then_some(Self { year, month, day })
+    }
+
+    /// Whole years from this date to `later`: a patient's age. `None` when `later` is before.
+    pub fn years_until(self, later: DicomDate) -> Option<u16> {
+        let years = later.year.checked_sub(self.year)?;
+        let had_birthday = (later.month, later.day) >= (self.month, self.day);
+        if had_birthday { Some(years) } else { years.checked_sub(1) }
+    }
+
+    /// `2024-03-09`.
+    pub fn iso(self) -> String {
+        format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+
+    /// `20240309`, as DICOM writes it and as text that sorts by time.
+    pub fn compact(self) -> String {
+        format!("{:04}{:02}{:02}", self.year, self.month, self.day)
+    }
+}
+
+fn days_in_month(year: u16, month: u8) -> u8 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+impl TryFrom<String> for DicomDate {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| "not a date of the form YYYYMMDD".to_owned())
+    }
+}
+
+impl From<DicomDate> for String {
+    fn from(date: DicomDate) -> String {
+        date.iso()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patient_is_a_year_older_on_the_birthday_and_not_before() {
+        let birth = DicomDate::parse("19570314").unwrap();
+        assert_eq!(birth.years_until(DicomDate::parse("20260313").unwrap()), Some(68));
+        assert_eq!(birth.years_until(DicomDate::parse("20260314").unwrap()), Some(69));
+    }
+
+    #[test]
+    fn a_date_that_does_not_exist_is_no_date() {
+        assert_eq!(DicomDate::parse("20230229"), None);
+        assert!(DicomDate::parse("20240229").is_some());
+        assert_eq!(DicomDate::parse("1957"), None);
+    }
+}
