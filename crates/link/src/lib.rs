@@ -1,1 +1,120 @@
-//! The messages between desk and light box.
+//! The messages between the desk and the light box: one JSON document a line, over stdin and stdout.
+//!
+//! No pixels and no record database cross here. The blob key is in [`Hello`], the first message, and
+//! nowhere else: not on a command line, not in an environment variable, not in a file.
+
+pub mod wire;
+
+use medsight_base::StudyUid;
+use medsight_record::{Annotation, AnnotationId, Manifest, ReadingSession, RecordCommand};
+use serde::{Deserialize, Serialize};
+
+/// Raised when a message changes its meaning; two programs of different numbers refuse each other.
+pub const PROTOCOL: u32 = 1;
+
+/// First message to the light box: how to read the blobs, and how the person wants to see things.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL`] of the desk.
+    pub protocol: u32,
+    /// Folder of the blob store.
+    pub blob_root: std::path::PathBuf,
+    /// The key of the blobs, 64 hexadecimal digits.
+    pub blob_key_hex: String,
+    /// `en`, `es` or `de`.
+    pub locale: String,
+    /// Screen pixels in a millimetre, when the person has calibrated the monitor; for true size.
+    pub screen_px_per_mm: Option<f64>,
+}
+
+impl std::fmt::Debug for Hello {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hello").field("protocol", &self.protocol).finish_non_exhaustive()
+    }
+}
+
+/// What the desk says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", content = "body", rename_all = "snake_case")]
+pub enum ToLightBox {
+    /// First of all.
+    Hello(Box<Hello>),
+    /// Show this study, in front.
+    Open {
+        /// What there is and where its bytes are.
+        manifest: Box<Manifest>,
+        /// What was drawn on it before.
+        annotations: Vec<Annotation>,
+        /// How it was laid out before.
+        session: Option<Box<ReadingSession>>,
+    },
+    /// A command of [`FromLightBox::Record`] is durable.
+    Saved {
+        /// Number of the command.
+        sequence: u64,
+    },
+    /// A command of [`FromLightBox::Record`] could not be kept.
+    NotSaved {
+        /// Number of the command.
+        sequence: u64,
+        /// What to tell the reader.
+        reason: String,
+    },
+    /// Make a picture of the middle image of a series.
+    Thumbnail {
+        /// Returned with the picture.
+        request: u64,
+        /// Blob of the file.
+        blob: String,
+        /// Frame, from 0.
+        frame: u32,
+        /// Longer edge in pixels.
+        edge_px: u32,
+    },
+    /// Show the words in another language from now on.
+    Locale(String),
+    /// Stop showing this study (it was deleted).
+    Close(StudyUid),
+    /// End in order.
+    Quit,
+}
+
+/// What the light box says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", content = "body", rename_all = "snake_case")]
+pub enum FromLightBox {
+    /// Answer to Hello.
+    Ready {
+        /// [`PROTOCOL`] of the light box.
+        protocol: u32,
+        /// Name and kind of the graphics adapter.
+        adapter: String,
+    },
+    /// The first image of a study is on the screen.
+    Shown {
+        /// The study.
+        study: StudyUid,
+        /// From the Open message to the first image.
+        first_image_ms: f64,
+    },
+    /// Something a reader did to the record. Answered by `Saved` or `NotSaved` with the same number.
+    Record {
+        /// Counts up in one run of the light box.
+        sequence: u64,
+        /// What to keep.
+        command: RecordCommand,
+    },
+    /// A reader clicked on a number: the desk may show it.
+    Selected(AnnotationId),
+    /// Picture of a series.
+    Thumbnail {
+        /// Number of the request.
+        request: u64,
+        /// PNG in base64, or why there is none.
+        png_base64: Result<String, String>,
+    },
+    /// Something went wrong that the reader is told about on the image too; no patient data.
+    Problem(String),
+    /// The reader closed the window of a study.
+    Closed(StudyUid),
+}

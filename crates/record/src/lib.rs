@@ -1,1 +1,20 @@
-//! The clinical record.
+//! The clinical record, pure: studies, annotations, reading sessions, commands, undo, settings, words.
+//!
+//! No GPU, IO or clock here: times and ids come in as arguments, so tests need nothing. Who stores a
+//! record is `medsight-cache`; who shows it is the desk and `medsight-viewport`.
+
+pub mod annotation;
+pub mod command;
+pub mod import;
+pub mod session;
+pub mod study;
+pub mod undo;
+
+pub use annotation::{Annotation, AnnotationId, AnnotationKind, Measured, Place, ScaleSource};
+pub use command::{Command, DeskCommand, RecordCommand, Tool, UndoPolicy, ViewCommand};
+pub use import::{HeaderReader, Refusal};
+pub use session::{CellState, Layout, ReadingSession, ViewKind};
+pub use study::{
+    InstanceRecord, Manifest, ManifestInstance, Patient, ReadState, SeriesRecord, Sex, StudyRecord,
+};
+pub use undo::History;

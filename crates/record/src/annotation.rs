@@ -1,0 +1,150 @@
+//! What a reader draws: measurements, arrows, texts and key images, and where they stand.
+//!
+//! Values are computed where the pixels are (`medsight-image`) and travel with the annotation, so that
+//! the desk can list them without decoding anything.
+
+use medsight_base::{InstanceUid, SeriesUid, StudyUid, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Names one annotation for good; made once, by whoever draws it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AnnotationId(pub Uuid);
+
+/// What was drawn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum AnnotationKind {
+    /// Two points.
+    Length,
+    /// Three points, the second is the vertex.
+    Angle,
+    /// Two points: opposite corners of the box around the ellipse.
+    Ellipse,
+    /// Two points: opposite corners.
+    Rectangle,
+    /// Two points: tip, tail.
+    Arrow,
+    /// One point.
+    Text {
+        /// What was written.
+        text: String,
+    },
+    /// No points: the whole image is marked.
+    KeyImage,
+}
+
+impl AnnotationKind {
+    /// How many points the kind has.
+    pub fn point_count(&self) -> usize {
+        match self {
+            Self::Length | Self::Ellipse | Self::Rectangle | Self::Arrow => 2,
+            Self::Angle => 3,
+            Self::Text { .. } => 1,
+            Self::KeyImage => 0,
+        }
+    }
+}
+
+/// Where an annotation stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "on", rename_all = "snake_case")]
+pub enum Place {
+    /// On a stored image.
+    Image {
+        /// Series of the image.
+        series: SeriesUid,
+        /// The image.
+        instance: InstanceUid,
+        /// Frame number, from 0.
+        frame: u32,
+        /// Points as (column, row) in pixels; (0, 0) is the centre of the first pixel.
+        points_px: Vec<[f64; 2]>,
+    },
+    /// On a plane through a volume.
+    Plane {
+        /// Series the volume was built from.
+        series: SeriesUid,
+        /// Points in patient coordinates, millimetres.
+        points_mm: Vec<[f64; 3]>,
+        /// Unit vector to the right on the plane, patient coordinates.
+        right: [f64; 3],
+        /// Unit vector downwards on the plane, patient coordinates.
+        down: [f64; 3],
+        /// Thickness of the slab that was shown, millimetres; 0 for a plane.
+        slab_mm: f64,
+    },
+}
+
+/// Where a length in millimetres comes from. A length without one is in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScaleSource {
+    /// Pixel Spacing (0028,0030) of an image with a position in the patient.
+    PixelSpacing,
+    /// Pixel Spacing (0028,0030) of a projection image, calibrated (Pixel Spacing Calibration Type).
+    Calibrated,
+    /// Imager Pixel Spacing (0018,1164): at the detector, magnified against the patient.
+    Detector,
+    /// Physical Delta of an ultrasound region (0018,602C).
+    UltrasoundRegion,
+    /// Nominal Scanned Pixel Spacing (0018,2010) of a digitised film.
+    Nominal,
+}
+
+/// The numbers of an annotation. Only what the data support is there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Length in millimetres.
+    pub length_mm: Option<f64>,
+    /// Length in pixels, when the file gives no scale.
+    pub length_px: Option<f64>,
+    /// Angle in degrees.
+    pub angle_deg: Option<f64>,
+    /// Area in square millimetres.
+    pub area_mm2: Option<f64>,
+    /// Area in pixels, when the file gives no scale.
+    pub area_px: Option<f64>,
+    /// Mean modality value inside.
+    pub mean: Option<f64>,
+    /// Standard deviation of the modality values inside (of the sample, n − 1).
+    pub sd: Option<f64>,
+    /// Smallest modality value inside.
+    pub min: Option<f64>,
+    /// Largest modality value inside.
+    pub max: Option<f64>,
+    /// Unit of mean, SD, min and max: `HU`, or empty.
+    pub unit: String,
+    /// Where millimetres come from.
+    pub scale: Option<ScaleSource>,
+}
+
+/// One thing a reader drew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Annotation {
+    /// Its name for good.
+    pub id: AnnotationId,
+    /// Study it belongs to.
+    pub study: StudyUid,
+    /// What was drawn.
+    pub kind: AnnotationKind,
+    /// Where.
+    pub place: Place,
+    /// The numbers.
+    pub measured: Measured,
+    /// When it was last changed.
+    pub changed_at: Timestamp,
+}
+
+impl Annotation {
+    /// True when the number of points fits the kind; anything else is a programming error upstream and
+    /// is refused before it is stored.
+    pub fn is_complete(&self) -> bool {
+        let points = match &self.place {
+            Place::Image { points_px, .. } => points_px.len(),
+            Place::Plane { points_mm, .. } => points_mm.len(),
+        };
+        points == self.kind.point_count()
+    }
+}

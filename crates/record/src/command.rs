@@ -1,0 +1,339 @@
+//! The one list of what a person can do. Palette, menus, hotkeys, tools and web view all send it.
+//!
+//! Labels are word keys of `assets/locales`; shortcuts are in `assets/hotkeys.toml` under the same id.
+//! The matches here are exhaustive, so a new command can't forget its label or its undo.
+
+use crate::{Annotation, AnnotationId, ReadState, ReadingSession};
+use medsight_base::StudyUid;
+use serde::{Deserialize, Serialize};
+
+/// What the left mouse button does on an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tool {
+    /// Drag changes window width and centre.
+    #[default]
+    Window,
+    /// Drag moves the image.
+    Pan,
+    /// Drag magnifies.
+    Zoom,
+    /// Drag moves through the stack.
+    Scroll,
+    /// A lens under the pointer.
+    Magnifier,
+    /// The value under the pointer.
+    Probe,
+    /// Moves the linked position.
+    Crosshair,
+    /// Distance.
+    Length,
+    /// Angle.
+    Angle,
+    /// Ellipse region of interest.
+    Ellipse,
+    /// Rectangle region of interest.
+    Rectangle,
+    /// Arrow.
+    Arrow,
+    /// Text.
+    Text,
+}
+
+impl Tool {
+    /// All tools in the order of the tool strip.
+    pub const ALL: [Tool; 13] = [
+        Tool::Window,
+        Tool::Pan,
+        Tool::Zoom,
+        Tool::Scroll,
+        Tool::Magnifier,
+        Tool::Probe,
+        Tool::Crosshair,
+        Tool::Length,
+        Tool::Angle,
+        Tool::Ellipse,
+        Tool::Rectangle,
+        Tool::Arrow,
+        Tool::Text,
+    ];
+
+    /// Id of the command that selects it, also the key of its label.
+    pub fn id(self) -> &'static str {
+        match self {
+            Tool::Window => "tool.window",
+            Tool::Pan => "tool.pan",
+            Tool::Zoom => "tool.zoom",
+            Tool::Scroll => "tool.scroll",
+            Tool::Magnifier => "tool.magnifier",
+            Tool::Probe => "tool.probe",
+            Tool::Crosshair => "tool.crosshair",
+            Tool::Length => "tool.length",
+            Tool::Angle => "tool.angle",
+            Tool::Ellipse => "tool.ellipse",
+            Tool::Rectangle => "tool.rectangle",
+            Tool::Arrow => "tool.arrow",
+            Tool::Text => "tool.text",
+        }
+    }
+}
+
+/// What undo does with a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UndoPolicy {
+    /// One step of the history.
+    Step,
+    /// Look and navigation: nothing to take back.
+    View,
+    /// Can't be taken back; asked for by name before.
+    Never,
+}
+
+/// Commands of the light box that change what is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", content = "with", rename_all = "snake_case")]
+pub enum ViewCommand {
+    /// Choose the tool of the left mouse button.
+    SelectTool(Tool),
+    /// Window preset 1 to 9 of the modality.
+    WindowPreset(u8),
+    /// The window the file carries.
+    WindowAsStored,
+    /// Black becomes white.
+    Invert,
+    /// Mirror left and right.
+    FlipHorizontal,
+    /// Quarter turn clockwise.
+    RotateClockwise,
+    /// The whole image.
+    Fit,
+    /// One image pixel on one screen pixel.
+    ActualPixels,
+    /// One centimetre of the patient on one centimetre of the screen.
+    TrueSize,
+    /// One of the nine layouts of [`crate::Layout::ALL`], from 0.
+    Layout(u8),
+    /// The active cell fills the window, and back.
+    Maximise,
+    /// Three linked planes, and back to the stack.
+    ToggleMpr,
+    /// Ray-cast volume, and back to the stack.
+    ToggleVolume3d,
+    /// Next transfer function of the ray-cast volume.
+    NextVolumePreset,
+    /// Show or hide the crop box.
+    ToggleCrop,
+    /// Thicker slab.
+    SlabThicker,
+    /// Thinner slab.
+    SlabThinner,
+    /// Next of MIP, MinIP, mean.
+    NextProjection,
+    /// Show or hide crosshair.
+    ToggleCrosshair,
+    /// Play or stop.
+    ToggleCine,
+    /// Faster by a quarter.
+    CineFaster,
+    /// Slower by a quarter.
+    CineSlower,
+    /// All, minimal, no overlays; identity stays.
+    CycleOverlays,
+    /// Side panel.
+    TogglePanel,
+    /// Next series in the active cell.
+    NextSeries,
+    /// Previous series in the active cell.
+    PreviousSeries,
+    /// Through the stack by so many slices.
+    ScrollBy(i32),
+    /// Mark or unmark the image.
+    ToggleKeyImage,
+    /// Delete the selected annotation.
+    DeleteSelected,
+    /// Take the last step back.
+    Undo,
+    /// Do it again.
+    Redo,
+    /// Leave what was begun.
+    Cancel,
+    /// Command palette.
+    Palette,
+    /// Sheet of keys.
+    Help,
+}
+
+impl ViewCommand {
+    /// Every command that stands in the palette, the help sheet and the hotkeys file.
+    pub fn all() -> Vec<ViewCommand> {
+        use ViewCommand as C;
+        let mut all: Vec<C> = Tool::ALL.iter().map(|tool| C::SelectTool(*tool)).collect();
+        all.push(C::WindowAsStored);
+        all.extend((1..=9).map(C::WindowPreset));
+        all.extend([C::Invert, C::FlipHorizontal, C::RotateClockwise, C::Fit, C::ActualPixels, C::TrueSize]);
+        all.extend((0..9).map(C::Layout));
+        all.extend([C::Maximise, C::ToggleMpr, C::ToggleVolume3d, C::NextVolumePreset, C::ToggleCrop]);
+        all.extend([C::SlabThicker, C::SlabThinner, C::NextProjection, C::ToggleCrosshair]);
+        all.extend([C::ToggleCine, C::CineFaster, C::CineSlower, C::CycleOverlays, C::TogglePanel]);
+        all.extend([C::NextSeries, C::PreviousSeries]);
+        all.extend([C::ScrollBy(1), C::ScrollBy(-1), C::ScrollBy(10), C::ScrollBy(-10)]);
+        all.extend([C::ToggleKeyImage, C::DeleteSelected, C::Undo, C::Redo, C::Cancel, C::Palette, C::Help]);
+        all
+    }
+
+    /// Stable id: key of the label and of the shortcut.
+    pub fn id(self) -> String {
+        match self {
+            Self::SelectTool(tool) => tool.id().to_owned(),
+            Self::WindowPreset(n) => format!("window.preset_{n}"),
+            Self::WindowAsStored => "window.as_stored".into(),
+            Self::Invert => "view.invert".into(),
+            Self::FlipHorizontal => "view.flip_horizontal".into(),
+            Self::RotateClockwise => "view.rotate".into(),
+            Self::Fit => "view.fit".into(),
+            Self::ActualPixels => "view.actual_pixels".into(),
+            Self::TrueSize => "view.true_size".into(),
+            Self::Layout(n) => format!("layout.{}", n + 1),
+            Self::Maximise => "layout.maximise".into(),
+            Self::ToggleMpr => "view.mpr".into(),
+            Self::ToggleVolume3d => "view.volume_3d".into(),
+            Self::NextVolumePreset => "volume.next_preset".into(),
+            Self::ToggleCrop => "volume.crop".into(),
+            Self::SlabThicker => "slab.thicker".into(),
+            Self::SlabThinner => "slab.thinner".into(),
+            Self::NextProjection => "slab.projection".into(),
+            Self::ToggleCrosshair => "view.crosshair".into(),
+            Self::ToggleCine => "cine.toggle".into(),
+            Self::CineFaster => "cine.faster".into(),
+            Self::CineSlower => "cine.slower".into(),
+            Self::CycleOverlays => "view.overlays".into(),
+            Self::TogglePanel => "view.panel".into(),
+            Self::NextSeries => "series.next".into(),
+            Self::PreviousSeries => "series.previous".into(),
+            Self::ScrollBy(1) => "slice.next".into(),
+            Self::ScrollBy(-1) => "slice.previous".into(),
+            Self::ScrollBy(n) if n > 0 => "slice.page_next".into(),
+            Self::ScrollBy(_) => "slice.page_previous".into(),
+            Self::ToggleKeyImage => "tool.key_image".into(),
+            Self::DeleteSelected => "edit.delete".into(),
+            Self::Undo => "edit.undo".into(),
+            Self::Redo => "edit.redo".into(),
+            Self::Cancel => "edit.cancel".into(),
+            Self::Palette => "app.palette".into(),
+            Self::Help => "app.help".into(),
+        }
+    }
+}
+
+/// Commands that change the record. Durable before they are called saved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", content = "with", rename_all = "snake_case")]
+pub enum RecordCommand {
+    /// Keep an annotation, new or changed.
+    SaveAnnotation(Box<Annotation>),
+    /// Take an annotation away.
+    RemoveAnnotation {
+        /// Its study.
+        study: StudyUid,
+        /// Its name.
+        id: AnnotationId,
+    },
+    /// Remember how a study is laid out.
+    SaveSession(Box<ReadingSession>),
+    /// How far the reading has come.
+    SetReadState {
+        /// The study.
+        study: StudyUid,
+        /// The new state.
+        state: ReadState,
+    },
+    /// Delete studies from this computer.
+    DeleteStudies(Vec<StudyUid>),
+}
+
+/// Commands of the desk's own windows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", content = "with", rename_all = "snake_case")]
+pub enum DeskCommand {
+    /// Open a study on the light box.
+    OpenStudy(StudyUid),
+    /// Take files in.
+    Import,
+    /// Stop the import that runs.
+    CancelImport,
+    /// Put the cursor into the search.
+    Search,
+    /// Show the settings.
+    Settings,
+    /// Light or dark.
+    ToggleTheme,
+    /// Command palette.
+    Palette,
+    /// Sheet of keys.
+    Help,
+}
+
+/// Anything a person can do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "group", content = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// On the light box, look only.
+    View(ViewCommand),
+    /// On the record.
+    Record(RecordCommand),
+    /// On the desk.
+    Desk(DeskCommand),
+}
+
+impl Command {
+    /// Stable id: key of the label in the locales and of the shortcut in the hotkeys file.
+    pub fn id(&self) -> String {
+        match self {
+            Self::View(view) => view.id(),
+            Self::Record(record) => match record {
+                RecordCommand::SaveAnnotation(_) => "record.save_annotation".into(),
+                RecordCommand::RemoveAnnotation { .. } => "record.remove_annotation".into(),
+                RecordCommand::SaveSession(_) => "record.save_session".into(),
+                RecordCommand::SetReadState { .. } => "record.set_read_state".into(),
+                RecordCommand::DeleteStudies(_) => "record.delete_studies".into(),
+            },
+            Self::Desk(desk) => match desk {
+                DeskCommand::OpenStudy(_) => "desk.open_study".into(),
+                DeskCommand::Import => "desk.import".into(),
+                DeskCommand::CancelImport => "desk.cancel_import".into(),
+                DeskCommand::Search => "desk.search".into(),
+                DeskCommand::Settings => "desk.settings".into(),
+                DeskCommand::ToggleTheme => "desk.toggle_theme".into(),
+                DeskCommand::Palette => "app.palette".into(),
+                DeskCommand::Help => "app.help".into(),
+            },
+        }
+    }
+
+    /// What undo does with it.
+    pub fn undo_policy(&self) -> UndoPolicy {
+        match self {
+            Self::View(_) | Self::Desk(_) => UndoPolicy::View,
+            Self::Record(record) => match record {
+                RecordCommand::SaveAnnotation(_) | RecordCommand::RemoveAnnotation { .. } => UndoPolicy::Step,
+                RecordCommand::SaveSession(_) => UndoPolicy::View,
+                RecordCommand::SetReadState { .. } => UndoPolicy::Step,
+                RecordCommand::DeleteStudies(_) => UndoPolicy::Never,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_of_the_palette_has_an_id_of_its_own() {
+        let mut ids: Vec<String> = ViewCommand::all().into_iter().map(ViewCommand::id).collect();
+        let count = ids.len();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), count);
+    }
+}
