@@ -1,0 +1,1 @@
+//! Drives the real application on a screen of its own and looks at what is shown.
