@@ -7,6 +7,6 @@ pub mod testing;
 pub mod time;
 pub mod uid;
 
-pub use geometry::{Plane, PatientDirection, orientation_letters};
+pub use geometry::{PatientDirection, Plane, orientation_letters};
 pub use time::{DicomDate, Timestamp};
 pub use uid::{InstanceUid, SeriesUid, StudyUid, Uid, UidError};

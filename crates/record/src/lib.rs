@@ -5,16 +5,22 @@
 
 pub mod annotation;
 pub mod command;
+pub mod hotkeys;
 pub mod import;
 pub mod session;
+pub mod settings;
 pub mod study;
 pub mod undo;
+pub mod words;
 
 pub use annotation::{Annotation, AnnotationId, AnnotationKind, Measured, Place, ScaleSource};
 pub use command::{Command, DeskCommand, RecordCommand, Tool, UndoPolicy, ViewCommand};
+pub use hotkeys::{Hotkeys, Shortcut};
 pub use import::{HeaderReader, Refusal};
 pub use session::{CellState, Layout, ReadingSession, ViewKind};
+pub use settings::Settings;
 pub use study::{
     InstanceRecord, Manifest, ManifestInstance, Patient, ReadState, SeriesRecord, Sex, StudyRecord,
 };
 pub use undo::History;
+pub use words::{Locale, Words};

@@ -1,0 +1,148 @@
+//! The words of the user interface in three languages, from one source: `assets/locales/*.toml`.
+//!
+//! A key is the path of tables to the text: `tool.window`. Places to fill are `{name}`. The web view
+//! gets the same texts as a generated file.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A language of the user interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Locale {
+    /// English.
+    #[default]
+    En,
+    /// Spanish.
+    Es,
+    /// German.
+    De,
+}
+
+impl Locale {
+    /// All languages, in the order in which they are offered.
+    pub const ALL: [Locale; 3] = [Locale::En, Locale::Es, Locale::De];
+
+    /// Two-letter code (ISO 639-1).
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Es => "es",
+            Self::De => "de",
+        }
+    }
+
+    /// The language of a code or of a POSIX or BCP 47 name such as `de_AT.UTF-8` or `es-MX`.
+    pub fn parse(name: &str) -> Option<Self> {
+        let code = name.get(..2)?.to_ascii_lowercase();
+        let ends = name.len() == 2 || name[2..].starts_with(['_', '-', '.', '@']);
+        Self::ALL.into_iter().find(|locale| ends && locale.code() == code)
+    }
+
+    fn source(self) -> &'static str {
+        match self {
+            Self::En => include_str!("../../../assets/locales/en.toml"),
+            Self::Es => include_str!("../../../assets/locales/es.toml"),
+            Self::De => include_str!("../../../assets/locales/de.toml"),
+        }
+    }
+}
+
+/// All texts of one language.
+#[derive(Clone, Debug)]
+pub struct Words {
+    locale: Locale,
+    texts: BTreeMap<String, String>,
+}
+
+impl Words {
+    /// Loads a language.
+    ///
+    /// # Panics
+    /// When the built-in file is no TOML: a test reads all of them.
+    pub fn new(locale: Locale) -> Self {
+        let table: toml::Table =
+            toml::from_str(locale.source()).unwrap_or_else(|e| panic!("locale {}: {e}", locale.code()));
+        let mut texts = BTreeMap::new();
+        flatten("", &table, &mut texts);
+        Self { locale, texts }
+    }
+
+    /// The language.
+    pub fn locale(&self) -> Locale {
+        self.locale
+    }
+
+    /// The text of a key. An unknown key shows itself, so that it is seen and reported.
+    pub fn text<'a>(&'a self, key: &'a str) -> &'a str {
+        self.texts.get(key).map_or(key, String::as_str)
+    }
+
+    /// The text of a key with each `{name}` replaced.
+    pub fn fill(&self, key: &str, values: &[(&str, &str)]) -> String {
+        values.iter().fold(self.text(key).to_owned(), |text, (name, value)| {
+            text.replace(&format!("{{{name}}}"), value)
+        })
+    }
+
+    /// All keys and texts, sorted by key.
+    pub fn all(&self) -> &BTreeMap<String, String> {
+        &self.texts
+    }
+}
+
+fn flatten(prefix: &str, table: &toml::Table, into: &mut BTreeMap<String, String>) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            toml::Value::Table(inner) => flatten(&key, inner, into),
+            toml::Value::String(text) => {
+                into.insert(key, text.clone());
+            }
+            other => {
+                into.insert(key, other.to_string());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ViewCommand;
+
+    #[test]
+    fn the_three_languages_have_the_same_keys_and_the_same_places_to_fill() {
+        let places = |text: &str| {
+            let mut names: Vec<String> =
+                text.split('{').skip(1).filter_map(|p| p.split('}').next()).map(str::to_owned).collect();
+            names.sort();
+            names
+        };
+        let en = Words::new(Locale::En);
+        for locale in [Locale::Es, Locale::De] {
+            let other = Words::new(locale);
+            let keys: Vec<_> = other.all().keys().collect();
+            assert_eq!(keys, en.all().keys().collect::<Vec<_>>(), "{}", locale.code());
+            for (key, text) in en.all() {
+                assert_eq!(places(text), places(other.text(key)), "{} {key}", locale.code());
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_of_the_light_box_has_a_label() {
+        let en = Words::new(Locale::En);
+        for command in ViewCommand::all() {
+            assert!(en.all().contains_key(&command.id()), "{}", command.id());
+        }
+    }
+
+    #[test]
+    fn a_system_language_name_is_understood() {
+        assert_eq!(Locale::parse("de_AT.UTF-8"), Some(Locale::De));
+        assert_eq!(Locale::parse("es-MX"), Some(Locale::Es));
+        assert_eq!(Locale::parse("den"), None);
+        assert_eq!(Locale::parse("C"), None);
+    }
+}
