@@ -104,7 +104,9 @@ impl Settings {
                 .map_err(|e| SettingsError::Format { layer: "your settings", reason: e.to_string() })
         };
         let (defaults, mut mine) = (table(&defaults)?, table(self)?);
-        mine.retain(|name, value| defaults.get(name) != Some(value) && !self.locked.contains(name));
+        mine.retain(|name, value| {
+            defaults.get(name) != Some(value) && !self.locked.iter().any(|l| l == name)
+        });
         Ok(mine.to_string())
     }
 }
