@@ -1,1 +1,21 @@
 //! Encrypted files and the key hierarchy.
+//!
+//! One random 256-bit [`MasterKey`] stands behind everything on disk. It comes from one
+//! [`KeySource`]: the keyring of the operating system, or, where somebody chose so, a key file or a
+//! systemd credential. Each use has a key of its own, derived from it ([`Purpose`]). Pixels and other
+//! large objects are encrypted files ([`BlobWriter`], [`BlobReader`]) in a [`BlobStore`].
+//!
+//! Not here: the record database (crate `cache`, which takes [`Purpose::Records`]), quota, eviction.
+
+pub mod blob;
+mod error;
+mod hex;
+mod key;
+mod keysource;
+mod store;
+
+pub use blob::{BlobReader, BlobWriter, Durability};
+pub use error::{BlobError, KeyError, KeyFileFault};
+pub use key::{BlobKey, DerivedKey, MasterKey, Purpose};
+pub use keysource::KeySource;
+pub use store::{BlobEntry, BlobId, BlobStore};
