@@ -14,7 +14,8 @@ pub(crate) fn codegen(check: bool) -> Result<()> {
     if after.is_empty() {
         bail!("nothing was written to ui/src/generated");
     }
-    let stale: Vec<_> = after.iter().filter(|(name, text)| before.get(*name) != Some(text)).map(|(name, _)| name).collect();
+    let stale: Vec<_> =
+        after.iter().filter(|(name, text)| before.get(*name) != Some(text)).map(|(name, _)| name).collect();
     if check && !stale.is_empty() {
         bail!("generated files were stale (now rewritten; commit them): {stale:?}");
     }
@@ -25,5 +26,7 @@ pub(crate) fn codegen(check: bool) -> Result<()> {
 fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let Ok(entries) = std::fs::read_dir(folder) else { return BTreeMap::new() };
     let files = entries.flatten().filter(|entry| entry.path().is_file());
-    files.filter_map(|e| Some((e.file_name().to_string_lossy().into_owned(), std::fs::read(e.path()).ok()?))).collect()
+    files
+        .filter_map(|e| Some((e.file_name().to_string_lossy().into_owned(), std::fs::read(e.path()).ok()?)))
+        .collect()
 }

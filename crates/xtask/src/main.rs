@@ -41,7 +41,9 @@ fn main() -> ExitCode {
         "codegen" => codegen::codegen(rest.iter().any(|w| w == "--check")),
         "setup" => setup::setup(setup::Purpose::Test),
         "package" => {
-            eprintln!("`package` is not part of the program yet: installers are described in installer/README.md");
+            eprintln!(
+                "`package` is not part of the program yet: installers are described in installer/README.md"
+            );
             return ExitCode::from(2);
         }
         "help" | "--help" | "-h" => {

@@ -43,7 +43,8 @@ pub(crate) fn built(profile: &str, program: &str) -> PathBuf {
 
 /// The peers that benchmarks compare with: `MEDSIGHT_PEERS`, else beside the checkout.
 pub(crate) fn peers() -> Option<PathBuf> {
-    let folder = std::env::var_os("MEDSIGHT_PEERS").map_or_else(|| root().join("../shared/peers"), PathBuf::from);
+    let folder =
+        std::env::var_os("MEDSIGHT_PEERS").map_or_else(|| root().join("../shared/peers"), PathBuf::from);
     folder.join("bench").is_dir().then(|| folder.canonicalize().unwrap_or(folder))
 }
 

@@ -1,1 +1,55 @@
 //! Drives the real application on a screen of its own and looks at what is shown.
+//!
+//! A run gets its own X server, window manager, message bus, keyring service and home folder, so that nothing of the
+//! person's is touched and runs do not meet. The desk is driven through WebDriver, the light box with the mouse and the
+//! keyboard; what is judged is the picture on the screen, and the light box's own state lines (`MEDSIGHT_STATE_FILE`).
+//!
+//! Not here: building (`xtask`), unit tests.
+
+mod actors;
+mod http;
+mod machine;
+pub mod phantom;
+mod process;
+mod report;
+mod scenes;
+mod screen;
+
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+/// Where everything is that a run needs.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// `medsight`.
+    pub desk: PathBuf,
+    /// `medsight-imaging`; the desk finds it beside itself.
+    pub light_box: PathBuf,
+    /// `medsightctl`.
+    pub ctl: PathBuf,
+    /// `tauri-driver`.
+    pub tauri_driver: PathBuf,
+    /// `assets/samples`.
+    pub samples: PathBuf,
+    /// `tests/corpus`.
+    pub small_corpus: PathBuf,
+}
+
+/// The tour of the demonstration: what a person does on the first day. Leaves `report.json` and a screenshot a step in
+/// `out`; returns how many steps failed.
+///
+/// # Errors
+/// When the report itself cannot be written.
+pub fn tour(programs: &Programs, out: &Path) -> Result<usize> {
+    report::run(out, |report| scenes::tour::play(programs, report))
+}
+
+/// The tour, and then what must survive: quitting, a light box that crashes, a desk that is killed.
+///
+/// # Errors
+/// When the report itself cannot be written.
+pub fn suite(programs: &Programs, out: &Path) -> Result<usize> {
+    let mut failed = report::run(&out.join("tour"), |report| scenes::tour::play(programs, report))?;
+    failed += report::run(&out.join("survival"), |report| scenes::survival::play(programs, report))?;
+    Ok(failed)
+}

@@ -10,15 +10,26 @@ const BUILD: &[&str] =
 /// To run: software Vulkan for machines without a graphics card, a font, the keyring service.
 const SHOW: &[&str] = &["libvulkan1", "mesa-vulkan-drivers", "fonts-dejavu-core", "libxkbcommon-x11-0"];
 /// To run without a screen: one of its own, a window manager, input, a keyring, a driver for the web view.
-const TOUR: &[&str] =
-    &["xvfb", "openbox", "xdotool", "x11-apps", "dbus-daemon", "gnome-keyring", "webkit2gtk-driver", "procps"];
+const TOUR: &[&str] = &[
+    "xvfb",
+    "openbox",
+    "xdotool",
+    "x11-apps",
+    "dbus-daemon",
+    "gnome-keyring",
+    "webkit2gtk-driver",
+    "procps",
+];
 
 /// Installs the packages that are missing, where that is possible without asking anything.
 pub(super) fn install(purpose: Purpose) -> Result<()> {
     let wanted = BUILD.iter().chain(SHOW).chain(if purpose == Purpose::Show { &[][..] } else { TOUR });
     let wanted: Vec<&str> = wanted.copied().collect();
     if !run::installed("dpkg-query") {
-        println!("Not Debian or Ubuntu: packages are not looked at. The names there are: {}", wanted.join(" "));
+        println!(
+            "Not Debian or Ubuntu: packages are not looked at. The names there are: {}",
+            wanted.join(" ")
+        );
         return Ok(());
     }
     add(&wanted)
@@ -48,7 +59,8 @@ fn missing<'a>(wanted: &[&'a str]) -> Vec<&'a str> {
     let mut query = run::command("dpkg-query --show --showformat=${db:Status-Status}\\t${Package}\\n");
     query.args(wanted).stderr(std::process::Stdio::null());
     // A package that was never heard of makes dpkg-query fail; the lines of the others are there all the same.
-    let shown = query.output().map(|out| String::from_utf8_lossy(&out.stdout).into_owned()).unwrap_or_default();
+    let shown =
+        query.output().map(|out| String::from_utf8_lossy(&out.stdout).into_owned()).unwrap_or_default();
     let has = |name: &str| shown.lines().any(|line| line == format!("installed\t{name}"));
     wanted.iter().copied().filter(|name| !has(name)).collect()
 }
@@ -58,5 +70,6 @@ fn privilege() -> Option<&'static str> {
     if run::output("id -u").is_some_and(|id| id.trim() == "0") {
         return Some("");
     }
-    run::output("sudo --non-interactive true").map(|_| "sudo --non-interactive DEBIAN_FRONTEND=noninteractive ")
+    run::output("sudo --non-interactive true")
+        .map(|_| "sudo --non-interactive DEBIAN_FRONTEND=noninteractive ")
 }

@@ -12,7 +12,9 @@ pub(super) fn install() -> Result<()> {
     match version() {
         Some(major) if major >= NODE_MAJOR && run::installed("npm") => {}
         Some(major) if major < NODE_MAJOR => {
-            bail!("Node {major} is installed, {NODE_MAJOR} or later is needed: https://nodejs.org/en/download")
+            bail!(
+                "Node {major} is installed, {NODE_MAJOR} or later is needed: https://nodejs.org/en/download"
+            )
         }
         _ => super::apt::add(&["nodejs", "npm"])?,
     }

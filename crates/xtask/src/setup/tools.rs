@@ -4,8 +4,8 @@ use crate::run;
 use anyhow::Result;
 use std::path::PathBuf;
 
-/// The newest minor series that builds with the project's Rust version.
-pub(super) const CARGO_DENY: &str = "^0.19";
+/// The minor series whose configuration `deny.toml` is written for.
+pub(super) const CARGO_DENY: &str = "^0.20";
 
 /// Installs a program, unless it is there already or in the search path.
 pub(super) fn install(name: &str, version: &str) -> Result<()> {
@@ -14,7 +14,8 @@ pub(super) fn install(name: &str, version: &str) -> Result<()> {
     }
     println!("Building {name} (once)");
     let root = run::tools_dir();
-    let mut command = run::command(&format!("cargo install --locked --quiet {name} --version {version} --root"));
+    let mut command =
+        run::command(&format!("cargo install --locked --quiet {name} --version {version} --root"));
     // Dependencies of tools are built apart, or each build of the project would throw away the other's.
     command.arg(&root).env("CARGO_TARGET_DIR", root.join("build")).env("CARGO_PROFILE_RELEASE_LTO", "off");
     command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");

@@ -1,0 +1,112 @@
+//! Builds everything, imports the sample studies and opens the application; or does it as a tour without a display.
+
+use crate::run::{self, Usage, run, run_command, step};
+use crate::setup::{self, Purpose};
+use anyhow::{Context, Result, bail};
+use medsight_e2e::Programs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Runs the demonstration.
+pub(crate) fn demo(words: &[String]) -> Result<()> {
+    let mut headless = std::env::var_os("DISPLAY").is_none() && std::env::var_os("WAYLAND_DISPLAY").is_none();
+    let mut out = None;
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--headless" => headless = true,
+            "--out" => {
+                out = Some(PathBuf::from(words.next().ok_or_else(|| Usage("--out needs a folder".into()))?))
+            }
+            other => return Err(Usage(format!("demo does not know `{other}`")).into()),
+        }
+    }
+    step("setup", || setup::setup(if headless { Purpose::Tour } else { Purpose::Show }))?;
+    step("build the front end", build_front_end)?;
+    step("build the programs", build)?;
+    if headless {
+        let out = out.unwrap_or_else(|| run::target_dir().join("demo"));
+        return step("the tour", || tour(&std::path::absolute(&out)?));
+    }
+    show()
+}
+
+/// Builds the three programs. The desk goes alone, or cargo would unify features and link decoders into it.
+pub(crate) fn build() -> Result<()> {
+    run("cargo build -p medsight-desk --locked")?;
+    run("cargo build --workspace --exclude medsight-desk --exclude xtask --exclude medsight-e2e --locked")
+}
+
+/// Builds the front end, unless nothing in it is newer than the last build.
+fn build_front_end() -> Result<()> {
+    let ui = run::root().join("ui");
+    let built = std::fs::metadata(ui.join("dist/index.html")).and_then(|m| m.modified()).ok();
+    let newest = newest_source(&ui);
+    if built.is_some() && built > newest {
+        println!("The front end is as built last");
+        return Ok(());
+    }
+    setup::npm("run build")
+}
+
+fn newest_source(folder: &Path) -> Option<std::time::SystemTime> {
+    let skipped = ["node_modules", "dist"];
+    let entries = std::fs::read_dir(folder).ok()?.flatten();
+    let kept = entries.filter(|entry| !skipped.iter().any(|name| entry.file_name() == *name));
+    kept.filter_map(|entry| match entry.file_type().ok()?.is_dir() {
+        true => newest_source(&entry.path()),
+        false => entry.metadata().ok()?.modified().ok(),
+    })
+    .max()
+}
+
+/// Where the programs are that were built.
+pub(crate) fn programs() -> Result<Programs> {
+    let find = |name: &str| {
+        let path = run::built("debug", name);
+        if path.is_file() { Ok(path) } else { bail!("{} was not built", path.display()) }
+    };
+    Ok(Programs {
+        desk: find("medsight")?,
+        light_box: find("medsight-imaging")?,
+        ctl: find("medsightctl")?,
+        tauri_driver: setup::tool("tauri-driver").context("tauri-driver is not installed")?,
+        samples: run::root().join("assets/samples"),
+        small_corpus: run::root().join("tests/corpus"),
+    })
+}
+
+fn tour(out: &Path) -> Result<()> {
+    let failed = medsight_e2e::tour(&programs()?, out)?;
+    println!("report.json and a screenshot a step are in {}", out.display());
+    if failed > 0 {
+        bail!("{failed} steps of the tour failed");
+    }
+    Ok(())
+}
+
+/// With a display: the samples go into a cache of the demonstration's own, under a key in the person's keyring.
+fn show() -> Result<()> {
+    let cache = data_home()?.join("medsight-demo");
+    std::fs::create_dir_all(&cache)?;
+    let programs = programs()?;
+    step("import the sample studies", || {
+        let mut import = Command::new(&programs.ctl);
+        import.arg("import").arg(&programs.samples).arg("--cache").arg(&cache);
+        run_command(&mut import, "medsightctl import assets/samples")
+    })?;
+    step("the application", || {
+        let mut desk = Command::new(&programs.desk);
+        desk.arg("--cache").arg(&cache);
+        run_command(&mut desk, "medsight")
+    })
+}
+
+/// The person's folder for data (XDG base directories).
+fn data_home() -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("XDG_DATA_HOME").filter(|folder| !folder.is_empty()) {
+        return Ok(PathBuf::from(folder));
+    }
+    let home = std::env::var_os("HOME").context("neither XDG_DATA_HOME nor HOME is set")?;
+    Ok(PathBuf::from(home).join(".local/share"))
+}

@@ -1,0 +1,109 @@
+//! Rules about single files: openings, length, words that may not stay.
+
+use crate::run;
+
+/// Longer files must say in their header why they are one thing.
+const LINES: usize = 400;
+
+/// Words that name a promise instead of keeping it. Split here, so that this file passes its own rule.
+const PROMISES: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("#[ig", "nore")];
+
+/// Folders that only one machine has.
+const MACHINE_PATHS: &[&str] = &[
+    concat!("/wo", "rk/"),
+    concat!("/ro", "ot/"),
+    concat!("/ho", "me/"),
+    concat!("/t", "mp/"),
+    concat!("C:\\Us", "ers"),
+];
+
+const CODE: &[&str] = &["rs", "wgsl", "ts", "svelte", "css", "js", "mjs", "html"];
+const TEXT: &[&str] = &["md", "toml", "json", "sh", "py", "yml", "yaml", "txt"];
+
+/// Checks every file by its name and, where it is text, by what is in it.
+pub(super) fn check(paths: &[String], found: &mut Vec<String>) {
+    for path in paths {
+        let extension = path.rsplit_once('.').map_or("", |(_, after)| after);
+        let code = CODE.contains(&extension);
+        let lock = path.ends_with("package-lock.json") || path.ends_with("Cargo.lock");
+        if !code && !TEXT.contains(&extension) && !path.starts_with(".ci/") && !lock {
+            continue;
+        }
+        let Ok(text) = std::fs::read_to_string(run::root().join(path)) else {
+            found.push(format!("{path}: not UTF-8"));
+            continue;
+        };
+        if lock {
+            lock_file(path, &text, found);
+            continue;
+        }
+        opening(path, extension, &text, found);
+        let generated = path.contains("/generated/");
+        if code && !generated {
+            length(path, &text, found);
+        }
+        for (number, line) in text.lines().enumerate() {
+            let at = number + 1;
+            if let Some(word) = PROMISES.iter().find(|word| line.contains(**word)) {
+                found.push(format!("{path}:{at}: `{word}` may not stay"));
+            }
+            if let Some(folder) = MACHINE_PATHS.iter().find(|folder| line.contains(**folder)) {
+                found.push(format!("{path}:{at}: `{folder}` is a path of one machine"));
+            }
+        }
+    }
+}
+
+fn opening(path: &str, extension: &str, text: &str, found: &mut Vec<String>) {
+    match extension {
+        "rs" if !text.starts_with("//!") => found.push(format!("{path}: does not open with `//!`")),
+        "wgsl" if !text.starts_with("//") => found.push(format!("{path}: does not open with a comment")),
+        _ => {}
+    }
+}
+
+fn length(path: &str, text: &str, found: &mut Vec<String>) {
+    let lines = text.lines().count();
+    let header = text.lines().take(30).any(|line| line.contains("one thing"));
+    if lines > LINES && !header {
+        found.push(format!("{path}: {lines} lines, and the header does not say why it is one thing"));
+    }
+}
+
+/// A lock file with download addresses ties the build to one server.
+fn lock_file(path: &str, text: &str, found: &mut Vec<String>) {
+    let crates_io = "registry+https://github.com/rust-lang/crates.io-index";
+    for (number, line) in text.lines().enumerate() {
+        let source = line.strip_prefix("source = \"").is_some_and(|s| s.trim_end_matches('"') != crates_io);
+        if source || line.trim_start().starts_with("\"resolved\":") {
+            found.push(format!("{path}:{}: a download address", number + 1));
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_file_with_a_download_address_is_found() {
+        let mut found = Vec::new();
+        lock_file("package-lock.json", "{\n  \"resolved\": \"https://example.org/a.tgz\"\n}", &mut found);
+        assert_eq!(found.len(), 1);
+        lock_file(
+            "Cargo.lock",
+            "source = \"registry+https://github.com/rust-lang/crates.io-index\"",
+            &mut found,
+        );
+        assert_eq!(found.len(), 1);
+    }
+
+    #[test]
+    fn a_long_file_passes_only_when_its_header_says_why() {
+        let mut found = Vec::new();
+        length("a.rs", &"x\n".repeat(401), &mut found);
+        length("b.rs", &format!("//! A table: one thing.\n{}", "x\n".repeat(401)), &mut found);
+        assert_eq!(found.len(), 1);
+    }
+}

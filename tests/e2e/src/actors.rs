@@ -1,0 +1,7 @@
+//! The two programs as a person meets them: the desk through WebDriver, the light box through mouse and keyboard.
+
+mod desk;
+mod light_box;
+
+pub(crate) use desk::Desk;
+pub(crate) use light_box::LightBox;

@@ -1,0 +1,134 @@
+//! The desk: started by a driver, asked for elements by their `data-testid`.
+
+use crate::Programs;
+use crate::http::{free_port, request};
+use crate::machine::Machine;
+use crate::process::{Owned, running, signal, until};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The name that the WebDriver standard gives to the key of an element's reference (12.1).
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A running desk. Dropping it ends the driver and the application.
+pub(crate) struct Desk {
+    driver: Owned,
+    port: u16,
+    session: String,
+    program: PathBuf,
+}
+
+/// Something on the page.
+pub(crate) struct Element(String);
+
+impl Desk {
+    /// Starts the application over a cache, as a person would, and waits for the worklist.
+    pub(crate) fn start(
+        machine: &Machine,
+        programs: &Programs,
+        cache: &Path,
+        more: &[(&str, OsString)],
+    ) -> Result<Self> {
+        let (port, native) = (free_port()?, free_port()?);
+        let mut driver = machine.command(&programs.tauri_driver);
+        driver.args(["--port", &port.to_string(), "--native-port", &native.to_string()]);
+        driver.envs(more.iter().cloned());
+        driver.stdout(std::fs::File::create(machine.logs().join("desk.log"))?);
+        let driver = Owned::start(&mut driver, machine.logs(), "driver")?;
+        let options = json!({"application": programs.desk, "args": ["--cache", cache]});
+        let wanted = json!({"capabilities": {"alwaysMatch": {"tauri:options": options}}});
+        until("the driver", 20, || request(port, "GET", "/status", None))?;
+        let answer = request(port, "POST", "/session", Some(&wanted)).context("the desk did not start")?;
+        let session = answer["sessionId"].as_str().context("no session")?.to_owned();
+        let desk = Self { driver, port, session, program: programs.desk.clone() };
+        desk.find("worklist", 30)?;
+        Ok(desk)
+    }
+
+    /// The process of the desk itself.
+    pub(crate) fn process(&self) -> Result<u32> {
+        running(self.driver.id(), &self.program).context("the desk does not run")
+    }
+
+    /// Kills the desk as a power cut would.
+    pub(crate) fn kill(self) -> Result<()> {
+        signal(self.process()?, "KILL")
+    }
+
+    /// Waits until an element is there and visible.
+    pub(crate) fn find(&self, test_id: &str, seconds: u64) -> Result<Element> {
+        until(&format!("`{test_id}`"), seconds, || {
+            let element = self.all(test_id)?.into_iter().next().context("it is not on the page")?;
+            let shown = self.ask("GET", &format!("/element/{}/displayed", element.0), None)?;
+            ensure!(shown == Value::Bool(true), "it is not visible");
+            Ok(element)
+        })
+    }
+
+    /// Every element of this kind that is there now.
+    pub(crate) fn all(&self, test_id: &str) -> Result<Vec<Element>> {
+        self.all_css(&format!("[data-testid=\"{test_id}\"]"))
+    }
+
+    /// Every element that a CSS selector finds.
+    pub(crate) fn all_css(&self, selector: &str) -> Result<Vec<Element>> {
+        let found =
+            self.ask("POST", "/elements", Some(&json!({"using": "css selector", "value": selector})))?;
+        let list = found.as_array().context("no list of elements")?;
+        Ok(list.iter().filter_map(|e| e[ELEMENT].as_str()).map(|id| Element(id.to_owned())).collect())
+    }
+
+    pub(crate) fn click(&self, element: &Element) -> Result<()> {
+        self.ask("POST", &format!("/element/{}/click", element.0), Some(&json!({}))).map(drop)
+    }
+
+    pub(crate) fn text(&self, element: &Element) -> Result<String> {
+        Ok(self
+            .ask("GET", &format!("/element/{}/text", element.0), None)?
+            .as_str()
+            .unwrap_or_default()
+            .to_owned())
+    }
+
+    pub(crate) fn attribute(&self, element: &Element, name: &str) -> Result<String> {
+        let value = self.ask("GET", &format!("/element/{}/attribute/{name}", element.0), None)?;
+        Ok(value.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Empties a field and types into it.
+    pub(crate) fn type_into(&self, element: &Element, text: &str) -> Result<()> {
+        self.ask("POST", &format!("/element/{}/clear", element.0), Some(&json!({})))?;
+        if !text.is_empty() {
+            self.ask("POST", &format!("/element/{}/value", element.0), Some(&json!({"text": text})))?;
+        }
+        Ok(())
+    }
+
+    /// Texts of the rows that the worklist shows now.
+    pub(crate) fn rows(&self) -> Result<Vec<String>> {
+        self.all("worklist-row")?.iter().map(|row| self.text(row)).collect()
+    }
+
+    /// Waits for a number of rows in the worklist.
+    pub(crate) fn wait_for_rows(&self, count: usize, seconds: u64) -> Result<()> {
+        until(&format!("{count} rows"), seconds, || {
+            let rows = self.all("worklist-row")?.len();
+            if rows == count { Ok(()) } else { bail!("the worklist shows {rows} rows") }
+        })
+    }
+
+    /// The row of the study whose text holds a word.
+    pub(crate) fn row_with(&self, word: &str, seconds: u64) -> Result<Element> {
+        until(&format!("a row with `{word}`"), seconds, || {
+            let rows = self.all("worklist-row")?;
+            let with = |row: &Element| self.text(row).is_ok_and(|text| text.contains(word));
+            rows.into_iter().find(with).context("no such row")
+        })
+    }
+
+    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        request(self.port, method, &format!("/session/{}{path}", self.session), body)
+    }
+}

@@ -1,0 +1,70 @@
+//! As much HTTP/1.1 as a WebDriver session on this machine needs: one request a connection, JSON both ways.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::Duration;
+
+/// A port of the loopback interface that nobody uses now.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// Sends a request and returns the `value` of the answer (W3C WebDriver, 6.3 to 6.6).
+pub(crate) fn request(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).context("the driver does not listen")?;
+    stream.set_read_timeout(Some(Duration::from_secs(90)))?;
+    let body = body.map_or_else(String::new, Value::to_string);
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).context("the driver broke off")?;
+    let value = parse(&answer).with_context(|| format!("{method} {path}"))?;
+    if let Some(error) = value["value"]["error"].as_str() {
+        bail!("{error}: {}", value["value"]["message"].as_str().unwrap_or_default());
+    }
+    Ok(value["value"].clone())
+}
+
+fn parse(answer: &[u8]) -> Result<Value> {
+    let at = answer.windows(4).position(|w| w == b"\r\n\r\n").context("no end of the header")?;
+    let head = String::from_utf8_lossy(&answer[..at]).to_ascii_lowercase();
+    let body = &answer[at + 4..];
+    if head.contains("transfer-encoding: chunked") {
+        return Ok(serde_json::from_slice(&unchunked(body)?)?);
+    }
+    Ok(serde_json::from_slice(body)?)
+}
+
+/// Joins the pieces of a chunked body (RFC 9112, 7.1).
+fn unchunked(mut body: &[u8]) -> Result<Vec<u8>> {
+    let mut whole = Vec::new();
+    loop {
+        let at = body.windows(2).position(|w| w == b"\r\n").context("no size of a chunk")?;
+        let size = usize::from_str_radix(std::str::from_utf8(&body[..at])?.trim(), 16)?;
+        if size == 0 {
+            return Ok(whole);
+        }
+        whole.extend_from_slice(body.get(at + 2..at + 2 + size).context("a chunk is cut off")?);
+        body = body.get(at + 4 + size..).context("a chunk is cut off")?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_in_pieces_is_the_same_as_one_in_one_piece() {
+        let whole = parse(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"value\":7}").expect("whole");
+        let pieces =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"val\r\n6\r\nue\":7}\r\n0\r\n\r\n";
+        assert_eq!(parse(pieces).expect("pieces"), whole);
+    }
+}
