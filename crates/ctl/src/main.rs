@@ -1,2 +1,51 @@
-//! Placeholder entry point.
-fn main() {}
+//! `medsightctl`: the library code without a window, for IT, scripts and measurement.
+//!
+//! One module a verb under [`verbs`]. A new verb is its module and one line of [`Verb`] and of its
+//! `run`. What a verb prints and the exit codes are stable: site scripts depend on them.
+
+mod files;
+mod output;
+mod verbs;
+
+use clap::{Parser, Subcommand};
+use output::{Exit, Output};
+use std::process::ExitCode;
+
+/// Radiology workstation, command line.
+#[derive(Parser)]
+#[command(name = "medsightctl", version, about)]
+struct Cli {
+    /// Print one JSON document on standard output; progress goes to standard error.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// What the files are: studies, series, and whether a series is a volume.
+    Info(verbs::info::Args),
+    /// Decode every frame and print its hash and statistics.
+    Decode(verbs::decode::Args),
+    /// Build the volumes of a series and print their geometry and hash.
+    Volume(verbs::volume::Args),
+}
+
+impl Verb {
+    fn run(&self, out: &Output) -> Exit {
+        match self {
+            Self::Info(args) => verbs::info::run(args, out),
+            Self::Decode(args) => verbs::decode::run(args, out),
+            Self::Volume(args) => verbs::volume::run(args, out),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse(); // ends with code 2 on wrong usage
+    let out = Output::new(cli.json);
+    std::panic::set_hook(Box::new(output::report_fault));
+    let exit = std::panic::catch_unwind(|| cli.verb.run(&out)).unwrap_or(Exit::Fault);
+    ExitCode::from(exit.code())
+}

@@ -1,1 +1,36 @@
-//! DICOM objects to image and record types.
+//! DICOM files to record and image types.
+//!
+//! - [`Object`]: one parsed file; [`Dataset`] reads its values; pixel data are borrowed from the bytes.
+//! - [`DicomHeaders`]: what an import needs ([`medsight_record::HeaderReader`]).
+//! - [`ImageInfo`] and [`FrameInfo`]: what a viewport needs to show a frame and measure in it.
+//! - [`sort_frames`]: a series into stacks and volumes by geometry.
+//! - [`VolumeBuilder`]: frames, in any order and from several threads, into a volume.
+//!
+//! The parser is an index over the file's bytes rather than a tree of values: a file that lies about a length
+//! cannot make it allocate, and reading a header costs microseconds. No pixel decoder is here: that is
+//! `medsight-codec`.
+
+pub mod attribute;
+mod charset;
+mod dataset;
+mod directory;
+mod header;
+mod image_info;
+mod layout;
+mod lut;
+mod object;
+mod parse;
+mod scale;
+mod stack;
+mod volume;
+
+pub use attribute::{Tag, named, tags};
+pub use dataset::Dataset;
+pub use header::{DicomHeaders, check_native_length, instance_record};
+pub use image_info::{Acquisition, Encoded, FrameInfo, ImageInfo, NamedWindow};
+pub use lut::{LookUpTable, ModalityLut, Palette};
+pub use object::{Object, PixelData};
+pub use scale::{Scale, UltrasoundRegion};
+pub use layout::VolumeLayout;
+pub use stack::{FrameRef, SortedSeries, Stack, StackKind, sort_frames};
+pub use volume::{FrameSlot, VolumeBuilder};

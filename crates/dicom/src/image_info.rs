@@ -1,0 +1,468 @@
+//! What a viewport needs to show the frames of one instance and to measure in them.
+//!
+//! Enhanced multi-frame objects keep most of it in functional groups, shared or per frame (PS3.3 C.7.6.16).
+
+use crate::attribute::{Tag, missing, tags, unreadable};
+use crate::dataset::Dataset;
+use crate::lut::{LookUpTable, ModalityLut, Palette};
+use crate::object::Object;
+use crate::scale::{Scale, UltrasoundRegion};
+use glam::DVec3;
+use medsight_image::{VoiFunction, VolumeWarning, Window};
+use medsight_record::Refusal;
+use std::sync::Arc;
+
+/// How samples are stored: the Image Pixel module (PS3.3 C.7.6.3).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Encoded {
+    /// Rows (0028,0010).
+    pub rows: usize,
+    /// Columns (0028,0011).
+    pub columns: usize,
+    /// Number of Frames (0028,0008), at least 1.
+    pub frames: usize,
+    /// Samples per Pixel (0028,0002).
+    pub samples_per_pixel: usize,
+    /// Bits Allocated (0028,0100).
+    pub bits_allocated: u32,
+    /// Bits Stored (0028,0101).
+    pub bits_stored: u32,
+    /// High Bit (0028,0102).
+    pub high_bit: u32,
+    /// Pixel Representation (0028,0103): true for two's complement.
+    pub signed: bool,
+    /// Planar Configuration (0028,0006): true when colours are in separate planes.
+    pub planar: bool,
+    /// Photometric Interpretation (0028,0004) as it stands in the file.
+    pub photometric: String,
+}
+
+/// A window of the file with its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedWindow {
+    /// The window, in modality units.
+    pub window: Window,
+    /// Window Center & Width Explanation (0028,1055), empty when absent.
+    pub explanation: String,
+}
+
+/// One frame.
+#[derive(Clone, Debug)]
+pub struct FrameInfo {
+    /// Image Position (Patient) (0020,0032): centre of the first pixel, millimetres.
+    pub position_mm: Option<DVec3>,
+    /// Image Orientation (Patient) (0020,0037): unit vectors along a row and along a column.
+    pub orientation: Option<[DVec3; 2]>,
+    /// Distance of pixels. Ultrasound: see [`ImageInfo::regions`].
+    pub scale: Option<Scale>,
+    /// Slice Thickness (0018,0050), millimetres.
+    pub slice_thickness_mm: Option<f64>,
+    /// Stored value to modality value.
+    pub modality_lut: ModalityLut,
+    /// Unit of the modality value: `HU`, `BQML`…; empty when the file gives none.
+    pub unit: String,
+    /// Windows in file order.
+    pub windows: Vec<NamedWindow>,
+    /// VOI LUTs, alternatives to the windows.
+    pub voi_tables: Vec<LookUpTable>,
+    /// Temporal Position Index (0020,9128) or Identifier (0020,0100).
+    pub time_position: Option<i64>,
+    /// Echo time (0018,0081 or 0018,9082), milliseconds.
+    pub echo_time_ms: Option<f64>,
+}
+
+/// What is written over the image about how it was made.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[allow(missing_docs, reason = "each is the attribute of its name")]
+pub struct Acquisition {
+    pub institution: String,
+    pub station: String,
+    pub manufacturer: String,
+    pub model: String,
+    pub body_part: String,
+    pub laterality: String,
+    pub view_position: String,
+    pub patient_position: String,
+    pub protocol: String,
+    pub kernel: String,
+    pub date: String,
+    pub time: String,
+    pub kvp: Option<f64>,
+    pub tube_current_ma: Option<f64>,
+    pub exposure_mas: Option<f64>,
+    pub echo_time_ms: Option<f64>,
+    pub repetition_time_ms: Option<f64>,
+    pub flip_angle_deg: Option<f64>,
+    pub slice_thickness_mm: Option<f64>,
+    pub gantry_tilt_deg: Option<f64>,
+    pub contrast_agent: String,
+    pub comments: String,
+}
+
+/// One instance with pixels.
+#[derive(Clone, Debug)]
+pub struct ImageInfo {
+    /// SOP Instance UID (0008,0018), empty when absent.
+    pub instance_uid: String,
+    /// Series Instance UID (0020,000E), empty when absent.
+    pub series_uid: String,
+    /// Instance Number (0020,0013).
+    pub instance_number: Option<i64>,
+    /// Modality (0008,0060).
+    pub modality: String,
+    /// Image Type (0008,0008).
+    pub image_type: Vec<String>,
+    /// Transfer Syntax UID.
+    pub transfer_syntax: String,
+    /// How samples are stored.
+    pub encoded: Encoded,
+    /// One a frame; frames that share everything share one.
+    pub frames: Vec<Arc<FrameInfo>>,
+    /// Palette of PALETTE COLOR images.
+    pub palette: Option<Palette>,
+    /// Calibrated regions of ultrasound images.
+    pub regions: Vec<UltrasoundRegion>,
+    /// Stored values from…to that are not image (0028,0120 and 0028,0121).
+    pub padding: Option<[i64; 2]>,
+    /// Time between frames of a cine, milliseconds.
+    pub frame_time_ms: Option<f64>,
+    /// Lossy Image Compression (0028,2110) is 01.
+    pub lossy: bool,
+    /// Burned In Annotation (0028,0301) is YES.
+    pub burned_in: bool,
+    /// Acquisition facts for overlays.
+    pub acquisition: Acquisition,
+    /// What a reader has to know: a window that cannot be used, a mosaic.
+    pub warnings: Vec<VolumeWarning>,
+}
+
+/// Most frames that are believed without more checks: memory for each is needed.
+const MOST_FRAMES: i64 = 1_000_000;
+
+impl Encoded {
+    /// Reads and checks the Image Pixel module.
+    ///
+    /// # Errors
+    /// `missing_attribute` or `bad_attribute`, naming the attribute.
+    pub fn read(data: &Dataset<'_>) -> Result<Self, Refusal> {
+        let required = |tag: Tag| data.integer(tag)?.ok_or_else(|| missing(tag));
+        let size = |tag: Tag| match required(tag)? {
+            n @ 1..=65_535 => Ok(n as usize),
+            _ => Err(unreadable(tag, "is not between 1 and 65535")),
+        };
+        let (rows, columns) = (size(tags::ROWS)?, size(tags::COLUMNS)?);
+        let frames = match data.integer(tags::NUMBER_OF_FRAMES)? {
+            None | Some(0) => 1,
+            Some(n @ 1..=MOST_FRAMES) => n as usize,
+            Some(_) => return Err(unreadable(tags::NUMBER_OF_FRAMES, "is not a usable count")),
+        };
+        let samples = data.integer(tags::SAMPLES_PER_PIXEL)?.unwrap_or(1);
+        if !matches!(samples, 1 | 3 | 4) {
+            return Err(unreadable(tags::SAMPLES_PER_PIXEL, &format!("is {samples}; 1 and 3 are allowed")));
+        }
+        let bits_allocated = required(tags::BITS_ALLOCATED)?;
+        if !matches!(bits_allocated, 1 | 8 | 16 | 24 | 32 | 64) {
+            let what = format!("is {bits_allocated}; 1 or a multiple of 8 is allowed (PS3.5 8.1.1)");
+            return Err(unreadable(tags::BITS_ALLOCATED, &what));
+        }
+        let bits_stored = data.integer(tags::BITS_STORED)?.unwrap_or(bits_allocated);
+        if !(1..=bits_allocated).contains(&bits_stored) {
+            let what = format!("is {bits_stored}, but Bits Allocated (0028,0100) is {bits_allocated}");
+            return Err(unreadable(tags::BITS_STORED, &what));
+        }
+        let high_bit = data.integer(tags::HIGH_BIT)?.unwrap_or(bits_stored - 1);
+        if !(bits_stored - 1..bits_allocated).contains(&high_bit) {
+            let what = format!("is {high_bit}, but Bits Stored (0028,0101) is {bits_stored}");
+            return Err(unreadable(tags::HIGH_BIT, &what));
+        }
+        let photometric = data.text(tags::PHOTOMETRIC_INTERPRETATION);
+        let photometric = photometric.unwrap_or_else(|| if samples == 3 { "RGB" } else { "MONOCHROME2" }.to_owned());
+        Ok(Self {
+            rows,
+            columns,
+            frames,
+            samples_per_pixel: samples as usize,
+            bits_allocated: bits_allocated as u32,
+            bits_stored: bits_stored as u32,
+            high_bit: high_bit as u32,
+            signed: data.integer(tags::PIXEL_REPRESENTATION)? == Some(1),
+            planar: data.integer(tags::PLANAR_CONFIGURATION)? == Some(1),
+            photometric,
+        })
+    }
+
+    /// Samples in one frame.
+    pub fn samples_per_frame(&self) -> usize {
+        self.rows * self.columns * self.samples_per_pixel
+    }
+
+    /// True for grey values, the only ones that have windows and make volumes.
+    pub fn is_grey(&self) -> bool {
+        self.photometric.starts_with("MONOCHROME") && self.samples_per_pixel == 1
+    }
+
+    /// Bytes of all frames uncompressed, as the standard stores them.
+    pub fn native_bytes(&self) -> u64 {
+        let mut bits = self.rows as u64 * self.columns as u64 * self.frames as u64 * u64::from(self.bits_allocated);
+        bits *= if self.photometric == "YBR_FULL_422" && self.samples_per_pixel == 3 { 2 } else { self.samples_per_pixel as u64 };
+        bits.div_ceil(8)
+    }
+}
+
+impl ImageInfo {
+    /// Reads all of it. Does not look at the pixels.
+    ///
+    /// # Errors
+    /// Names the attribute that is missing or unusable.
+    pub fn read(object: &Object<'_>) -> Result<Self, Refusal> {
+        let data = object.data();
+        let encoded = Encoded::read(&data)?;
+        let mut warnings = Vec::new();
+        let frames = read_frames(&data, &encoded, &mut warnings)?;
+        let image_type = data.texts(tags::IMAGE_TYPE);
+        if image_type.iter().any(|t| t == "MOSAIC") {
+            warnings.push(VolumeWarning {
+                code: "mosaic".into(),
+                reason: "Image Type (0008,0008) says MOSAIC: many slices are tiled into this one image".into(),
+            });
+        }
+        let palette = if encoded.photometric == "PALETTE COLOR" { Palette::read(&data, encoded.signed)? } else { None };
+        if encoded.photometric == "PALETTE COLOR" && palette.is_none() {
+            return Err(missing(tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR));
+        }
+        let padding = data.integer(tags::PIXEL_PADDING_VALUE).ok().flatten();
+        let padding_to = data.integer(tags::PIXEL_PADDING_RANGE_LIMIT).ok().flatten();
+        let padding = padding.map(|p| padding_to.map_or([p, p], |to| [p.min(to), p.max(to)]));
+        Ok(Self {
+            instance_uid: data.text_or_empty(tags::SOP_INSTANCE_UID),
+            series_uid: data.text_or_empty(tags::SERIES_INSTANCE_UID),
+            instance_number: data.integer(tags::INSTANCE_NUMBER).ok().flatten(),
+            modality: data.text_or_empty(tags::MODALITY),
+            image_type,
+            transfer_syntax: object.transfer_syntax().to_owned(),
+            encoded,
+            frames,
+            palette,
+            regions: UltrasoundRegion::read_all(&data),
+            padding,
+            frame_time_ms: frame_time_ms(&data),
+            lossy: data.text(tags::LOSSY_IMAGE_COMPRESSION).as_deref() == Some("01"),
+            burned_in: data.text(tags::BURNED_IN_ANNOTATION).as_deref() == Some("YES"),
+            acquisition: Acquisition::read(&data),
+            warnings,
+        })
+    }
+
+    /// The scale at a pixel: the region's on ultrasound, the image's elsewhere.
+    pub fn scale_at(&self, frame: usize, column: f64, row: f64) -> Option<Scale> {
+        let region = self.regions.iter().rfind(|r| r.contains(column, row));
+        match region {
+            Some(region) => region.scale,
+            None => self.frames.get(frame).and_then(|f| f.scale),
+        }
+    }
+}
+
+/// Frame Time (0018,1063), Frame Time Vector, or a rate turned round.
+fn frame_time_ms(data: &Dataset<'_>) -> Option<f64> {
+    let number = |tag| data.number(tag).ok().flatten().filter(|n: &f64| *n > 0.0);
+    let vector = data.numbers(tags::FRAME_TIME_VECTOR).ok().flatten();
+    let mean = vector.filter(|v| v.len() > 1).map(|v| v[1..].iter().sum::<f64>() / (v.len() - 1) as f64);
+    number(tags::FRAME_TIME)
+        .or(mean.filter(|m| *m > 0.0))
+        .or_else(|| number(tags::CINE_RATE).map(|rate| 1000.0 / rate))
+        .or_else(|| number(tags::RECOMMENDED_DISPLAY_FRAME_RATE).map(|rate| 1000.0 / rate))
+}
+
+/// A frame's groups: its own item, the shared item, and the data set, in this order.
+struct Groups<'d, 'b> {
+    own: Option<Dataset<'b>>,
+    shared: Option<&'d Dataset<'b>>,
+    data: &'d Dataset<'b>,
+}
+
+impl<'b> Groups<'_, 'b> {
+    /// The item of a functional group, else the data set itself.
+    fn group(&self, sequence: Tag) -> Dataset<'b> {
+        let own = self.own.as_ref().and_then(|own| own.first_item(sequence));
+        let found = own.or_else(|| self.shared.and_then(|shared| shared.first_item(sequence)));
+        found.unwrap_or_else(|| self.data.clone())
+    }
+}
+
+fn read_frames(
+    data: &Dataset<'_>,
+    encoded: &Encoded,
+    warnings: &mut Vec<VolumeWarning>,
+) -> Result<Vec<Arc<FrameInfo>>, Refusal> {
+    let ranges = data.item_ranges(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+    let shared = data.first_item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
+    if ranges.is_empty() {
+        let groups = Groups { own: None, shared: shared.as_ref(), data };
+        let mut one = read_frame(&groups, encoded, warnings)?;
+        if encoded.frames > 1 {
+            return grid_frames(data, encoded, one);
+        }
+        one.time_position = one.time_position.or(data.integer(tags::TEMPORAL_POSITION_IDENTIFIER).ok().flatten());
+        return Ok(vec![Arc::new(one)]);
+    }
+    if ranges.len() != encoded.frames {
+        let tag = tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE;
+        let what = format!("has {} items for {} frames", ranges.len(), encoded.frames);
+        return Err(unreadable(tag, &what));
+    }
+    let mut frames = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        let own = data.item(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, range);
+        let groups = Groups { own, shared: shared.as_ref(), data };
+        frames.push(Arc::new(read_frame(&groups, encoded, warnings)?));
+    }
+    Ok(frames)
+}
+
+/// Frames of objects without functional groups. RT Dose places its frames by Grid Frame Offset Vector.
+fn grid_frames(data: &Dataset<'_>, encoded: &Encoded, first: FrameInfo) -> Result<Vec<Arc<FrameInfo>>, Refusal> {
+    let offsets = data.numbers(tags::GRID_FRAME_OFFSET_VECTOR)?;
+    let placed = first.position_mm.zip(first.orientation);
+    let (Some(offsets), Some((position, [row, column]))) = (offsets.filter(|o| o.len() == encoded.frames), placed) else {
+        // A cine: one place for all, or no place.
+        return Ok(vec![Arc::new(first); encoded.frames]);
+    };
+    let base = offsets.first().copied().filter(|_| offsets.first() != Some(&0.0)).unwrap_or(0.0);
+    let normal = row.cross(column);
+    Ok(offsets
+        .iter()
+        .map(|offset| Arc::new(FrameInfo { position_mm: Some(position + normal * (offset - base)), ..first.clone() }))
+        .collect())
+}
+
+fn read_frame(groups: &Groups<'_, '_>, encoded: &Encoded, warnings: &mut Vec<VolumeWarning>) -> Result<FrameInfo, Refusal> {
+    let plane = groups.group(tags::PLANE_POSITION_SEQUENCE);
+    let oriented = groups.group(tags::PLANE_ORIENTATION_SEQUENCE);
+    let measures = groups.group(tags::PIXEL_MEASURES_SEQUENCE);
+    let transform = groups.group(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE);
+    let voi = groups.group(tags::FRAME_VOILUT_SEQUENCE);
+    let content = groups.group(tags::FRAME_CONTENT_SEQUENCE);
+    let echo = groups.group(tags::MR_ECHO_SEQUENCE);
+
+    let position_mm = plane.vector::<3>(tags::IMAGE_POSITION_PATIENT)?.map(DVec3::from_array);
+    let orientation = orientation(&oriented)?;
+    let modality_lut = ModalityLut::read(&transform, encoded.signed)?;
+    let (windows, voi_tables) = voi_of(&voi, encoded.signed, warnings);
+    let effective = echo.number(tags::EFFECTIVE_ECHO_TIME).ok().flatten();
+    Ok(FrameInfo {
+        position_mm,
+        orientation,
+        scale: Scale::read(groups.data, &measures, position_mm.is_some())?,
+        slice_thickness_mm: measures.number(tags::SLICE_THICKNESS).ok().flatten().filter(|t| *t > 0.0),
+        unit: unit(groups.data, &transform, modality_lut.is_some()),
+        modality_lut: modality_lut.unwrap_or(ModalityLut::IDENTITY),
+        windows,
+        voi_tables,
+        time_position: content.integer(tags::TEMPORAL_POSITION_INDEX).ok().flatten(),
+        echo_time_ms: effective.or_else(|| groups.data.number(tags::ECHO_TIME).ok().flatten()),
+    })
+}
+
+/// Row and column direction, made exactly perpendicular and of length 1.
+fn orientation(data: &Dataset<'_>) -> Result<Option<[DVec3; 2]>, Refusal> {
+    let tag = tags::IMAGE_ORIENTATION_PATIENT;
+    let Some([a, b, c, d, e, f]) = data.vector::<6>(tag)? else { return Ok(None) };
+    let (row, column) = (DVec3::new(a, b, c), DVec3::new(d, e, f));
+    let skew = row.normalize_or_zero().dot(column.normalize_or_zero()).abs();
+    if row.length() < 0.9 || column.length() < 0.9 || skew > 0.02 {
+        return Err(unreadable(tag, "does not hold two perpendicular directions of length 1"));
+    }
+    let row = row.normalize();
+    let column = (column - row * row.dot(column)).normalize();
+    Ok(Some([row, column]))
+}
+
+/// Rescale Type (0028,1054), Units (0054,1001) of PET, HU for CT.
+fn unit(data: &Dataset<'_>, transform: &Dataset<'_>, rescaled: bool) -> String {
+    match transform.text(tags::RESCALE_TYPE) {
+        Some(unit) if unit == "US" => String::new(), // PS3.3 C.11.1.1.2: unspecified
+        Some(unit) => unit,
+        None => match data.text(tags::MODALITY).as_deref() {
+            Some("CT") if rescaled => "HU".to_owned(),
+            Some("PT") => data.text_or_empty(tags::UNITS),
+            _ => String::new(),
+        },
+    }
+}
+
+/// Windows and tables of PS3.3 C.11.2. What cannot be used is told, not repaired.
+fn voi_of(
+    data: &Dataset<'_>,
+    signed: bool,
+    warnings: &mut Vec<VolumeWarning>,
+) -> (Vec<NamedWindow>, Vec<LookUpTable>) {
+    let mut unusable = |reason: String| {
+        if !warnings.iter().any(|w| w.reason == reason) {
+            warnings.push(VolumeWarning { code: "unusable_window".into(), reason });
+        }
+    };
+    let tables = LookUpTable::read_all(data, tags::VOILUT_SEQUENCE, signed).unwrap_or_else(|refusal| {
+        unusable(refusal.reason);
+        Vec::new()
+    });
+    let centers = data.numbers(tags::WINDOW_CENTER);
+    let widths = data.numbers(tags::WINDOW_WIDTH);
+    let (centers, widths) = match (centers, widths) {
+        (Ok(Some(centers)), Ok(Some(widths))) => (centers, widths),
+        (Err(refusal), _) | (_, Err(refusal)) => {
+            unusable(refusal.reason);
+            return (Vec::new(), tables);
+        }
+        _ => return (Vec::new(), tables),
+    };
+    let function = match data.text(tags::VOILUT_FUNCTION).as_deref() {
+        Some("LINEAR_EXACT") => VoiFunction::LinearExact,
+        Some("SIGMOID") => VoiFunction::Sigmoid,
+        _ => VoiFunction::Linear,
+    };
+    let explanations = data.texts(tags::WINDOW_CENTER_WIDTH_EXPLANATION);
+    let mut windows = Vec::new();
+    for (i, (center, width)) in centers.iter().zip(&widths).enumerate() {
+        match Window::new(*center, *width, function) {
+            Some(window) => {
+                let explanation = explanations.get(i).cloned().unwrap_or_default();
+                windows.push(NamedWindow { window, explanation });
+            }
+            None => unusable(format!("Window Width (0028,1051) is {width}, which is below what its function allows")),
+        }
+    }
+    (windows, tables)
+}
+
+impl Acquisition {
+    fn read(data: &Dataset<'_>) -> Self {
+        let text = |tag| data.text_or_empty(tag);
+        let number = |tag| data.number(tag).ok().flatten();
+        let or = |a: String, b: String| if a.is_empty() { b } else { a };
+        Self {
+            institution: text(tags::INSTITUTION_NAME),
+            station: text(tags::STATION_NAME),
+            manufacturer: text(tags::MANUFACTURER),
+            model: text(tags::MANUFACTURER_MODEL_NAME),
+            body_part: text(tags::BODY_PART_EXAMINED),
+            laterality: or(text(tags::IMAGE_LATERALITY), text(tags::LATERALITY)),
+            view_position: text(tags::VIEW_POSITION),
+            patient_position: text(tags::PATIENT_POSITION),
+            protocol: text(tags::PROTOCOL_NAME),
+            kernel: text(tags::CONVOLUTION_KERNEL),
+            date: or(text(tags::ACQUISITION_DATE), text(tags::CONTENT_DATE)),
+            time: or(text(tags::ACQUISITION_TIME), text(tags::CONTENT_TIME)),
+            kvp: number(tags::KVP),
+            tube_current_ma: number(tags::X_RAY_TUBE_CURRENT),
+            exposure_mas: number(tags::EXPOSURE),
+            echo_time_ms: number(tags::ECHO_TIME),
+            repetition_time_ms: number(tags::REPETITION_TIME),
+            flip_angle_deg: number(tags::FLIP_ANGLE),
+            slice_thickness_mm: number(tags::SLICE_THICKNESS),
+            gantry_tilt_deg: number(tags::GANTRY_DETECTOR_TILT),
+            contrast_agent: text(tags::CONTRAST_BOLUS_AGENT),
+            comments: text(tags::IMAGE_COMMENTS),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Where millimetres come from: the distance of pixels and its source.
+
+use crate::attribute::{tags, unreadable};
+use crate::dataset::Dataset;
+use medsight_record::{Refusal, ScaleSource};
+
+/// Distance of pixel centres in millimetres, and which attribute says so.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// Between neighbouring rows: vertical on the image.
+    pub row_mm: f64,
+    /// Between neighbouring columns: horizontal on the image.
+    pub column_mm: f64,
+    /// The attribute it was read from.
+    pub source: ScaleSource,
+}
+
+/// A calibrated part of an ultrasound image (PS3.3 C.8.5.5).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UltrasoundRegion {
+    /// First column, first row, last column, last row: all in pixels.
+    pub rectangle_px: [i64; 4],
+    /// Distance of columns and rows, when both axes are lengths; `None` for spectra and curves.
+    pub scale: Option<Scale>,
+}
+
+impl Scale {
+    /// The scale of an image or frame. `measures` holds Pixel Spacing: the data set, or Pixel Measures.
+    ///
+    /// # Errors
+    /// A spacing that is no number, or not above 0 (PS3.3 10.7.1.3).
+    pub(crate) fn read(data: &Dataset<'_>, measures: &Dataset<'_>, placed: bool) -> Result<Option<Self>, Refusal> {
+        let spacing = positive(measures, tags::PIXEL_SPACING)?;
+        let detector = positive(data, tags::IMAGER_PIXEL_SPACING)?;
+        let nominal = positive(data, tags::NOMINAL_SCANNED_PIXEL_SPACING)?;
+        let with = |[row_mm, column_mm]: [f64; 2], source| Some(Self { row_mm, column_mm, source });
+        Ok(match (spacing, detector, nominal) {
+            (Some(s), ..) if placed => with(s, ScaleSource::PixelSpacing),
+            (Some(s), ..) if data.has(tags::PIXEL_SPACING_CALIBRATION_TYPE) => with(s, ScaleSource::Calibrated),
+            (Some(s), Some(d), _) if s == d => with(s, ScaleSource::Detector),
+            (Some(s), Some(_), _) => with(s, ScaleSource::Calibrated),
+            (Some(s), None, _) => with(s, ScaleSource::PixelSpacing),
+            (None, Some(d), _) => with(d, ScaleSource::Detector),
+            (None, None, Some(n)) => with(n, ScaleSource::Nominal),
+            (None, None, None) => None,
+        })
+    }
+}
+
+fn positive(data: &Dataset<'_>, tag: crate::Tag) -> Result<Option<[f64; 2]>, Refusal> {
+    match data.vector::<2>(tag)? {
+        Some(v) if v.iter().any(|x| *x <= 0.0) => Err(unreadable(tag, "is not above 0")),
+        other => Ok(other),
+    }
+}
+
+impl UltrasoundRegion {
+    /// Sequence of Ultrasound Regions (0018,6011). Regions without a rectangle are left out.
+    pub(crate) fn read_all(data: &Dataset<'_>) -> Vec<Self> {
+        data.items(tags::SEQUENCE_OF_ULTRASOUND_REGIONS).iter().filter_map(Self::read).collect()
+    }
+
+    fn read(item: &Dataset<'_>) -> Option<Self> {
+        let whole = |tag| item.integer(tag).ok().flatten();
+        let rectangle_px = [
+            whole(tags::REGION_LOCATION_MIN_X0)?,
+            whole(tags::REGION_LOCATION_MIN_Y0)?,
+            whole(tags::REGION_LOCATION_MAX_X1)?,
+            whole(tags::REGION_LOCATION_MAX_Y1)?,
+        ];
+        let centimetres = 3; // PS3.3 C.8.5.5.1.15
+        let are_lengths = [tags::PHYSICAL_UNITS_X_DIRECTION, tags::PHYSICAL_UNITS_Y_DIRECTION]
+            .into_iter()
+            .all(|tag| whole(tag) == Some(centimetres));
+        let delta_mm = |tag| item.number(tag).ok().flatten().map(|cm: f64| cm.abs() * 10.0).filter(|mm| *mm > 0.0);
+        let scale = delta_mm(tags::PHYSICAL_DELTA_X).zip(delta_mm(tags::PHYSICAL_DELTA_Y)).filter(|_| are_lengths);
+        let scale = scale.map(|(column_mm, row_mm)| Scale { row_mm, column_mm, source: ScaleSource::UltrasoundRegion });
+        Some(Self { rectangle_px, scale })
+    }
+
+    /// True when a pixel is inside.
+    pub fn contains(&self, column: f64, row: f64) -> bool {
+        let [x0, y0, x1, y1] = self.rectangle_px.map(|p| p as f64);
+        (x0..=x1).contains(&column) && (y0..=y1).contains(&row)
+    }
+}
