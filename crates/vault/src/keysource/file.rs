@@ -174,8 +174,8 @@ mod tests {
     fn key_file(folder: &Path, content: &[u8], mode: u32) -> KeySource {
         let path = folder.join("key");
         let _ = fs::remove_file(&path);
-        fs::write(&path, content).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        fs::write(&path, content).expect("the test folder can be written");
+        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("the test owns its file");
         KeySource::KeyFile(path)
     }
 
