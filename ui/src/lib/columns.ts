@@ -1,0 +1,41 @@
+// The columns the worklist can have. Ids are those of the setting `worklist_columns`.
+import type { SortColumn, StudyRow } from "../generated/types";
+import { bytes, count, moment } from "./format";
+import { named } from "./words.svelte";
+
+/** One column. */
+export interface Column {
+  /** A track of the grid. */
+  width: string;
+  /** What the head sorts by; a column without it can't be sorted by. */
+  sort?: SortColumn;
+  /** Numbers stand at the right. */
+  right?: true;
+  /** Secondary: shown quieter. */
+  dim?: true;
+  /** The text of the cell. */
+  text: (row: StudyRow) => string;
+}
+
+const first = (text: string) => text.charAt(0).toLocaleUpperCase() + text.slice(1);
+
+export const columns = {
+  state: { width: "104px", sort: "state", dim: true, text: (row) => first(named("state", row.state)) },
+  name: { width: "minmax(150px, 1.2fr)", sort: "name", text: (row) => row.name || "—" },
+  id: { width: "minmax(80px, 120px)", sort: "id", dim: true, text: (row) => row.id },
+  date: { width: "128px", sort: "date", dim: true, text: (row) => `${row.date} ${row.time}`.trim() },
+  modality: { width: "72px", sort: "modality", text: (row) => row.modalities.join(" ") },
+  description: { width: "minmax(140px, 2fr)", sort: "description", text: (row) => row.description },
+  images: { width: "64px", sort: "images", right: true, dim: true, text: (row) => count(row.images) },
+  accession: { width: "minmax(90px, 130px)", sort: "accession", dim: true, text: (row) => row.accession },
+  series: { width: "64px", right: true, dim: true, text: (row) => count(row.series) },
+  size: { width: "84px", right: true, dim: true, text: (row) => bytes(row.bytes) },
+  imported: { width: "136px", sort: "imported", dim: true, text: (row) => moment(row.importedMs) },
+} satisfies Record<string, Column>;
+
+/** Id of a column. */
+export type ColumnId = keyof typeof columns;
+
+/** Columns by id, in the order of the setting; unknown names are passed over. */
+export const chosenColumns = (ids: string[]): [ColumnId, Column][] =>
+  ids.filter((id): id is ColumnId => id in columns).map((id) => [id, columns[id]]);
