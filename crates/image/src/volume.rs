@@ -64,6 +64,9 @@ pub struct Volume {
     /// The affine map from voxel indices to the patient. With gantry tilt its third column is the
     /// true slice step, not the normal.
     pub patient_from_voxel: DMat4,
+    /// Position of each slice along the normal, from the first; millimetres. Empty means even:
+    /// multiples of `spacing_mm.z`. See [`crate::regular`] for planes and ray casting.
+    pub slice_offsets_mm: Vec<f64>,
     /// `dims.product()` modality values.
     pub voxels: Voxels,
     /// Smallest and largest modality value.
