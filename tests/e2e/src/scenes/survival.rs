@@ -27,7 +27,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
 
     let desk = report.must("import a CT", || {
         let desk = Desk::start(&machine, programs, &cache, &more)?;
-        import::begin(&machine, &desk, &programs.samples.join("ct_head_tilted_uneven"))?;
+        import::begin(&desk, &programs.samples.join("ct_head_tilted_uneven"))?;
         import::summary(&desk, 120)?;
         desk.wait_for_rows(1, 30)?;
         Ok(desk)
@@ -65,11 +65,10 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     let many = machine.home("many");
     report.must("the desk is killed in the middle of an import", || {
         phantom::write_ct(&many, MANY, 256)?;
-        import::begin(&machine, &desk, &many)?;
+        import::begin(&desk, &many)?;
         until("some of the import", 30, || {
-            let progress = desk.all("import-progress")?.into_iter().next().context("no progress is shown")?;
-            let done: f64 = desk.attribute(&progress, "aria-valuenow")?.parse().unwrap_or(0.0);
-            ensure!(done > 5.0, "{done} % are done");
+            let done = import::share_done(&desk)?;
+            ensure!(done > 0.05, "{:.1} % are done", done * 100.0);
             Ok(())
         })?;
         desk.kill()

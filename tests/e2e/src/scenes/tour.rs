@@ -28,7 +28,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         Ok(desk)
     })?;
     report.must("import the sample studies", || {
-        import::begin(&machine, &desk, &programs.samples)?;
+        import::begin(&desk, &programs.samples)?;
         let words = import::summary(&desk, 300)?;
         println!("          {}", words.split_whitespace().collect::<Vec<_>>().join(" "));
         desk.wait_for_rows(4, 30)
