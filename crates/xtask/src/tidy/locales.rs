@@ -33,7 +33,7 @@ pub(super) fn check(paths: &[String], found: &mut Vec<String>) -> Result<()> {
 }
 
 /// A key counts as used when it stands in a source, whole; or when a beginning of it that holds its table is put
-/// together with the rest there: `preset_{n}` for `window.preset_3`.
+/// together with the rest there: `window.preset_{n}` for `window.preset_3`.
 fn unused(paths: &[String], english: &str, reference: &BTreeMap<String, String>, found: &mut Vec<String>) {
     let is_source = |path: &&String| {
         let ends = [".rs", ".ts", ".svelte"].iter().any(|end| path.ends_with(end));
@@ -50,7 +50,16 @@ fn unused(paths: &[String], english: &str, reference: &BTreeMap<String, String>,
             let start = &key[..end];
             ["{", "${", "\"", "'"].iter().any(|next| sources.contains(&format!("{start}{next}")))
         };
-        if !sources.contains(key.as_str()) && !(table..key.len()).any(put_together) {
+        // The front end's `named(table, name)` puts the two together too.
+        let (folder, name) = (key[..table].trim_end_matches('.'), &key[table..]);
+        let call = format!("named(\"{folder}\", ");
+        let by_variable = sources.split(call.as_str()).skip(1).any(|rest| !rest.starts_with('`'));
+        let by_template = (1..name.len()).any(|end| sources.contains(&format!("{call}`{}${{", &name[..end])));
+        if !sources.contains(key.as_str())
+            && !(table..key.len()).any(put_together)
+            && !by_variable
+            && !by_template
+        {
             found.push(format!("{english}: `{key}` is used nowhere"));
         }
     }
