@@ -1,1 +1,38 @@
-//! The record database over the vault.
+//! The encrypted cache: records in SQLite under SQLCipher, pixels as encrypted files beside them.
+//!
+//! ```text
+//! folder/cache.json   format, name of the cache, key source, fingerprint of the key; no secret, no patient
+//!        cache.lock   held by the one process that may write
+//!        records.db   SQLCipher; the key of the blobs is in it, so that a new master key changes one file
+//!        blobs/       crate `vault`
+//! ```
+//!
+//! Every write that matters is one transaction: record + audit event + outbox entry. One process owns the
+//! cache; others may read. Not here: what a DICOM file means (a [`medsight_record::HeaderReader`] comes in),
+//! sending the outbox.
+
+mod apply;
+mod cache;
+mod check;
+mod error;
+mod export;
+mod folder;
+pub mod import;
+mod quota;
+mod rekey;
+mod schema;
+mod study;
+pub mod synthetic;
+mod tables;
+mod thumbnail;
+mod worklist;
+
+pub use apply::Applied;
+pub use cache::Cache;
+pub use check::{CheckReport, Damage, GcReport};
+pub use error::CacheError;
+pub use export::ExportReport;
+pub use folder::{default_folder, key_source};
+pub use import::{Import, ImportJob, Progress, Rejected, Summary};
+pub use quota::{Evicted, Usage};
+pub use worklist::{DateRange, Facets, Filter, Page, Query, Sort};

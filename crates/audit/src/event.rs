@@ -1,0 +1,73 @@
+//! One event: who did what, when, to which study.
+
+use medsight_base::{StudyUid, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What was done. The words are stored: they may be added to, never changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// The cache was made.
+    CacheCreated,
+    /// The master key was changed.
+    KeyChanged,
+    /// Files were taken in.
+    Imported,
+    /// A study was opened for reading.
+    StudyOpened,
+    /// An annotation was made or changed.
+    AnnotationSaved,
+    /// An annotation was taken away.
+    AnnotationRemoved,
+    /// The reading state was set.
+    ReadStateSet,
+    /// A study was deleted from this computer.
+    StudyDeleted,
+    /// The images of a study were removed to make room; they are kept elsewhere.
+    ImagesEvicted,
+    /// A study was copied out of the cache.
+    Exported,
+}
+
+impl Action {
+    /// The stored word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::CacheCreated => "cache_created",
+            Self::KeyChanged => "key_changed",
+            Self::Imported => "imported",
+            Self::StudyOpened => "study_opened",
+            Self::AnnotationSaved => "annotation_saved",
+            Self::AnnotationRemoved => "annotation_removed",
+            Self::ReadStateSet => "read_state_set",
+            Self::StudyDeleted => "study_deleted",
+            Self::ImagesEvicted => "images_evicted",
+            Self::Exported => "exported",
+        }
+    }
+}
+
+/// One event, as it is hashed and kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    /// Who: the account of the person or program.
+    pub who: String,
+    /// What was done; [`Action::word`], as text so that words of later versions are kept too.
+    pub what: String,
+    /// When.
+    pub when: Timestamp,
+    /// The study it was done to.
+    pub study: Option<StudyUid>,
+    /// Counts and ids that belong to it. No names, no values of patients.
+    pub detail: Value,
+}
+
+impl AuditEvent {
+    /// An event of this version's list.
+    #[must_use]
+    pub fn new(who: &str, what: Action, when: Timestamp, study: Option<StudyUid>, detail: Value) -> Self {
+        Self { who: who.to_owned(), what: what.word().to_owned(), when, study, detail }
+    }
+}

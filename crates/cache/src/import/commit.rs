@@ -1,0 +1,169 @@
+//! A batch of encrypted files becomes part of the record: files to the disk first, then one transaction.
+
+use super::worker::{Prepared, conflict};
+use super::{Rejected, Summary, rejected};
+use crate::{Cache, CacheError, apply, cache::now, tables};
+use medsight_audit::Action;
+use medsight_base::{StudyUid, Timestamp};
+use medsight_record::Refusal;
+use medsight_vault::BlobId;
+use rusqlite::Transaction;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// A batch is committed when one of these is reached: bringing files to the disk costs the same for one or many,
+/// but the worklist shows only what is committed.
+const MOST_FILES: usize = 512;
+const MOST_BYTES: u64 = 256 << 20;
+const LONGEST: Duration = Duration::from_millis(500);
+
+/// Files that are encrypted but not yet in the record.
+#[derive(Default)]
+pub(super) struct Batch {
+    files: Vec<Prepared>,
+    bytes: u64,
+    begun: Option<Instant>,
+}
+
+/// What a batch brought to one study.
+#[derive(Default)]
+struct New {
+    row: i64,
+    instances: u64,
+    bytes: u64,
+}
+
+/// What the transaction decided.
+#[derive(Default)]
+struct Decided {
+    new: BTreeMap<StudyUid, New>,
+    present: u64,
+    rejected: Vec<Rejected>,
+    /// Files that are not needed after all.
+    unused: Vec<BlobId>,
+}
+
+impl Batch {
+    pub(super) fn add(&mut self, prepared: Prepared) {
+        self.begun.get_or_insert_with(Instant::now);
+        self.bytes += prepared.bytes;
+        self.files.push(prepared);
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.files.len() >= MOST_FILES
+            || self.bytes >= MOST_BYTES
+            || self.begun.is_some_and(|begun| begun.elapsed() >= LONGEST)
+    }
+
+    /// Makes the batch part of the record and empties it. On failure its files are removed again.
+    pub(super) fn commit(
+        &mut self,
+        cache: &Cache,
+        who: &str,
+        summary: &mut Summary,
+    ) -> Result<(), CacheError> {
+        let batch = std::mem::take(self);
+        if batch.files.is_empty() {
+            return Ok(());
+        }
+        let blobs: Vec<BlobId> = batch.files.iter().map(|file| file.blob).collect();
+        let at = now();
+        let decided = cache
+            .blobs()
+            .sync(&blobs)
+            .map_err(CacheError::from)
+            .and_then(|()| cache.write(|t| decide(t, &batch.files, who, at)));
+        let decided = match decided {
+            Ok(decided) => decided,
+            Err(error) => {
+                cache.discard(&blobs);
+                return Err(error);
+            }
+        };
+        cache.discard(&decided.unused);
+        cache.reindex(decided.new.values().map(|new| new.row))?;
+        for (study, new) in decided.new {
+            summary.instances += new.instances;
+            summary.bytes += new.bytes;
+            summary.studies.insert(study);
+        }
+        summary.already_present += decided.present;
+        summary.rejected.extend(decided.rejected);
+        Ok(())
+    }
+}
+
+fn decide(t: &Transaction<'_>, files: &[Prepared], who: &str, at: Timestamp) -> Result<Decided, CacheError> {
+    let mut decided = Decided::default();
+    for file in files {
+        let record = &file.record;
+        if let Some(known) = tables::instances::known(t, &record.uid)? {
+            let same = known.sha256 == file.sha256 && known.study == record.study.as_str();
+            if same && !known.blob.is_some_and(|blob| files.iter().any(|other| other.blob == blob)) {
+                // Evicted before, or its file was lost: here again.
+                tables::instances::restore(t, &record.uid, file.blob)?;
+                decided.unused.extend(known.blob);
+                count(&mut decided, t, file, false)?;
+            } else {
+                // Two files of this very import.
+                decided.unused.push(file.blob);
+                if same {
+                    decided.present += 1;
+                } else {
+                    decided.rejected.push(rejected(file.file.clone(), conflict()));
+                }
+            }
+            continue;
+        }
+        if let Some(refusal) = other_patient(t, file)? {
+            decided.unused.push(file.blob);
+            decided.rejected.push(rejected(file.file.clone(), refusal));
+            continue;
+        }
+        let study = tables::studies::ensure(t, record, at)?;
+        let series = tables::series::ensure(t, study, record)?;
+        tables::instances::insert(t, series, record, file.blob, file.bytes, &file.sha256)?;
+        tables::series::count_in(t, series, record.frames, file.bytes)?;
+        count(&mut decided, t, file, true)?;
+    }
+    for (study, new) in &decided.new {
+        tables::studies::recount(t, new.row)?;
+        let detail = json!({"instances": new.instances, "bytes": new.bytes});
+        apply::note(t, who, Action::Imported, at, study, detail)?;
+    }
+    Ok(decided)
+}
+
+/// Adds a file to what its study got. A new one has yet to reach other systems.
+fn count(
+    decided: &mut Decided,
+    t: &Transaction<'_>,
+    file: &Prepared,
+    is_new: bool,
+) -> Result<(), CacheError> {
+    let row = apply::require(t, &file.record.study)?;
+    let new = decided.new.entry(file.record.study.clone()).or_default();
+    new.row = row;
+    new.instances += 1;
+    new.bytes += file.bytes;
+    if is_new {
+        tables::outbox::add_once(t, row, "study", now())?;
+    }
+    Ok(())
+}
+
+/// An image of another patient must not be shown under the name that the study has.
+fn other_patient(t: &Transaction<'_>, file: &Prepared) -> Result<Option<Refusal>, CacheError> {
+    let Some(study) = tables::studies::by_uid(t, &file.record.study)? else { return Ok(None) };
+    let (here, there) = (study.patient.id.trim(), file.record.patient.id.trim());
+    if here == there || here.is_empty() || there.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Refusal::new(
+        "patient_conflict",
+        "Study Instance UID (0020,000D) is already in the cache under another Patient ID (0010,0020). The file was \
+         not taken. Ask the sender which patient it belongs to.",
+    )))
+}

@@ -1,0 +1,63 @@
+//! The versions of the record database and how one becomes the next.
+//!
+//! `user_version` is the version of the tables. `meta.must_know` is the forward-compatibility number: the
+//! lowest version a program must know to use the database without harm. An additive change raises only the
+//! first; a program meets a `must_know` above its own [`VERSION`] with a refusal, never with a repair.
+
+use crate::{CacheError, tables};
+use rusqlite::{Connection, Transaction};
+
+/// The newest version known here.
+pub(crate) const VERSION: i64 = 1;
+/// Marks our files for `file(1)` and for anybody who lost the name: "MSgt".
+const APPLICATION_ID: i64 = 0x4d53_6774;
+
+/// A step from the version before to this one.
+type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
+
+/// Step `i` makes version `i + 1`. Steps are never changed once released; new ones go behind.
+const MIGRATIONS: [Migration; VERSION as usize] = [version_1];
+
+fn version_1(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    for table in [
+        tables::meta::VERSION_1,
+        tables::studies::VERSION_1,
+        tables::series::VERSION_1,
+        tables::instances::VERSION_1,
+        tables::annotations::VERSION_1,
+        tables::sessions::VERSION_1,
+        tables::thumbnails::VERSION_1,
+        tables::import_jobs::VERSION_1,
+        tables::outbox::VERSION_1,
+        tables::audit::VERSION_1,
+    ] {
+        transaction.execute_batch(table)?;
+    }
+    transaction.execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}"))?;
+    tables::meta::set(transaction, "must_know", &1_i64)
+}
+
+/// Refuses a database that asks for more than this program knows.
+pub(crate) fn check_version(db: &Connection) -> Result<i64, CacheError> {
+    let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version > 0 {
+        let must_know: i64 = tables::meta::get(db, "must_know")?
+            .ok_or_else(|| CacheError::Damaged("its version is missing".to_owned()))?;
+        if must_know > VERSION {
+            return Err(CacheError::Newer { found: must_know, known: VERSION });
+        }
+    }
+    Ok(version)
+}
+
+/// Brings the tables to [`VERSION`], each step in a transaction of its own.
+pub(crate) fn migrate(db: &mut Connection) -> Result<(), CacheError> {
+    let version = usize::try_from(check_version(db)?).unwrap_or(0);
+    for (step, migration) in MIGRATIONS.iter().enumerate().skip(version) {
+        let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        migration(&transaction)?;
+        transaction.execute_batch(&format!("PRAGMA user_version = {}", step + 1))?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! Reading one study: its record, its series, its manifest for the light box, what was drawn on it.
+
+use crate::{Cache, CacheError, apply::require, tables};
+use medsight_base::{SeriesUid, StudyUid};
+use medsight_record::{Annotation, Manifest, ManifestInstance, ReadingSession, SeriesRecord, StudyRecord};
+use tables::instances::{Geometry, Stored};
+
+impl Cache {
+    /// The record of a study; `None` when it is not here.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub fn study(&self, study: &StudyUid) -> Result<Option<StudyRecord>, CacheError> {
+        self.read(|db| Ok(tables::studies::by_uid(db, study)?))
+    }
+
+    /// The series of a study in the order of their numbers.
+    ///
+    /// # Errors
+    /// [`CacheError::NotFound`], …
+    pub fn series(&self, study: &StudyUid) -> Result<Vec<SeriesRecord>, CacheError> {
+        self.read(|db| {
+            let row = require(db, study)?;
+            Ok(tables::series::of_study(db, row)?.into_iter().map(|(_, record)| record).collect())
+        })
+    }
+
+    /// What stands on a study, oldest change first.
+    ///
+    /// # Errors
+    /// [`CacheError::NotFound`], …
+    pub fn annotations(&self, study: &StudyUid) -> Result<Vec<Annotation>, CacheError> {
+        self.read(|db| Ok(tables::annotations::of_study(db, require(db, study)?)?))
+    }
+
+    /// How the study was laid out when it was last read.
+    ///
+    /// # Errors
+    /// [`CacheError::NotFound`], …
+    pub fn session(&self, study: &StudyUid) -> Result<Option<ReadingSession>, CacheError> {
+        self.read(|db| Ok(tables::sessions::of_study(db, require(db, study)?)?))
+    }
+
+    /// What the light box gets: the files of the study in reading order, and where their bytes are.
+    ///
+    /// # Errors
+    /// [`CacheError::NotFound`]; [`CacheError::PixelsElsewhere`] when the images were evicted.
+    pub fn manifest(&self, study: &StudyUid) -> Result<Manifest, CacheError> {
+        self.read(|db| {
+            let row = require(db, study)?;
+            let record = tables::studies::by_id(db, row)?.ok_or(CacheError::NotFound("study"))?;
+            let (rows, series): (Vec<i64>, Vec<SeriesRecord>) =
+                tables::series::of_study(db, row)?.into_iter().unzip();
+            let mut stored = tables::instances::of_study(db, row)?;
+            let place = |s: &Stored| rows.iter().position(|row| *row == s.series).unwrap_or(usize::MAX);
+            let normals: Vec<_> = rows.iter().map(|row| series_normal(&stored, *row)).collect();
+            let along = |s: &Stored| {
+                let normal = normals.get(place(s)).copied().flatten()?;
+                s.geometry.as_ref().map(|geometry| dot(geometry.position_mm, normal))
+            };
+            stored.sort_by(|a, b| {
+                let positions = match (along(a), along(b)) {
+                    (Some(a), Some(b)) => a.total_cmp(&b),
+                    (a, b) => b.is_some().cmp(&a.is_some()),
+                };
+                place(a)
+                    .cmp(&place(b))
+                    .then(positions)
+                    .then_with(|| a.number.cmp(&b.number))
+                    .then_with(|| a.uid.cmp(&b.uid))
+            });
+            let instances = stored
+                .iter()
+                .map(|s| {
+                    Ok(ManifestInstance {
+                        uid: s.uid.clone(),
+                        series: series_of(&series, place(s))?,
+                        blob: s.blob.ok_or(CacheError::PixelsElsewhere)?.to_string(),
+                        bytes: s.bytes,
+                        frames: s.frames,
+                        position_along_normal_mm: along(s),
+                    })
+                })
+                .collect::<Result<_, CacheError>>()?;
+            Ok(Manifest { study: record, series, instances })
+        })
+    }
+}
+
+fn series_of(series: &[SeriesRecord], place: usize) -> Result<SeriesUid, CacheError> {
+    let record =
+        series.get(place).ok_or_else(|| CacheError::Damaged("an image without series".to_owned()))?;
+    Ok(record.uid.clone())
+}
+
+/// The direction in which the slices of a series are counted: row axis × column axis of its first image
+/// (PS3.3 C.7.6.2.1.1). `None` when no image says where it stands.
+fn series_normal(stored: &[Stored], series: i64) -> Option<[f64; 3]> {
+    let of_series = stored.iter().filter(|s| s.series == series);
+    let first: &Geometry = of_series
+        .filter_map(|s| s.geometry.as_ref().map(|g| (s.number, &s.uid, g)))
+        .min_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)))?
+        .2;
+    let [a, b, c, d, e, f] = first.orientation;
+    Some([b * f - c * e, c * d - a * f, a * e - b * d])
+}
+
+fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}

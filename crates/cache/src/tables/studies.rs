@@ -1,0 +1,171 @@
+//! Studies: what the worklist shows, and what the quota goes by.
+
+use super::unreadable;
+use medsight_base::{DicomDate, StudyUid, Timestamp};
+use medsight_record::{InstanceRecord, Patient, ReadState, Sex, StudyRecord};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// `archived_at` is NULL while this is the only copy known: such a study is never evicted.
+/// Modalities are divided by a backslash, as DICOM divides values.
+pub(crate) const VERSION_1: &str = "
+    CREATE TABLE studies (
+        id             INTEGER PRIMARY KEY,
+        uid            TEXT NOT NULL UNIQUE,
+        patient_id     TEXT NOT NULL,
+        patient_name   TEXT NOT NULL,
+        birth_date     TEXT,
+        sex            TEXT,
+        date           TEXT,
+        time           TEXT NOT NULL,
+        accession      TEXT NOT NULL,
+        description    TEXT NOT NULL,
+        modalities     TEXT NOT NULL,
+        series_count   INTEGER NOT NULL,
+        instance_count INTEGER NOT NULL,
+        bytes          INTEGER NOT NULL,
+        state          TEXT NOT NULL,
+        imported_at    INTEGER NOT NULL,
+        last_used      INTEGER NOT NULL,
+        archived_at    INTEGER
+    ) STRICT;
+    CREATE INDEX studies_last_used ON studies (last_used);
+    CREATE INDEX studies_patient ON studies (patient_id);
+";
+
+const COLUMNS: &str = "uid, patient_id, patient_name, birth_date, sex, date, time, accession, description,
+    modalities, series_count, instance_count, bytes, state, imported_at";
+
+/// The stored word of a state.
+pub(crate) fn state_word(state: ReadState) -> &'static str {
+    match state {
+        ReadState::Unread => "unread",
+        ReadState::Draft => "draft",
+        ReadState::Preliminary => "preliminary",
+        ReadState::Final => "final",
+        ReadState::Addendum => "addendum",
+    }
+}
+
+pub(crate) fn state_of(word: &str) -> Option<ReadState> {
+    ReadState::ALL.into_iter().find(|state| state_word(*state) == word)
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<StudyRecord> {
+    let text = |column: usize| row.get_ref(column)?.as_str().map_err(rusqlite::Error::from);
+    let date = |column: usize| {
+        row.get_ref(column)?
+            .as_str_or_null()
+            .map(|t| t.and_then(DicomDate::parse))
+            .map_err(rusqlite::Error::from)
+    };
+    Ok(StudyRecord {
+        uid: StudyUid::parse(text(0)?).map_err(|e| unreadable(0, e))?,
+        patient: Patient {
+            id: row.get(1)?,
+            name: row.get(2)?,
+            birth_date: date(3)?,
+            sex: row.get::<_, Option<String>>(4)?.and_then(|letter| Sex::parse(&letter)),
+        },
+        date: date(5)?,
+        time: row.get(6)?,
+        accession: row.get(7)?,
+        description: row.get(8)?,
+        modalities: text(9)?.split('\\').filter(|m| !m.is_empty()).map(str::to_owned).collect(),
+        series_count: row.get(10)?,
+        instance_count: row.get(11)?,
+        bytes: row.get::<_, i64>(12)?.cast_unsigned(),
+        state: state_of(text(13)?).unwrap_or_default(),
+        imported_at: Timestamp(row.get(14)?),
+    })
+}
+
+pub(crate) fn by_uid(db: &Connection, uid: &StudyUid) -> rusqlite::Result<Option<StudyRecord>> {
+    db.prepare_cached(&format!("SELECT {COLUMNS} FROM studies WHERE uid = ?1"))?
+        .query_row([uid.as_str()], from_row)
+        .optional()
+}
+
+pub(crate) fn by_id(db: &Connection, id: i64) -> rusqlite::Result<Option<StudyRecord>> {
+    db.prepare_cached(&format!("SELECT {COLUMNS} FROM studies WHERE id = ?1"))?
+        .query_row([id], from_row)
+        .optional()
+}
+
+/// Every study with its row id, in no order.
+pub(crate) fn each(db: &Connection, mut see: impl FnMut(i64, StudyRecord)) -> rusqlite::Result<()> {
+    let mut statement = db.prepare(&format!("SELECT {COLUMNS}, id FROM studies"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        see(row.get(15)?, from_row(row)?);
+    }
+    Ok(())
+}
+
+pub(crate) fn id_of(db: &Connection, uid: &StudyUid) -> rusqlite::Result<Option<i64>> {
+    db.prepare_cached("SELECT id FROM studies WHERE uid = ?1")?
+        .query_row([uid.as_str()], |row| row.get(0))
+        .optional()
+}
+
+/// The row id of the study of an instance, made from the first instance that comes in.
+pub(crate) fn ensure(db: &Connection, of: &InstanceRecord, at: Timestamp) -> rusqlite::Result<i64> {
+    if let Some(id) = id_of(db, &of.study)? {
+        return Ok(id);
+    }
+    db.prepare_cached(
+        "INSERT INTO studies (uid, patient_id, patient_name, birth_date, sex, date, time, accession, description,
+             modalities, series_count, instance_count, bytes, state, imported_at, last_used)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, '', 0, 0, 0, 'unread', ?10, ?10)",
+    )?
+    .execute(params![
+        of.study.as_str(),
+        of.patient.id,
+        of.patient.name,
+        of.patient.birth_date.map(DicomDate::compact),
+        of.patient.sex.map(|sex| sex.letter().to_string()),
+        of.study_date.map(DicomDate::compact),
+        of.study_time,
+        of.accession,
+        of.study_description,
+        at.0,
+    ])?;
+    Ok(db.last_insert_rowid())
+}
+
+/// Counts the study again from its series and instances, after something came in.
+pub(crate) fn recount(db: &Connection, id: i64) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE studies SET
+            modalities = coalesce((SELECT group_concat(modality, '\\') FROM
+                (SELECT DISTINCT modality FROM series WHERE study = ?1 AND modality <> '' ORDER BY modality)), ''),
+            series_count = (SELECT count(*) FROM series WHERE study = ?1),
+            instance_count = (SELECT coalesce(sum(instance_count), 0) FROM series WHERE study = ?1),
+            bytes = (SELECT coalesce(sum(bytes), 0) FROM series WHERE study = ?1)
+         WHERE id = ?1",
+    )?
+    .execute([id])?;
+    Ok(())
+}
+
+pub(crate) fn set_state(db: &Connection, id: i64, state: ReadState) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE studies SET state = ?2 WHERE id = ?1")?
+        .execute(params![id, state_word(state)])?;
+    Ok(())
+}
+
+pub(crate) fn touch(db: &Connection, id: i64, at: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE studies SET last_used = ?2 WHERE id = ?1")?.execute([id, at.0])?;
+    Ok(())
+}
+
+pub(crate) fn set_archived(db: &Connection, id: i64, at: Option<Timestamp>) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE studies SET archived_at = ?2 WHERE id = ?1")?
+        .execute(params![id, at.map(|at| at.0)])?;
+    Ok(())
+}
+
+/// Series, instances, annotations, session and thumbnails go with it.
+pub(crate) fn delete(db: &Connection, id: i64) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM studies WHERE id = ?1")?.execute([id])?;
+    Ok(())
+}
