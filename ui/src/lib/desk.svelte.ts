@@ -137,10 +137,10 @@ export class Desk {
       case "worklist_changed":
         return this.worklist.changed();
       case "study_changed":
-        this.studyChanges[event.body.study_uid] = (this.studyChanges[event.body.study_uid] ?? 0) + 1;
+        this.studyChanges[event.body.studyUid] = (this.studyChanges[event.body.studyUid] ?? 0) + 1;
         return this.worklist.changed();
       case "study_shown":
-        if (this.openingUid === event.body.study_uid) this.openingUid = null;
+        if (this.openingUid === event.body.studyUid) this.openingUid = null;
         return;
       case "import":
         this.importing = event.body;
