@@ -3,6 +3,7 @@
 //! Pure computation: no file, no GPU. What a frame means (its modality, its patient) is in
 //! `medsight-record`; how it is read from a file is in `medsight-dicom`.
 
+pub mod bricks;
 pub mod camera;
 pub mod frame;
 pub mod lut;
@@ -10,16 +11,22 @@ pub mod phantom;
 pub mod plane;
 pub mod present;
 pub mod raycast;
+pub mod regular;
+pub mod stats;
 pub mod transfer;
+pub mod transfer_table;
 pub mod voi;
 pub mod volume;
 
+pub use bricks::Bricks;
 pub use camera::Camera;
 pub use frame::{Frame, Photometric, Samples};
 pub use lut::{Lut, Palette};
 pub use plane::{PlaneDraw, Projection};
 pub use present::{Interpolation, Modality, StackDraw, Voi};
 pub use raycast::{CropBox, VolumeDraw, VolumeMode};
+pub use regular::regular;
 pub use transfer::{Preset, Shading, TransferFunction};
+pub use transfer_table::TransferTable;
 pub use voi::{VoiFunction, Window};
 pub use volume::{Volume, VolumeWarning, Voxels};

@@ -1,0 +1,94 @@
+//! Uneven slice distances made even, so that planes and rays through the volume are true to scale.
+//!
+//! Between two slices the value is interpolated linearly; what was measured stays measured only at the original
+//! slices, so the volume keeps its `uneven_spacing` warning.
+
+use crate::volume::{Volume, Voxels};
+
+/// A slice distance that varies by less than this part of its median is even.
+const EVEN: f64 = 0.01;
+
+/// The volume on an even grid. One that is even already comes back untouched.
+pub fn regular(volume: Volume) -> Volume {
+    let Some((count, step_mm)) = even_grid(&volume) else { return volume };
+    let [nx, ny, nz, nt] = volume.dims;
+    let size = nx * ny;
+    // For each new slice: the slice below it, and the part of the one above.
+    let places: Vec<(usize, f32)> = (0..count).map(|i| place(&volume.slice_offsets_mm, i as f64 * step_mm)).collect();
+    let slices = (0..nt).flat_map(|t| places.iter().map(move |(below, part)| ((t * nz + below) * size, *part)));
+    let voxels = match &volume.voxels {
+        Voxels::I16(v) => {
+            let mut out = Vec::with_capacity(size * count * nt);
+            for (at, part) in slices {
+                blend(v, at, size, part, |x| f32::from(x), |x| x.round() as i16, &mut out);
+            }
+            Voxels::I16(out)
+        }
+        Voxels::F32(v) => {
+            let mut out = Vec::with_capacity(size * count * nt);
+            for (at, part) in slices {
+                blend(v, at, size, part, |x| x, |x| x, &mut out);
+            }
+            Voxels::F32(out)
+        }
+    };
+    let mut even = Volume { voxels, slice_offsets_mm: Vec::new(), ..volume };
+    even.dims[2] = count;
+    even.patient_from_voxel.z_axis *= step_mm / even.spacing_mm.z;
+    even.spacing_mm.z = step_mm;
+    even
+}
+
+/// Number of slices and their distance on the even grid; `None` when the volume is even.
+fn even_grid(volume: &Volume) -> Option<(usize, f64)> {
+    let offsets = &volume.slice_offsets_mm;
+    let gaps = offsets.windows(2).map(|pair| pair[1] - pair[0]);
+    let (least, most) = gaps.fold((f64::INFINITY, 0.0_f64), |(low, high), gap| (low.min(gap), high.max(gap)));
+    let median = volume.spacing_mm.z;
+    if offsets.len() < 2 || least <= 0.0 || most - least <= EVEN * median {
+        return None;
+    }
+    let range = offsets[offsets.len() - 1] - offsets[0];
+    let steps = (range / median).round().max(1.0);
+    Some((steps as usize + 1, range / steps))
+}
+
+/// The slice at or below an offset, and how far it is to the next, 0 to 1.
+fn place(offsets: &[f64], at_mm: f64) -> (usize, f32) {
+    let above = offsets.partition_point(|offset| *offset <= at_mm + offsets[0]).clamp(1, offsets.len() - 1);
+    let below = above - 1;
+    let part = (at_mm + offsets[0] - offsets[below]) / (offsets[above] - offsets[below]);
+    (below, part.clamp(0.0, 1.0) as f32)
+}
+
+fn blend<T: Copy>(v: &[T], at: usize, size: usize, part: f32, value: impl Fn(T) -> f32, back: impl Fn(f32) -> T, out: &mut Vec<T>) {
+    let below = &v[at..at + size];
+    let above = &v[at + size..at + 2 * size];
+    out.extend(below.iter().zip(above).map(|(a, b)| {
+        let (a, b) = (value(*a), value(*b));
+        back(a + (b - a) * part)
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phantom;
+
+    #[test]
+    fn a_value_between_two_distant_slices_lies_between_theirs() {
+        let mut volume = phantom::ramp([2, 2, 4]);
+        volume.slice_offsets_mm = vec![0.0, 1.0, 2.0, 4.0];
+        let even = regular(volume);
+        assert_eq!(even.dims[2], 5);
+        let column: Vec<f32> = (0..5).filter_map(|z| even.at(0, 0, z)).collect();
+        assert_eq!(column, [0.0, 100.0, 200.0, 250.0, 300.0]);
+        assert!((even.spacing_mm.z - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_even_volume_comes_back_untouched() {
+        let volume = phantom::ramp([2, 2, 3]);
+        assert_eq!(regular(volume.clone()).voxels, volume.voxels);
+    }
+}
