@@ -20,14 +20,14 @@ export interface Column {
 const first = (text: string) => text.charAt(0).toLocaleUpperCase() + text.slice(1);
 
 export const columns = {
-  state: { width: "104px", sort: "state", dim: true, text: (row) => first(named("state", row.state)) },
-  name: { width: "minmax(150px, 1.2fr)", sort: "name", text: (row) => row.name || "—" },
-  id: { width: "minmax(80px, 120px)", sort: "id", dim: true, text: (row) => row.id },
-  date: { width: "128px", sort: "date", dim: true, text: (row) => `${row.date} ${row.time}`.trim() },
+  state: { width: "100px", sort: "state", dim: true, text: (row) => first(named("state", row.state)) },
+  name: { width: "minmax(140px, 1fr)", sort: "name", text: (row) => row.name || "—" },
+  id: { width: "minmax(80px, 104px)", sort: "id", dim: true, text: (row) => row.id },
+  date: { width: "146px", sort: "date", dim: true, text: (row) => `${row.date} ${row.time}`.trim() },
   modality: { width: "72px", sort: "modality", text: (row) => row.modalities.join(" ") },
-  description: { width: "minmax(140px, 2fr)", sort: "description", text: (row) => row.description },
+  description: { width: "minmax(140px, 1.8fr)", sort: "description", text: (row) => row.description },
   images: { width: "64px", sort: "images", right: true, dim: true, text: (row) => count(row.images) },
-  accession: { width: "minmax(90px, 130px)", sort: "accession", dim: true, text: (row) => row.accession },
+  accession: { width: "minmax(80px, 112px)", sort: "accession", dim: true, text: (row) => row.accession },
   series: { width: "64px", right: true, dim: true, text: (row) => count(row.series) },
   size: { width: "84px", right: true, dim: true, text: (row) => bytes(row.bytes) },
   imported: { width: "136px", sort: "imported", dim: true, text: (row) => moment(row.importedMs) },

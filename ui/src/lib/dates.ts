@@ -17,3 +17,14 @@ export function rangeOf(preset: Preset, today: Date): DateRange {
   const from = new Date(today.getFullYear(), today.getMonth(), today.getDate() - DAYS[preset]);
   return { from: day(from), to: day(today) };
 }
+
+/** `2026-1-5`, `20260105` or `2026.01.05` as `2026-01-05`; nothing typed is no limit (`null`); `undefined` is no day. */
+export function parseDay(text: string): string | null | undefined {
+  const typed = text.trim();
+  if (typed === "") return null;
+  const parts = /^(\d{4})[-./]?(\d{1,2})[-./]?(\d{1,2})$/.exec(typed);
+  if (!parts) return undefined;
+  const [year, month, date] = parts.slice(1).map(Number) as [number, number, number];
+  const at = new Date(year, month - 1, date);
+  return at.getMonth() === month - 1 && at.getDate() === date ? day(at) : undefined;
+}
