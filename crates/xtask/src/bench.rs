@@ -11,8 +11,9 @@ mod render;
 use crate::run::{self, Usage, run};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// How often each side runs.
 const ROUNDS: usize = 5;
@@ -100,15 +101,35 @@ fn median(values: &[f64]) -> f64 {
 }
 
 /// Runs `medsightctl … --json` and returns its document.
-fn ctl(arguments: &[&dyn AsRef<std::ffi::OsStr>], environment: &[(&str, &Path)]) -> Result<Value> {
+fn ctl(arguments: &[&dyn AsRef<OsStr>]) -> Result<Value> {
+    Ok(ctl_with_memory(arguments)?.0)
+}
+
+/// The same, and the most memory it had resident, in bytes (`VmHWM` of proc(5), read until it ends).
+fn ctl_with_memory(arguments: &[&dyn AsRef<OsStr>]) -> Result<(Value, u64)> {
     let mut command = Command::new(run::built("release", "medsightctl"));
     command.args(arguments.iter().map(|word| word.as_ref())).arg("--json");
-    command.envs(environment.iter().copied()).stdin(std::process::Stdio::null());
-    let out = command.output().context("medsightctl could not be started")?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().context("medsightctl could not be started")?;
+    let status = format!("/proc/{}/status", child.id());
+    // The pipes are read on another thread while this one watches.
+    let reader = std::thread::spawn(move || child.wait_with_output());
+    let mut peak_kib = 0;
+    while !reader.is_finished() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
+        peak_kib = peak_kib.max(kib.unwrap_or(0_u64));
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let out = reader.join().map_err(|_| anyhow::anyhow!("the reader of the pipes ended early"))??;
     if !out.status.success() {
         bail!("medsightctl ended with {}: {}", out.status, String::from_utf8_lossy(&out.stderr));
     }
-    serde_json::from_slice(&out.stdout).context("medsightctl printed no JSON document")
+    Ok((
+        serde_json::from_slice(&out.stdout).context("medsightctl printed no JSON document")?,
+        peak_kib * 1024,
+    ))
 }
 
 /// The folder of a CT of 300 slices of 512×512, drawn once.

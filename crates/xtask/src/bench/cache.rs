@@ -22,17 +22,17 @@ pub(super) fn measure(cases: &mut Vec<Case>) -> Result<()> {
     std::fs::create_dir_all(&work)?;
     let key = work.join("key");
     write_key(&key)?;
-    let environment = [("MEDSIGHT_KEY_FILE", key.as_path())];
+    let key = format!("file:{}", key.display());
     let (mut import, mut copied, mut read, mut target) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut query = Vec::new();
     for round in 0..ROUNDS {
         let cache = work.join(format!("cache{round}"));
         let begun = Instant::now();
-        ctl(&[&"import", &folder, &"--cache", &cache], &environment)?;
+        ctl(&[&"import", &folder, &"--cache", &cache, &"--key", &key])?;
         import.push(begun.elapsed().as_secs_f64() * 1e3);
         copied.push(copy(&folder, &work.join(format!("copy{round}")))?);
 
-        let back = ctl(&[&"bench-internal", &"read-back", &"--cache", &cache], &environment)?;
+        let back = ctl(&[&"bench-internal", &"read-back", &"--cache", &cache, &"--key", &key])?;
         read.push(back["seconds"].as_f64().context("no seconds")? * 1e3);
         target.push(back["bytes"].as_f64().context("no bytes")? / READ_BYTES_PER_SECOND * 1e3);
         std::fs::remove_dir_all(&cache)?;
@@ -40,7 +40,7 @@ pub(super) fn measure(cases: &mut Vec<Case>) -> Result<()> {
     }
     let many = work.join("worklist");
     let document =
-        ctl(&[&"bench-internal", &"worklist", &"--studies", &"100000", &"--cache", &many], &environment)?;
+        ctl(&[&"bench-internal", &"worklist", &"--studies", &"100000", &"--cache", &many, &"--key", &key])?;
     for (name, ms) in document["queries_ms"].as_object().into_iter().flatten() {
         println!("cache worklist: {name} {ms} ms");
         query.push(ms.as_f64().unwrap_or(f64::NAN));

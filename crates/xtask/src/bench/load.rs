@@ -1,6 +1,6 @@
 //! A directory of CT slices to a finished volume, against SimpleITK; and the memory it takes.
 
-use super::{Case, ROUNDS, ct_300, ctl, peer::Peer, warm};
+use super::{Case, ROUNDS, ct_300, ctl_with_memory, peer::Peer, warm};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
@@ -15,9 +15,9 @@ pub(super) fn measure(cases: &mut Vec<Case>) -> Result<()> {
     let (mut ours_ms, mut peer_ms) = (Vec::new(), Vec::new());
     let mut over = f64::NAN;
     for _ in 0..ROUNDS + 1 {
-        let document = ctl(&[&"volume", &folder, &"--timing-only"], &[])?;
+        let (document, peak_bytes) = ctl_with_memory(&[&"volume", &folder])?;
         ours_ms.push(ours(&document)?);
-        over = memory(&document).unwrap_or(over);
+        over = times_volume(&document, peak_bytes).unwrap_or(over);
         if let Some(peer) = &mut peer {
             peer_ms.push(peer.measure()?);
         }
@@ -41,8 +41,8 @@ fn ours(document: &Value) -> Result<f64> {
 }
 
 /// Highest resident memory of the process over the bytes of the volume.
-fn memory(document: &Value) -> Option<f64> {
+fn times_volume(document: &Value, peak_bytes: u64) -> Option<f64> {
     let dims = document["volumes"][0]["dims"].as_array()?;
     let voxels: u64 = dims.iter().filter_map(Value::as_u64).product();
-    Some(document["peak_rss_bytes"].as_f64()? / (voxels * 2) as f64)
+    Some(peak_bytes as f64 / (voxels * 2) as f64)
 }

@@ -34,7 +34,7 @@ pub(super) fn measure(cases: &mut Vec<Case>) -> Result<()> {
                 &"--out",
                 &picture,
             ];
-            let document = ctl(&words, &[])?;
+            let document = ctl(&words)?;
             ours_ms.push(document["ms"]["median"].as_f64().context("no ms.median")?);
             if let Some(peer) = &mut peer {
                 peer_ms.push(peer.measure()?);

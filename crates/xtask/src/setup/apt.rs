@@ -4,9 +4,9 @@ use super::Purpose;
 use crate::run;
 use anyhow::{Result, bail};
 
-/// To build: a C compiler, the web view, OpenSSL for SQLCipher, CMake for the decoders written in C++.
+/// To build: a C compiler, the web view, OpenSSL for SQLCipher, D-Bus for the window library.
 const BUILD: &[&str] =
-    &["build-essential", "pkg-config", "cmake", "libwebkit2gtk-4.1-dev", "libssl-dev", "libdbus-1-dev"];
+    &["build-essential", "pkg-config", "libwebkit2gtk-4.1-dev", "libssl-dev", "libdbus-1-dev"];
 /// To run: software Vulkan for machines without a graphics card, a font, the keyring service.
 const SHOW: &[&str] = &["libvulkan1", "mesa-vulkan-drivers", "fonts-dejavu-core", "libxkbcommon-x11-0"];
 /// To run without a screen: one of its own, a window manager, input, a keyring, a driver for the web view.
