@@ -29,7 +29,7 @@ pub use dataset::Dataset;
 pub use header::{DicomHeaders, check_native_length, instance_record};
 pub use image_info::{Acquisition, Encoded, FrameInfo, ImageInfo, NamedWindow};
 pub use lut::{LookUpTable, ModalityLut, Palette};
-pub use object::{Object, PixelData};
+pub use object::{Object, PixelData, PixelSpan};
 pub use scale::{Scale, UltrasoundRegion};
 pub use layout::VolumeLayout;
 pub use stack::{FrameRef, SortedSeries, Stack, StackKind, sort_frames};

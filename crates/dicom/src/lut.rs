@@ -2,7 +2,9 @@
 
 use crate::attribute::{Tag, missing, tags, unreadable};
 use crate::dataset::Dataset;
+use medsight_image::{Lut, Modality};
 use medsight_record::Refusal;
+use std::sync::Arc;
 
 /// Input value to output value, clamped at both ends (PS3.3 C.11.1.1.1).
 #[derive(Clone, Debug, PartialEq)]
@@ -25,12 +27,23 @@ impl LookUpTable {
         self.entries[index]
     }
 
+    /// As a table of modality values.
+    pub fn modality_values(&self) -> Option<Lut> {
+        Lut::new(self.first, self.entries.iter().map(|e| f32::from(*e)).collect())
+    }
+
+    /// As a VOI table: display values from 0 to 1.
+    pub fn display_values(&self) -> Option<Lut> {
+        let largest = ((1_u32 << self.bits.clamp(1, 16)) - 1) as f32;
+        Lut::new(self.first, self.entries.iter().map(|e| f32::from(*e) / largest).collect())
+    }
+
     /// Reads one table of a LUT sequence's item.
     fn read(item: &Dataset<'_>, signed: bool) -> Result<Self, Refusal> {
         let (count, first, bits) = descriptor(item, tags::LUT_DESCRIPTOR, signed)?;
         let data = item.raw(tags::LUT_DATA).ok_or_else(|| missing(tags::LUT_DATA))?;
         let entries = table_values(item, data, count);
-        if entries.len() < count {
+        if entries.len() < count || !(1..=16).contains(&bits) {
             return Err(unreadable(tags::LUT_DATA, "shorter than LUT Descriptor (0028,3002) says"));
         }
         Ok(Self { first, bits, entries, explanation: item.text_or_empty(tags::LUT_EXPLANATION) })
@@ -65,6 +78,14 @@ impl ModalityLut {
         match self {
             Self::Rescale { slope, intercept } => stored * slope + intercept,
             Self::Table(table) => f64::from(table.apply(stored)),
+        }
+    }
+
+    /// For drawing.
+    pub fn to_image(&self) -> Modality {
+        match self {
+            Self::Rescale { slope, intercept } => Modality::Rescale { slope: *slope, intercept: *intercept },
+            Self::Table(table) => table.modality_values().map_or(Modality::IDENTITY, |lut| Modality::Lut(Arc::new(lut))),
         }
     }
 
@@ -103,6 +124,11 @@ impl Palette {
         let last = self.rgb.len() as i64 - 1; // a palette has at least one entry
         let index = (i64::from(stored) - i64::from(self.first)).clamp(0, last) as usize;
         self.rgb[index].map(|c| (c >> 8) as u8)
+    }
+
+    /// For drawing.
+    pub fn to_image(&self) -> Option<medsight_image::Palette> {
+        medsight_image::Palette::new(self.first, self.rgb.iter().map(|c| c.map(|v| (v >> 8) as u8)).collect())
     }
 
     /// Reads the three tables, plain or segmented (PS3.3 C.7.9.2).

@@ -54,6 +54,19 @@ pub enum PixelData<'b> {
     },
 }
 
+/// Where the pixel data lie in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PixelSpan {
+    /// Offset of the first byte, in the file.
+    pub start: u64,
+    /// Bytes that the length announces; they may not all be there.
+    pub announced: u64,
+    /// Not in fragments.
+    pub native: bool,
+    /// Integer samples, little endian, where the offset holds in the file itself: not deflated.
+    pub plain: bool,
+}
+
 pub(crate) fn is_pixel_data(tag: Tag) -> bool {
     matches!(tag, Tag(0x7FE0, 0x0008..=0x0010))
 }
@@ -142,6 +155,18 @@ impl<'a> Object<'a> {
     /// True when one of the pixel data attributes is there.
     pub fn has_pixel_data(&self) -> bool {
         self.elements.iter().any(|e| is_pixel_data(e.tag) && e.end > e.start)
+    }
+
+    /// Where the pixel data lie; `None` for objects without.
+    pub fn pixel_span(&self) -> Option<PixelSpan> {
+        let element = self.elements.iter().rfind(|e| pixel_value(e.tag))?;
+        let big_endian = self.encoding.big_endian || self.transfer_syntax == PRIVATE_GE_BIG_ENDIAN;
+        Some(PixelSpan {
+            start: element.start as u64,
+            announced: (element.end - element.start) as u64 + element.lacking,
+            native: !element.undefined,
+            plain: !element.undefined && !big_endian && self.transfer_syntax != DEFLATED && element.tag == tags::PIXEL_DATA,
+        })
     }
 
     /// Where the pixels are; `None` for objects without.

@@ -1,0 +1,174 @@
+//! `info PATH…`: which studies and series the files are, and whether a series is a volume.
+
+use crate::files::{self, path_text};
+use crate::output::{Exit, Output};
+use medsight_dicom::{DicomHeaders, ImageInfo, Object, StackKind, instance_record, sort_frames};
+use medsight_record::{HeaderReader, InstanceRecord, Refusal};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// What the files are: studies, series, and whether a series is a volume.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Files or folders.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Document {
+    studies: Vec<Study>,
+    rejected: Vec<Rejected>,
+}
+
+#[derive(Serialize)]
+struct Study {
+    uid: String,
+    patient: Patient,
+    date: Option<String>,
+    description: String,
+    modalities: BTreeSet<String>,
+    series: Vec<Series>,
+}
+
+#[derive(Serialize)]
+struct Patient {
+    id: String,
+    name: String,
+    birth_date: Option<String>,
+    sex: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Series {
+    uid: String,
+    number: Option<i32>,
+    modality: String,
+    description: String,
+    instances: usize,
+    frames: u32,
+    volume: IsVolume,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum IsVolume {
+    Yes(bool),
+    No { why_not: String },
+}
+
+#[derive(Serialize)]
+struct Rejected {
+    file: String,
+    code: String,
+    reason: String,
+}
+
+/// Instances of a series and the images among them.
+type Members = (Vec<InstanceRecord>, Vec<ImageInfo>);
+
+pub(crate) fn run(args: &Args, out: &Output) -> Exit {
+    let (found, missing) = files::collect(&args.paths);
+    let mut rejected = Vec::new();
+    let mut studies: BTreeMap<String, BTreeMap<String, Members>> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for (index, path) in found.iter().enumerate() {
+        out.progress("Reading", index, found.len());
+        match read(path) {
+            Ok(None) => {}
+            Ok(Some((record, image))) => {
+                if seen.insert(record.uid.clone()) {
+                    let series = studies.entry(record.study.to_string()).or_default();
+                    let (records, images) = series.entry(record.series.to_string()).or_default();
+                    records.push(record);
+                    images.extend(image);
+                }
+            }
+            Err(Refusal { code, reason }) => rejected.push(Rejected { file: path_text(path), code, reason }),
+        }
+    }
+    out.progress("", 0, 0);
+    let refused = !rejected.is_empty();
+    let studies = studies.into_iter().map(|(uid, series)| study(uid, series)).collect();
+    out.document(&Document { studies, rejected }, text);
+    files::exit(&missing, refused, out)
+}
+
+/// `None` for a DICOMDIR: it lists the files that are read anyway.
+fn read(path: &Path) -> Result<Option<(InstanceRecord, Option<ImageInfo>)>, Refusal> {
+    let bytes = files::read(path)?;
+    let headers = DicomHeaders;
+    if headers.directory_entries(&bytes).is_some() {
+        return Ok(None);
+    }
+    headers.read_header(&bytes)?;
+    let object = Object::parse(&bytes)?;
+    let image = if object.has_pixel_data() { Some(ImageInfo::read(&object)?) } else { None };
+    Ok(Some((instance_record(&object)?, image)))
+}
+
+fn study(uid: String, series: BTreeMap<String, Members>) -> Study {
+    let first = series.values().next().and_then(|(records, _)| records.first()).cloned();
+    let modalities = series.values().flat_map(|(records, _)| records.iter().map(|r| r.modality.clone())).collect();
+    let mut list: Vec<Series> = series.into_iter().map(|(uid, members)| one_series(uid, &members)).collect();
+    list.sort_by(|a, b| (a.number, &a.uid).cmp(&(b.number, &b.uid)));
+    let patient = first.as_ref().map(|r| r.patient.clone()).unwrap_or_default();
+    Study {
+        uid,
+        patient: Patient {
+            id: patient.id,
+            name: patient.name,
+            birth_date: patient.birth_date.map(|d| d.iso()),
+            sex: patient.sex.map(|s| s.letter().to_string()),
+        },
+        date: first.as_ref().and_then(|r| r.study_date).map(|d| d.iso()),
+        description: first.map(|r| r.study_description).unwrap_or_default(),
+        modalities,
+        series: list,
+    }
+}
+
+fn one_series(uid: String, (records, images): &Members) -> Series {
+    let first = &records[0]; // a series is made by its first instance
+    let sorted = sort_frames(images);
+    let why_not = sorted.stacks.iter().find_map(|stack| match &stack.kind {
+        StackKind::Pages { why_not, .. } => Some(why_not.clone()),
+        StackKind::Volume(_) => None,
+    });
+    let volume = if sorted.volumes().next().is_some() {
+        IsVolume::Yes(true)
+    } else {
+        IsVolume::No { why_not: why_not.unwrap_or_else(|| "The series has no images.".into()) }
+    };
+    Series {
+        uid,
+        number: first.series_number,
+        modality: first.modality.clone(),
+        description: first.series_description.clone(),
+        instances: records.len(),
+        frames: records.iter().map(|r| r.frames).sum(),
+        volume,
+    }
+}
+
+fn text(document: &Document) -> String {
+    let mut lines = Vec::new();
+    for study in &document.studies {
+        let date = study.date.as_deref().unwrap_or("no date");
+        lines.push(format!("{}  {}  {date}  {}", study.patient.name, study.patient.id, study.description));
+        for series in &study.series {
+            let number = series.number.map_or_else(String::new, |n| n.to_string());
+            let volume = match &series.volume {
+                IsVolume::Yes(_) => "volume".to_owned(),
+                IsVolume::No { why_not } => why_not.clone(),
+            };
+            lines.push(format!(
+                "  {number:>4}  {}  {}  {} instances, {} frames  {volume}",
+                series.modality, series.description, series.instances, series.frames
+            ));
+        }
+    }
+    lines.extend(document.rejected.iter().map(|r| format!("REFUSED {}: {}", r.file, r.reason)));
+    lines.join("\n")
+}
