@@ -99,7 +99,9 @@ fn ranges_of_layer<T: Copy + Into<f32> + PartialOrd>(
     out: &mut [[f32; 2]],
 ) {
     let [nx, ny, nz, _] = volume.dims;
-    let reach = |brick: usize, n: usize| (brick * BRICK).saturating_sub(MARGIN)..((brick + 1) * BRICK + MARGIN).min(n);
+    let reach = |brick: usize, n: usize| {
+        (brick * BRICK).saturating_sub(MARGIN)..((brick + 1) * BRICK + MARGIN).min(n)
+    };
     out.fill([f32::INFINITY, f32::NEG_INFINITY]);
     for z in reach(layer, nz) {
         for by in 0..grid[1] {

@@ -14,8 +14,10 @@ pub fn regular(volume: Volume) -> Volume {
     let [nx, ny, nz, nt] = volume.dims;
     let size = nx * ny;
     // For each new slice: the slice below it, and the part of the one above.
-    let places: Vec<(usize, f32)> = (0..count).map(|i| place(&volume.slice_offsets_mm, i as f64 * step_mm)).collect();
-    let slices = (0..nt).flat_map(|t| places.iter().map(move |(below, part)| ((t * nz + below) * size, *part)));
+    let places: Vec<(usize, f32)> =
+        (0..count).map(|i| place(&volume.slice_offsets_mm, i as f64 * step_mm)).collect();
+    let slices =
+        (0..nt).flat_map(|t| places.iter().map(move |(below, part)| ((t * nz + below) * size, *part)));
     let voxels = match &volume.voxels {
         Voxels::I16(v) => {
             let mut out = Vec::with_capacity(size * count * nt);
@@ -61,7 +63,15 @@ fn place(offsets: &[f64], at_mm: f64) -> (usize, f32) {
     (below, part.clamp(0.0, 1.0) as f32)
 }
 
-fn blend<T: Copy>(v: &[T], at: usize, size: usize, part: f32, value: impl Fn(T) -> f32, back: impl Fn(f32) -> T, out: &mut Vec<T>) {
+fn blend<T: Copy>(
+    v: &[T],
+    at: usize,
+    size: usize,
+    part: f32,
+    value: impl Fn(T) -> f32,
+    back: impl Fn(f32) -> T,
+    out: &mut Vec<T>,
+) {
     let below = &v[at..at + size];
     let above = &v[at + size..at + 2 * size];
     out.extend(below.iter().zip(above).map(|(a, b)| {

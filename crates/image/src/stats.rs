@@ -92,7 +92,12 @@ impl Region {
 
 /// Numbers of a region on a stored image: coordinates in pixels, (0, 0) the centre of the first; area in square
 /// pixels. Values are left out for colour; padding (stored values, inclusive) is not counted.
-pub fn on_frame(frame: &Frame, modality: &Modality, padding: Option<[f64; 2]>, region: Region) -> RegionStats {
+pub fn on_frame(
+    frame: &Frame,
+    modality: &Modality,
+    padding: Option<[f64; 2]>,
+    region: Region,
+) -> RegionStats {
     let is_grey = matches!(frame.photometric, Photometric::Monochrome1 | Photometric::Monochrome2);
     region.collect(|column, row| {
         let inside = column >= 0 && row >= 0 && column < frame.columns as i64 && row < frame.rows as i64;
@@ -111,7 +116,13 @@ pub fn on_frame(frame: &Frame, modality: &Modality, padding: Option<[f64; 2]>, r
 
 /// Numbers of a region on a plane: coordinates in millimetres along `right` and `down` (unit vectors) from
 /// `origin_mm`; area in mm². Values are sampled at the distance of the smallest voxel spacing, trilinear.
-pub fn on_plane(volume: &Volume, origin_mm: DVec3, right: DVec3, down: DVec3, region_mm: Region) -> RegionStats {
+pub fn on_plane(
+    volume: &Volume,
+    origin_mm: DVec3,
+    right: DVec3,
+    down: DVec3,
+    region_mm: Region,
+) -> RegionStats {
     let pitch = volume.spacing_mm.min_element();
     let voxel_from_patient = volume.voxel_from_patient();
     let corners = |[a, b]: [DVec2; 2]| [a / pitch, b / pitch];

@@ -99,8 +99,13 @@ mod tests {
     #[test]
     fn a_thin_layer_between_two_samples_is_seen() {
         let point = |value, opacity| TransferPoint { value, color: [1.0; 3], opacity };
-        let layer =
-            TransferFunction::new(vec![point(0.0, 0.0), point(49.0, 0.0), point(50.0, 0.9), point(51.0, 0.0), point(100.0, 0.0)]);
+        let layer = TransferFunction::new(vec![
+            point(0.0, 0.0),
+            point(49.0, 0.0),
+            point(50.0, 0.9),
+            point(51.0, 0.0),
+            point(100.0, 0.0),
+        ]);
         let table = TransferTable::new(&layer.unwrap(), 1.0);
         assert!(table.at(10.0, 90.0)[3] > 0.005);
         assert!(table.at(60.0, 90.0)[3] < 1e-5);

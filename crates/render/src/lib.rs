@@ -6,8 +6,15 @@
 
 mod error;
 mod frame;
+mod pass;
+mod plane;
 mod renderer;
+pub mod shaders;
+mod stack;
 mod target;
+#[cfg(test)]
+mod tests;
+mod view;
 mod volume;
 
 pub use error::RenderError;

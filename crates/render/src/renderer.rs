@@ -2,13 +2,29 @@
 
 use std::ops::Range;
 
-use medsight_gpu::Gpu;
+use medsight_gpu::{Gpu, MemoryBudget, Tier};
 use medsight_image::{Frame, PlaneDraw, StackDraw, Volume, VolumeDraw};
+use wgpu::{BindingResource, TextureViewDimension};
 
-use crate::{FrameTexture, RenderError, Target, VolumeTexture};
+use crate::pass::{FILTERED, Pass, Slot};
+use crate::plane::PlanePass;
+use crate::stack::StackPass;
+use crate::view::ViewPass;
+use crate::{FrameTexture, RenderError, Target, VolumeTexture, shaders};
 
 /// Draws into [`Target`]s. One for the device; may be shared between threads.
-pub struct Renderer {}
+#[derive(Debug)]
+pub struct Renderer {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    memory: MemoryBudget,
+    tier: Tier,
+    stack: StackPass,
+    plane: PlanePass,
+    view: ViewPass,
+    upscale: Pass,
+    linear: wgpu::Sampler,
+}
 
 impl Renderer {
     /// Compiles the shaders.
@@ -16,7 +32,25 @@ impl Renderer {
     /// # Errors
     /// [`RenderError::Shader`] when one does not compile.
     pub fn new(gpu: &Gpu) -> Result<Self, RenderError> {
-        unimplemented!()
+        let device = &gpu.device;
+        let linear = device.create_sampler(&wgpu::SamplerDescriptor {
+            label: Some("linear"),
+            mag_filter: wgpu::FilterMode::Linear,
+            min_filter: wgpu::FilterMode::Linear,
+            ..Default::default()
+        });
+        let upscale = [Slot::Uniform, Slot::Texture(FILTERED, TextureViewDimension::D2), Slot::Sampler];
+        Ok(Self {
+            stack: StackPass::new(device, &gpu.queue)?,
+            plane: PlanePass::new(device)?,
+            view: ViewPass::new(device, linear.clone())?,
+            upscale: Pass::new(device, "upscale", shaders::UPSCALE, "fs_main", &upscale)?,
+            linear,
+            device: device.clone(),
+            queue: gpu.queue.clone(),
+            memory: gpu.memory.clone(),
+            tier: gpu.tier,
+        })
     }
 
     /// Puts a frame on the device.
@@ -24,7 +58,7 @@ impl Renderer {
     /// # Errors
     /// [`RenderError`] when it is too large or its length is wrong.
     pub fn upload_frame(&self, frame: &Frame) -> Result<FrameTexture, RenderError> {
-        unimplemented!()
+        FrameTexture::new(&self.device, &self.queue, &self.memory, frame)
     }
 
     /// Puts the first time point of a volume on the device.
@@ -32,7 +66,9 @@ impl Renderer {
     /// # Errors
     /// [`RenderError`] when it is too large or its length is wrong.
     pub fn upload_volume(&self, volume: &Volume) -> Result<VolumeTexture, RenderError> {
-        unimplemented!()
+        let mut texture = self.begin_volume(volume)?;
+        self.put_slices(&mut texture, volume, 0, 0..volume.dims[2])?;
+        Ok(texture)
     }
 
     /// Takes the memory for a volume; the slices follow by [`Self::put_slices`] as they are decoded.
@@ -40,10 +76,11 @@ impl Renderer {
     /// # Errors
     /// [`RenderError`] when it is too large.
     pub fn begin_volume(&self, volume: &Volume) -> Result<VolumeTexture, RenderError> {
-        unimplemented!()
+        VolumeTexture::begin(&self.device, &self.memory, self.tier, volume)
     }
 
-    /// Puts some slices of time point `time` of a volume; from index 0 to the last they must all come once.
+    /// Puts some slices of time point `time` of a volume. Many at a time are quicker than one by one; slices
+    /// that were there already are replaced (another time point).
     ///
     /// # Errors
     /// [`RenderError::Length`] when the volume does not hold the slices.
@@ -54,21 +91,43 @@ impl Renderer {
         time: usize,
         slices: Range<usize>,
     ) -> Result<(), RenderError> {
-        unimplemented!()
+        texture.put_slices(&self.device, &self.queue, volume, time, slices)
     }
 
     /// Draws a stored image. Returns when the work is submitted, not when it is done.
     pub fn draw_stack(&self, target: &Target, frame: &FrameTexture, draw: &StackDraw) {
-        unimplemented!()
+        self.stack.draw(&self.device, &self.queue, target, frame, draw);
     }
 
     /// Draws a plane or slab. Returns when the work is submitted, not when it is done.
     pub fn draw_plane(&self, target: &Target, volume: &VolumeTexture, draw: &PlaneDraw) {
-        unimplemented!()
+        self.at_quality(target, draw.quality, |view, size_px| {
+            let full = target.size_px();
+            let scale = [0, 1].map(|i| f64::from(full[i]) / f64::from(size_px[i]));
+            self.plane.draw(&self.device, &self.queue, view, scale, volume, draw);
+        });
     }
 
     /// Draws a volume in 3D. Returns when the work is submitted, not when it is done.
     pub fn draw_volume(&self, target: &Target, volume: &VolumeTexture, draw: &VolumeDraw) {
-        unimplemented!()
+        self.at_quality(target, draw.quality, |view, size_px| {
+            let scale = f64::from(target.size_px()[0]) / f64::from(size_px[0]);
+            self.view.draw(&self.device, &self.queue, view, size_px, scale, volume, draw);
+        });
+    }
+
+    /// Draws into the target, or into a smaller picture that is then stretched over it.
+    fn at_quality(&self, target: &Target, quality: f32, draw: impl Fn(&wgpu::TextureView, [u32; 2])) {
+        let full = target.size_px();
+        if quality >= 1.0 {
+            return draw(target.view(), full);
+        }
+        let part = quality.clamp(0.1, 1.0);
+        let size = full.map(|edge| ((edge as f32 * part).round() as u32).max(1));
+        let small = Target::of_size(&self.device, size);
+        draw(small.view(), size);
+        let uniform = full.map(|edge| 1.0 / edge as f32);
+        let resources = [BindingResource::TextureView(small.view()), BindingResource::Sampler(&self.linear)];
+        self.upscale.draw(&self.device, &self.queue, target.view(), &uniform, &resources);
     }
 }

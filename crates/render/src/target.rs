@@ -17,8 +17,11 @@ impl Target {
 
     /// A black picture of (width, height) pixels; edges are held within 1 and what the adapter allows.
     pub fn new(gpu: &Gpu, size_px: [u32; 2]) -> Self {
-        let [width, height] = size_px.map(|edge| edge.clamp(1, gpu.max_edge_2d()));
-        let texture = gpu.device.create_texture(&wgpu::TextureDescriptor {
+        Self::of_size(&gpu.device, size_px.map(|edge| edge.clamp(1, gpu.max_edge_2d())))
+    }
+
+    pub(crate) fn of_size(device: &wgpu::Device, [width, height]: [u32; 2]) -> Self {
+        let texture = device.create_texture(&wgpu::TextureDescriptor {
             label: Some("target"),
             size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
             mip_level_count: 1,

@@ -1,0 +1,107 @@
+//! Volumes in 3D: the device against the CPU twin.
+
+use medsight_base::Plane;
+use medsight_image::{Camera, CropBox, Preset, Volume, VolumeDraw, VolumeMode, Window, phantom, raycast};
+
+use super::{device, difference, picture};
+use crate::{RenderError, Target};
+
+const SIZE: [u32; 2] = [72, 64];
+
+fn head() -> Volume {
+    phantom::head([48, 56, 40], 3.5)
+}
+
+fn camera(volume: &Volume) -> Camera {
+    Camera::facing(Plane::Coronal, volume.bounds_mm(), SIZE).turned(0.5, 0.3)
+}
+
+fn check(volume: &Volume, look: &VolumeDraw, mean: f64, beyond_one: f64) {
+    let drawn = picture(SIZE, |renderer, target| {
+        renderer.draw_volume(target, &renderer.upload_volume(volume).unwrap(), look);
+    });
+    let twin = raycast::draw(volume, look, SIZE);
+    assert!(twin.chunks(4).any(|p| p[0] > 100), "shows something");
+    let apart = difference(&drawn, &twin);
+    assert!(apart.mean <= mean && apart.beyond_one <= beyond_one, "{apart:?}");
+}
+
+#[test]
+fn maximum_intensity_is_the_twins_although_bricks_are_leapt_over() {
+    let volume = head();
+    let mode = VolumeMode::Mip { window: Window::spanning(-200.0, 1800.0), invert: false };
+    let look = VolumeDraw::new(camera(&volume), mode, 1.7);
+    check(&volume, &look, 0.3, 0.01);
+    let mut perspective = look;
+    perspective.camera.eye_distance_mm = Some(400.0);
+    perspective.crop = CropBox { min: [0.2, 0.0, 0.1], max: [1.0, 0.6, 0.9] };
+    check(&volume, &perspective, 0.3, 0.01);
+}
+
+/// Compositing adds up the 8-bit fractions of the texture unit over a ray and its table has half floats: a
+/// mean of one level and a few per cent of pixels beyond one, at edges, are what is allowed.
+#[test]
+fn shaded_compositing_is_the_twins_although_bricks_are_leapt_over() {
+    let volume = head();
+    for name in ["ct_bone", "ct_soft_tissue", "ct_lung"] {
+        let look = VolumeDraw::preset(camera(&volume), &Preset::named(name).unwrap(), &volume);
+        check(&volume, &look, 1.0, 0.12);
+        let cropped = CropBox { min: [0.0, 0.0, 0.45], max: [1.0; 3] };
+        check(&volume, &VolumeDraw { crop: cropped, background: [20, 20, 40], ..look }, 1.0, 0.12);
+    }
+}
+
+#[test]
+fn a_ray_beside_the_volume_shows_the_background() {
+    let volume = head();
+    let mut look = VolumeDraw::preset(camera(&volume), &Preset::named("ct_bone").unwrap(), &volume);
+    (look.camera, look.background) = (look.camera.zoomed(0.3), [12, 34, 56]);
+    let drawn = picture(SIZE, |renderer, target| {
+        renderer.draw_volume(target, &renderer.upload_volume(&volume).unwrap(), &look);
+    });
+    assert_eq!(drawn[..4], [12, 34, 56, 255]);
+}
+
+#[test]
+fn a_volume_put_slice_by_slice_looks_like_one_put_at_once() {
+    let volume = head();
+    let look = VolumeDraw::preset(camera(&volume), &Preset::named("ct_bone").unwrap(), &volume);
+    let at_once = picture(SIZE, |r, target| r.draw_volume(target, &r.upload_volume(&volume).unwrap(), &look));
+    let growing = picture(SIZE, |renderer, target| {
+        let mut texture = renderer.begin_volume(&volume).unwrap();
+        for z in (0..volume.dims[2]).step_by(7) {
+            let slices = z..(z + 7).min(volume.dims[2]);
+            renderer.put_slices(&mut texture, &volume, 0, slices).unwrap();
+            renderer.draw_volume(target, &texture, &look);
+        }
+        assert_eq!(texture.slices_ready(), volume.dims[2]);
+    });
+    assert_eq!(at_once, growing);
+}
+
+#[test]
+fn a_volume_beyond_the_memory_budget_is_refused_with_the_figures() {
+    let gpu = crate::Gpu::headless().unwrap();
+    let renderer = crate::Renderer::new(&gpu).unwrap();
+    gpu.memory.set_budget(1000);
+    let refused = renderer.upload_volume(&head()).unwrap_err();
+    assert!(matches!(refused, RenderError::Memory(_)), "{refused}");
+    let too_long = phantom::volume(
+        [gpu.max_edge_3d() as usize + 1, 1, 1],
+        glam::DVec3::ONE,
+        vec![0; gpu.max_edge_3d() as usize + 1],
+    );
+    assert!(matches!(renderer.upload_volume(&too_long), Err(RenderError::TooLarge { .. })));
+}
+
+#[test]
+fn memory_is_given_back_when_a_volume_is_dropped() {
+    let gpu = crate::Gpu::headless().unwrap();
+    let renderer = crate::Renderer::new(&gpu).unwrap();
+    let texture = renderer.upload_volume(&head()).unwrap();
+    assert_eq!(gpu.memory.used(), texture.bytes());
+    drop(texture);
+    assert_eq!(gpu.memory.used(), 0);
+    let target = Target::new(&device().0, [0, 0]);
+    assert_eq!(target.size_px(), [1, 1]);
+}
