@@ -1,1 +1,36 @@
-//! egui views and tools.
+//! The light box without a window or a GPU: views and tools that read a model and ask for changes.
+//!
+//! [`LightBox`] holds what one window shows. A frame is `show` (draw, collect [`Action`]s), then each action
+//! is applied in one place and leaves [`Effect`]s for the program around it: keep this annotation, remember
+//! this layout. Pictures come from outside as textures; what has to be in them is [`Picture`].
+//!
+//! Not here: windows, devices, decoding, files. Those are in `medsight-imaging`.
+
+mod apply;
+mod cell;
+mod draw_shape;
+mod gesture;
+mod light_box;
+pub mod measure;
+mod mpr;
+mod picture;
+mod presets;
+mod sample;
+mod series;
+mod session;
+mod shape;
+mod surface;
+pub mod theme;
+mod ui;
+
+pub use apply::Action;
+pub use cell::{Cell, Crop, Orientation, View3d};
+pub use light_box::{Effect, LightBox, Overlays, Popup, SaveState, StudyFacts};
+pub use mpr::Mpr;
+pub use picture::{Picture, PlanePicture, StackPicture, VolumePicture};
+pub use presets::{Preset, Presets};
+pub use series::{
+    FrameState, ImageScale, Series, Slice, SliceFacts, SlicePlace, UltrasoundScale, VolumeState,
+};
+pub use surface::{Space, Surface};
+pub use ui::{Textures, setup};

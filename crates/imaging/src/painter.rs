@@ -1,0 +1,263 @@
+//! Paints a window: the cells' pictures into their own textures, when they changed, then egui over all.
+
+use std::sync::Arc;
+
+use egui::TextureId;
+use medsight_gpu::Gpu;
+use medsight_image::{Frame, Volume};
+use medsight_render::{FrameTexture, Renderer, Target, VolumeTexture};
+use medsight_viewport::{LightBox, Picture, Textures};
+
+/// Stored images kept on the device, in bytes.
+const FRAME_BYTES: u64 = 192 << 20;
+
+/// One texture and what is in it.
+struct Slot {
+    target: Target,
+    id: TextureId,
+    picture: Picture,
+}
+
+/// What one window has on the device.
+pub(crate) struct Painter {
+    gpu: Arc<Gpu>,
+    renderer: Arc<Renderer>,
+    egui: egui_wgpu::Renderer,
+    cells: Vec<Option<Slot>>,
+    lens: Option<Slot>,
+    frames: Vec<(Arc<Frame>, Arc<FrameTexture>)>,
+    volumes: Vec<(Arc<Volume>, Result<Arc<VolumeTexture>, String>)>,
+    thumbnails: Vec<Option<(wgpu::Texture, TextureId, f32)>>,
+    /// Pictures drawn so far.
+    pub(crate) drawn: u64,
+}
+
+impl Painter {
+    pub(crate) fn new(gpu: Arc<Gpu>, renderer: Arc<Renderer>, format: wgpu::TextureFormat) -> Self {
+        let egui = egui_wgpu::Renderer::new(&gpu.device, format, egui_wgpu::RendererOptions::default());
+        Self {
+            gpu,
+            renderer,
+            egui,
+            cells: (0..9).map(|_| None).collect(),
+            lens: None,
+            frames: Vec::new(),
+            volumes: Vec::new(),
+            thumbnails: Vec::new(),
+            drawn: 0,
+        }
+    }
+
+    /// Ids of the textures for the next frame of the window.
+    pub(crate) fn textures(&self) -> Textures {
+        let id = |slot: &Option<Slot>| slot.as_ref().filter(|s| s.picture != Picture::None).map(|s| s.id);
+        Textures {
+            cells: self.cells.iter().map(id).collect(),
+            lens: id(&self.lens),
+            thumbnails: self.thumbnails.iter().map(|t| t.as_ref().map(|(_, id, aspect)| (*id, *aspect))).collect(),
+        }
+    }
+
+    /// Draws what changed. True when a texture that was not there before is to be shown: the window has to
+    /// lay itself out once more.
+    ///
+    /// # Errors
+    /// A volume or image that does not fit the device: cell and reason.
+    pub(crate) fn draw_pictures(&mut self, light_box: &LightBox, pixels_per_point: f32) -> (bool, Vec<(usize, String)>) {
+        let mut appeared = false;
+        let mut failed = Vec::new();
+        let visible = light_box.visible_cells();
+        for index in 0..self.cells.len() {
+            if !visible.contains(&index) {
+                continue;
+            }
+            let rect = light_box.cells[index].rect;
+            let size_px = size_of(rect, pixels_per_point);
+            let picture = light_box.picture(index, size_px, pixels_per_point);
+            match self.fill(Some(index), picture, size_px) {
+                Ok(new) => appeared |= new,
+                Err(why) => failed.push((index, why)),
+            }
+        }
+        if let Some((cell, rect, picture)) = light_box.lens_picture(pixels_per_point) {
+            match self.fill(None, picture, size_of(rect, pixels_per_point)) {
+                Ok(new) => appeared |= new,
+                Err(why) => failed.push((cell, why)),
+            }
+        } else if let Some(lens) = &mut self.lens {
+            lens.picture = Picture::None;
+        }
+        self.forget_unused(light_box);
+        (appeared, failed)
+    }
+
+    /// Draws into a cell's texture; `None` is the lens.
+    fn fill(&mut self, at: Option<usize>, picture: Picture, size_px: [u32; 2]) -> Result<bool, String> {
+        let mut slot = match at {
+            Some(i) => self.cells[i].take(),
+            None => self.lens.take(),
+        };
+        let fits = slot.as_ref().is_some_and(|s| s.target.size_px() == size_px);
+        let unchanged = fits && slot.as_ref().is_some_and(|s| s.picture == picture);
+        let mut result = Ok(false);
+        if !unchanged {
+            if !fits && picture != Picture::None {
+                slot = Some(self.resized(slot, size_px));
+            }
+            if let Some(slot) = &mut slot {
+                let was_shown = slot.picture != Picture::None;
+                result = self.draw(&slot.target, &picture).map(|()| picture != Picture::None && (!was_shown || !fits));
+                slot.picture = if result.is_ok() { picture } else { Picture::None };
+            }
+        }
+        match at {
+            Some(i) => self.cells[i] = slot,
+            None => self.lens = slot,
+        }
+        result
+    }
+
+    fn resized(&mut self, old: Option<Slot>, size_px: [u32; 2]) -> Slot {
+        let target = Target::new(&self.gpu, size_px);
+        let filter = wgpu::FilterMode::Linear;
+        let id = match old {
+            Some(old) => {
+                self.egui.update_egui_texture_from_wgpu_texture(&self.gpu.device, target.view(), filter, old.id);
+                old.id
+            }
+            None => self.egui.register_native_texture(&self.gpu.device, target.view(), filter),
+        };
+        Slot { target, id, picture: Picture::None }
+    }
+
+    fn draw(&mut self, target: &Target, picture: &Picture) -> Result<(), String> {
+        match picture {
+            Picture::None => return Ok(()),
+            Picture::Stack(stack) => {
+                let frame = self.frame(&stack.frame)?;
+                let _submitting = self.gpu.submitting();
+                self.renderer.draw_stack(target, &frame, &stack.draw);
+            }
+            Picture::Plane(plane) => {
+                let volume = self.volume(&plane.volume)?;
+                let _submitting = self.gpu.submitting();
+                self.renderer.draw_plane(target, &volume, &plane.draw);
+            }
+            Picture::Volume(view) => {
+                let volume = self.volume(&view.volume)?;
+                let _submitting = self.gpu.submitting();
+                self.renderer.draw_volume(target, &volume, &view.draw);
+            }
+        }
+        self.drawn += 1;
+        Ok(())
+    }
+
+    fn frame(&mut self, frame: &Arc<Frame>) -> Result<Arc<FrameTexture>, String> {
+        if let Some(at) = self.frames.iter().position(|(f, _)| Arc::ptr_eq(f, frame)) {
+            let entry = self.frames.remove(at);
+            let texture = entry.1.clone();
+            self.frames.push(entry);
+            return Ok(texture);
+        }
+        let texture = Arc::new(self.renderer.upload_frame(frame).map_err(|e| e.to_string())?);
+        self.frames.push((frame.clone(), texture.clone()));
+        while self.frames.len() > 1 && self.frames.iter().map(|(_, t)| t.bytes()).sum::<u64>() > FRAME_BYTES {
+            self.frames.remove(0);
+        }
+        Ok(texture)
+    }
+
+    fn volume(&mut self, volume: &Arc<Volume>) -> Result<Arc<VolumeTexture>, String> {
+        if let Some((_, known)) = self.volumes.iter().find(|(v, _)| Arc::ptr_eq(v, volume)) {
+            return known.clone();
+        }
+        let made = self.renderer.upload_volume(volume).map(Arc::new).map_err(|e| e.to_string());
+        self.volumes.push((volume.clone(), made.clone()));
+        made
+    }
+
+    /// Lets go of frames and volumes that the light box let go of.
+    fn forget_unused(&mut self, light_box: &LightBox) {
+        self.volumes.retain(|(v, _)| light_box.series.iter().any(|s| s.volume().is_some_and(|own| Arc::ptr_eq(own, v))));
+        // One reference is this cache's own.
+        self.frames.retain(|(f, _)| Arc::strong_count(f) > 1);
+    }
+
+    /// A picture of a series for the strip.
+    pub(crate) fn put_thumbnail(&mut self, series: usize, rgba: &[u8], size: [usize; 2]) {
+        let extent = wgpu::Extent3d { width: size[0] as u32, height: size[1] as u32, depth_or_array_layers: 1 };
+        let texture = self.gpu.device.create_texture(&wgpu::TextureDescriptor {
+            label: Some("thumbnail"),
+            size: extent,
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba8Unorm,
+            usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
+            view_formats: &[],
+        });
+        let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(extent.width * 4), rows_per_image: None };
+        self.gpu.queue.write_texture(texture.as_image_copy(), rgba, layout, extent);
+        let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
+        let id = self.egui.register_native_texture(&self.gpu.device, &view, wgpu::FilterMode::Linear);
+        if self.thumbnails.len() <= series {
+            self.thumbnails.resize_with(series + 1, || None);
+        }
+        if let Some((_, old, _)) = self.thumbnails[series].take() {
+            self.egui.free_texture(&old);
+        }
+        self.thumbnails[series] = Some((texture, id, size[0] as f32 / size[1] as f32));
+    }
+
+    /// The strip begins anew.
+    pub(crate) fn forget_thumbnails(&mut self) {
+        for (_, id, _) in std::mem::take(&mut self.thumbnails).into_iter().flatten() {
+            self.egui.free_texture(&id);
+        }
+    }
+
+    /// egui's own textures: for every pass, shown or not.
+    pub(crate) fn upload(&mut self, delta: &mut egui::TexturesDelta) {
+        for (id, deltas) in delta.set.drain() {
+            for one in deltas {
+                self.egui.update_texture(&self.gpu.device, &self.gpu.queue, id, &one);
+            }
+        }
+    }
+
+    /// After the submit, for every pass too.
+    pub(crate) fn free(&mut self, delta: &mut egui::TexturesDelta) {
+        for id in delta.free.drain() {
+            self.egui.free_texture(&id);
+        }
+    }
+
+    /// egui over everything, on the window.
+    pub(crate) fn paint(&mut self, view: &wgpu::TextureView, size_px: [u32; 2], pixels_per_point: f32, shapes: &[egui::ClippedPrimitive]) {
+        let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let screen = egui_wgpu::ScreenDescriptor { size_in_pixels: size_px, pixels_per_point };
+        let more = self.egui.update_buffers(&self.gpu.device, &self.gpu.queue, &mut encoder, shapes, &screen);
+        {
+            let attachment = wgpu::RenderPassColorAttachment {
+                view,
+                resolve_target: None,
+                depth_slice: None,
+                ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::BLACK), store: wgpu::StoreOp::Store },
+            };
+            let mut pass = encoder
+                .begin_render_pass(&wgpu::RenderPassDescriptor {
+                    label: Some("window"),
+                    color_attachments: &[Some(attachment)],
+                    ..Default::default()
+                })
+                .forget_lifetime();
+            self.egui.render(&mut pass, shapes, &screen);
+        }
+        self.gpu.queue.submit(more.into_iter().chain([encoder.finish()]));
+    }
+}
+
+fn size_of(rect: egui::Rect, pixels_per_point: f32) -> [u32; 2] {
+    [rect.width(), rect.height()].map(|points| (points * pixels_per_point).round().clamp(1.0, 16384.0) as u32)
+}

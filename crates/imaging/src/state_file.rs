@@ -1,0 +1,125 @@
+//! What a window shows, as lines of JSON, for tests: the file named by `MEDSIGHT_STATE_FILE`.
+//!
+//! Layout, views, windows, counts and times only; no patient data.
+
+use std::fs::File;
+use std::io::Write;
+
+use medsight_record::ViewKind;
+use medsight_viewport::{LightBox, Picture, Popup, VolumeState};
+use serde_json::{Value, json};
+
+/// Appends a line whenever something changed.
+pub(crate) struct StateFile {
+    file: Option<File>,
+    last: Value,
+}
+
+/// Figures of a window that are not in its model.
+pub(crate) struct Figures<'a> {
+    pub(crate) adapter: &'a str,
+    pub(crate) first_image_ms: Option<f64>,
+    pub(crate) frames: u64,
+    pub(crate) pictures: u64,
+    pub(crate) size_px: [u32; 2],
+    pub(crate) pixels_per_point: f32,
+}
+
+impl StateFile {
+    /// The file of the environment; nothing is written without it.
+    pub(crate) fn from_env() -> Self {
+        let path = std::env::var_os("MEDSIGHT_STATE_FILE");
+        let open = |path| std::fs::OpenOptions::new().create(true).append(true).open(path).ok();
+        Self { file: path.and_then(open), last: Value::Null }
+    }
+
+    /// Writes the state when it differs from the last one in more than its counters.
+    pub(crate) fn write(&mut self, light_box: &LightBox, figures: &Figures<'_>) {
+        let Some(file) = &mut self.file else { return };
+        let mut state = describe(light_box, figures);
+        if state == self.last {
+            return;
+        }
+        self.last = state.clone();
+        state["frames_drawn"] = figures.frames.into();
+        state["pictures_drawn"] = figures.pictures.into();
+        // A test that can't read its file fails by itself.
+        let _ = writeln!(file, "{state}");
+    }
+
+    /// The counters alone, on demand.
+    pub(crate) fn write_line(&mut self, line: &Value) {
+        if let Some(file) = &mut self.file {
+            let _ = writeln!(file, "{line}");
+        }
+    }
+}
+
+fn describe(light_box: &LightBox, figures: &Figures<'_>) -> Value {
+    let scale = figures.pixels_per_point;
+    let cells: Vec<Value> = light_box.visible_cells().into_iter().map(|i| cell(light_box, i, scale)).collect();
+    let series: Vec<Value> = light_box
+        .series
+        .iter()
+        .map(|s| {
+            let volume = match &s.volume {
+                VolumeState::Unknown => "unknown",
+                VolumeState::Building(_) => "building",
+                VolumeState::Ready(_) => "ready",
+                VolumeState::Refused(_) => "refused",
+            };
+            json!({"modality": s.modality, "slices": s.slices.len(), "volume": volume, "warnings": s.warnings.len()})
+        })
+        .collect();
+    let popup = match &light_box.popup {
+        Popup::None => "none",
+        Popup::Palette { .. } => "palette",
+        Popup::Help => "help",
+        Popup::Warning { .. } => "warning",
+        Popup::Text { .. } => "text",
+    };
+    json!({
+        "event": "state",
+        "layout": [light_box.layout.columns, light_box.layout.rows],
+        "maximised": light_box.maximised,
+        "cells": cells,
+        "series": series,
+        "active": light_box.active,
+        "tool": light_box.tool,
+        "panel": light_box.panel,
+        "popup": popup,
+        "overlays": format!("{:?}", light_box.overlays).to_lowercase(),
+        "annotations": light_box.annotations.present().len(),
+        "saved": light_box.saved_count(),
+        "measured": light_box.annotations.present().values().map(|a| &a.measured).collect::<Vec<_>>(),
+        "locale": light_box.words.locale(),
+        "first_image_ms": figures.first_image_ms,
+        "adapter": figures.adapter,
+        "window_px": figures.size_px,
+    })
+}
+
+fn cell(light_box: &LightBox, index: usize, scale: f32) -> Value {
+    let cell = &light_box.cells[index];
+    let has_picture = light_box.picture(index, [16, 16], 1.0) != Picture::None;
+    let rect = [cell.rect.min.x, cell.rect.min.y, cell.rect.width(), cell.rect.height()].map(|v| (v * scale).round());
+    let window = light_box.window(index).filter(|_| cell.view != ViewKind::Volume3d).map(|w| [w.center(), w.width()]);
+    let mpr = light_box.series_of(index).and_then(|s| light_box.mprs.get(&s.uid));
+    let camera = cell.view_3d.camera.map(|c| [c.right.to_array(), c.down.to_array()]);
+    json!({
+        "series": cell.series,
+        "view": cell.view,
+        "position": light_box.position(index).map(|(at, count)| [at, count]),
+        "window": window,
+        "zoom": cell.zoom,
+        "pan": cell.pan.to_array(),
+        "inverted": cell.invert,
+        "cine": cell.cine.is_some(),
+        "picture": has_picture,
+        "rect_px": rect,
+        "slab_mm": mpr.filter(|_| cell.plane().is_some()).map(|m| m.slab_mm),
+        "crosshair_mm": mpr.filter(|_| cell.plane().is_some()).map(|m| m.center_mm.to_array()),
+        "preset": light_box.volume_preset(index).filter(|_| cell.view == ViewKind::Volume3d).map(|p| &p.name),
+        "camera": camera,
+    })
+}

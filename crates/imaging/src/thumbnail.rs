@@ -1,0 +1,58 @@
+//! Small pictures of an image in its default window, drawn on the CPU.
+
+use base64::Engine;
+use medsight_codec::FrameDecoder;
+use medsight_dicom::{ImageInfo, Object};
+use medsight_image::present::{Interpolation, StackDraw, Voi, draw as draw_frame, fit};
+use medsight_image::{Frame, Window};
+use medsight_viewport::SliceFacts;
+
+use crate::facts;
+
+/// RGBA of a frame whose longer edge is `edge_px`, and its size.
+pub(crate) fn draw(frame: &Frame, facts: &SliceFacts, edge_px: u32) -> (Vec<u8>, [usize; 2]) {
+    let (width, height) = (frame.columns as f64, frame.rows as f64 * facts.pixel_aspect);
+    let scale = f64::from(edge_px) / width.max(height).max(1.0);
+    let size = [(width * scale).round().max(1.0) as u32, (height * scale).round().max(1.0) as u32];
+    let window = facts.windows.first().map(|(w, _)| *w);
+    let voi = match (window, &facts.voi_lut) {
+        (Some(window), _) => Voi::Window(window),
+        (None, Some(lut)) => Voi::Lut(lut.clone()),
+        (None, None) => {
+            let (min, max, _) = frame.samples.min_max_mean().unwrap_or((0.0, 1.0, 0.5));
+            let [a, b] = [min, max].map(|v| f64::from(facts.modality.apply(v as f32)));
+            Voi::Window(Window::spanning(a.min(b), a.max(b)))
+        }
+    };
+    let look = StackDraw {
+        image_px_from_target_px: fit([frame.columns, frame.rows], size, facts.pixel_aspect),
+        modality: facts.modality.clone(),
+        voi,
+        invert: false,
+        palette: facts.palette.clone(),
+        interpolation: Interpolation::Linear,
+        padding: facts.padding,
+        background: [0; 3],
+    };
+    (draw_frame(frame, &look, size), size.map(|s| s as usize))
+}
+
+/// A PNG in base64 of one frame of a file, for the desk.
+///
+/// # Errors
+/// Why there is none, naming the attribute.
+pub(crate) fn png_base64(bytes: Vec<u8>, frame: u32, edge_px: u32) -> Result<String, String> {
+    let object = Object::from_vec(bytes).map_err(|r| r.reason)?;
+    let image = ImageInfo::read(&object).map_err(|r| r.reason)?;
+    let number = (frame as usize).min(image.encoded.frames - 1);
+    let pixels = FrameDecoder::new(&object).and_then(|d| d.decode(number)).map_err(|r| r.reason)?;
+    let (rgba, size) = draw(&pixels, &facts::of_frame(&image, number), edge_px.clamp(8, 1024));
+    let mut out = Vec::new();
+    let mut encoder = png::Encoder::new(&mut out, size[0] as u32, size[1] as u32);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    let rgb: Vec<u8> = rgba.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
+    let written = encoder.write_header().and_then(|mut w| w.write_image_data(&rgb));
+    written.map_err(|_| "The picture could not be written.".to_owned())?;
+    Ok(base64::engine::general_purpose::STANDARD.encode(out))
+}

@@ -1,0 +1,560 @@
+//! The one place where the light box changes: commands and what views ask for.
+
+use std::collections::BTreeMap;
+
+use egui::{Pos2, Rect};
+use medsight_image::{Projection, Window};
+use medsight_record::{Annotation, AnnotationId, AnnotationKind, Layout, ViewCommand, ViewKind};
+
+use crate::cell::{Cell, Cine, Crop};
+use crate::gesture::{Button, zoom_about};
+use crate::light_box::{Effect, LightBox, Overlays, Popup, SaveState};
+use crate::series::VolumeState;
+
+/// What a view asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// A command, from a key, the palette, or a button.
+    Command(ViewCommand),
+    /// A cell stands here now.
+    Placed(usize, Rect),
+    /// A mouse button went down on a cell.
+    Press(usize, Pos2, Button),
+    /// The pointer moved while a button is down.
+    Drag(Pos2),
+    /// The button came up.
+    Release(Pos2),
+    /// The pointer moved over a cell.
+    Hover(usize, Pos2),
+    /// The pointer left the cells.
+    Leave,
+    /// The wheel turned over a cell by so many notches; `true` magnifies.
+    Wheel(usize, Pos2, f32, bool),
+    /// The cell that keys go to.
+    Activate(usize),
+    /// A series goes into a cell.
+    PutSeries {
+        /// Cell.
+        cell: usize,
+        /// Index of the series.
+        series: usize,
+    },
+    /// Choose an annotation and show where it is.
+    GoTo(AnnotationId),
+    /// Delete an annotation.
+    Remove(AnnotationId),
+    /// Open or close what lies over the images.
+    Show(Popup),
+    /// A text is finished.
+    KeepText,
+    /// 3D look of a cell.
+    VolumePreset(usize, String),
+    /// Light in a 3D cell.
+    Shading(usize, bool),
+    /// Crop box of a 3D cell.
+    SetCrop(usize, Crop),
+    /// Slab thickness of a cell's planes, millimetres.
+    Slab(usize, f64),
+    /// Projection of a cell's planes.
+    SetProjection(usize, Projection),
+}
+
+/// Slab thicknesses of the keys, millimetres.
+const SLABS_MM: [f64; 10] = [0.0, 2.0, 3.0, 5.0, 8.0, 10.0, 15.0, 20.0, 30.0, 50.0];
+
+impl LightBox {
+    /// Applies what a view asked for.
+    pub fn apply(&mut self, action: Action) {
+        match action {
+            Action::Command(command) => self.command(command),
+            Action::Placed(cell, rect) => self.cells[cell].rect = rect,
+            Action::Press(cell, at, button) => self.press(cell, at, button),
+            Action::Drag(at) => self.drag(at),
+            Action::Release(at) => self.release(at),
+            Action::Hover(cell, at) => self.hover_at(cell, at),
+            Action::Leave => self.hover = None,
+            Action::Wheel(cell, at, notches, magnify) => self.wheel(cell, at, notches, magnify),
+            Action::Activate(cell) => self.active = cell,
+            Action::PutSeries { cell, series } => self.put_series(cell, series),
+            Action::GoTo(id) => self.go_to_annotation(id),
+            Action::Remove(id) => self.remove(id),
+            Action::Show(popup) => self.show_popup(popup),
+            Action::KeepText => self.keep_text(),
+            Action::VolumePreset(cell, name) => {
+                self.cells[cell].view_3d.preset = Some(name);
+                self.cells[cell].view_3d.transfer = [0.0, 1.0];
+            }
+            Action::Shading(cell, on) => self.cells[cell].view_3d.shading = on,
+            Action::SetCrop(cell, crop) => self.cells[cell].view_3d.crop = crop,
+            Action::Slab(cell, mm) => self.with_mpr(cell, |mpr| mpr.slab_mm = mm.clamp(0.0, 200.0)),
+            Action::SetProjection(cell, projection) => self.with_mpr(cell, |mpr| mpr.projection = projection),
+        }
+    }
+
+    /// Does a command on the active cell.
+    pub fn command(&mut self, command: ViewCommand) {
+        use ViewCommand as C;
+        self.notice = None;
+        let active = self.active;
+        match command {
+            C::SelectTool(tool) => {
+                self.tool = tool;
+                self.draft = None;
+            }
+            C::WindowPreset(n) => self.window_preset(n),
+            C::WindowAsStored => self.cells[active].window = None,
+            C::Invert => self.cells[active].invert ^= true,
+            C::FlipHorizontal => self.orient(|o| o.flipped()),
+            C::RotateClockwise => {
+                if self.cells[active].view == ViewKind::Volume3d {
+                    let cell = &mut self.cells[active].view_3d;
+                    cell.camera = cell.camera.map(|c| c.rolled(std::f64::consts::FRAC_PI_2));
+                } else {
+                    self.orient(|o| o.rotated());
+                }
+            }
+            C::Fit => self.cells[active].fit(),
+            C::ActualPixels => self.magnify_to(1.0, false),
+            C::TrueSize => self.true_size(),
+            C::Layout(n) => self.set_layout(n),
+            C::Maximise => self.maximised ^= true,
+            C::ToggleMpr => self.toggle_mpr(),
+            C::ToggleVolume3d => self.toggle_3d(),
+            C::NextVolumePreset => self.next_volume_preset(),
+            C::ToggleCrop => self.cells[active].view_3d.crop.shown ^= true,
+            C::SlabThicker => self.change_slab(1),
+            C::SlabThinner => self.change_slab(-1),
+            C::NextProjection => self.with_mpr(active, |mpr| {
+                mpr.projection = match mpr.projection {
+                    Projection::Mip => Projection::MinIp,
+                    Projection::MinIp => Projection::Mean,
+                    Projection::Mean => Projection::Mip,
+                };
+            }),
+            C::ToggleCrosshair => self.crosshair ^= true,
+            C::ToggleCine => self.toggle_cine(),
+            C::CineFaster => self.change_cine(1.25),
+            C::CineSlower => self.change_cine(0.8),
+            C::CycleOverlays => {
+                self.overlays = match self.overlays {
+                    Overlays::All => Overlays::Minimal,
+                    Overlays::Minimal => Overlays::None,
+                    Overlays::None => Overlays::All,
+                }
+            }
+            C::TogglePanel => self.panel ^= true,
+            C::NextSeries => self.step_series(1),
+            C::PreviousSeries => self.step_series(-1),
+            C::ScrollBy(n) => self.scroll_by(active, i64::from(n)),
+            C::ToggleKeyImage => self.toggle_key_image(),
+            C::DeleteSelected => {
+                if let Some(id) = self.selected {
+                    self.remove(id);
+                }
+            }
+            C::Undo => self.step_history(|h| h.undo()),
+            C::Redo => self.step_history(|h| h.redo()),
+            C::Cancel => self.cancel(),
+            C::Palette => self.show_popup(Popup::Palette { query: String::new(), chosen: 0 }),
+            C::Help => self.show_popup(Popup::Help),
+        }
+        let is_quiet = matches!(
+            command,
+            C::SelectTool(_) | C::Undo | C::Redo | C::Cancel | C::Palette | C::Help | C::DeleteSelected | C::ToggleKeyImage
+        );
+        if !is_quiet {
+            self.effects.push(Effect::SessionChanged);
+        }
+    }
+
+    fn orient(&mut self, turn: impl Fn(crate::Orientation) -> crate::Orientation) {
+        let cell = &mut self.cells[self.active];
+        cell.orientation = turn(cell.orientation);
+    }
+
+    /// Where a cell is in its stack or along its plane's normal: (from 0, count).
+    pub fn position(&self, cell: usize) -> Option<(i64, i64)> {
+        let c = self.cells.get(cell)?;
+        let series = self.series_of(cell)?;
+        match c.plane() {
+            Some(plane) => Some(self.mprs.get(&series.uid)?.steps(plane, series.volume()?)),
+            None if c.view == ViewKind::Stack => Some((c.slice as i64, series.slices.len() as i64)),
+            None => None,
+        }
+    }
+
+    pub(crate) fn go_to(&mut self, cell: usize, position: i64) {
+        if let Some((at, _)) = self.position(cell) {
+            self.scroll_by(cell, position - at);
+        }
+    }
+
+    pub(crate) fn scroll_by(&mut self, cell: usize, by: i64) {
+        let Some((at, count)) = self.position(cell) else { return };
+        match self.cells[cell].plane() {
+            Some(plane) => {
+                let Some(volume) = self.series_of(cell).and_then(|s| s.volume().cloned()) else { return };
+                self.with_mpr(cell, |mpr| *mpr = mpr.scrolled(plane, by, &volume));
+            }
+            None => self.cells[cell].slice = (at + by).clamp(0, (count - 1).max(0)) as usize,
+        }
+    }
+
+    fn wheel(&mut self, cell: usize, at: Pos2, notches: f32, magnify: bool) {
+        if self.cells[cell].view == ViewKind::Volume3d {
+            if let Some(volume) = self.series_of(cell).and_then(|s| s.volume().cloned()) {
+                let view = &mut self.cells[cell].view_3d;
+                let camera = view.camera.unwrap_or_else(|| crate::picture::first_camera(&volume));
+                view.camera = Some(camera.zoomed(1.1f64.powf(f64::from(notches))));
+            }
+        } else if magnify {
+            zoom_about(&mut self.cells[cell], at, 1.1f64.powf(f64::from(notches)));
+        } else {
+            self.scroll_by(cell, -(notches.round() as i64));
+        }
+        self.effects.push(Effect::SessionChanged);
+    }
+
+    pub(crate) fn set_window(&mut self, cell: usize, window: Window) {
+        let linked = self.linked_planes(cell);
+        for i in linked {
+            self.cells[i].window = Some(window);
+        }
+    }
+
+    /// The cells that show planes of the same volume share their window; a stack stands alone.
+    fn linked_planes(&self, cell: usize) -> Vec<usize> {
+        let c = &self.cells[cell];
+        if c.plane().is_none() {
+            return vec![cell];
+        }
+        (0..self.cells.len()).filter(|i| self.cells[*i].plane().is_some() && self.cells[*i].series == c.series).collect()
+    }
+
+    fn window_preset(&mut self, n: u8) {
+        let Some(series) = self.series_of(self.active) else { return };
+        let preset = usize::from(n).checked_sub(1).and_then(|i| self.presets.of(&series.modality).get(i));
+        if let Some(window) = preset.and_then(|p| p.window(series.value_range())) {
+            self.set_window(self.active, window);
+        }
+    }
+
+    /// The zoom at which an image pixel takes `pixels` screen points.
+    fn magnify_to(&mut self, points_per_pixel: f64, mm: bool) {
+        let Some(surface) = self.surface(self.active) else { return };
+        let cell = &mut self.cells[self.active];
+        let unit = if mm {
+            match surface.screen_per_mm(cell.rect.center()) {
+                Some((points, _)) => points,
+                None => return,
+            }
+        } else {
+            1.0 / surface.local_from_screen.transform_vector2(glam::DVec2::X).length()
+        };
+        let anchor = cell.rect.center();
+        zoom_about(cell, anchor, points_per_pixel / unit);
+    }
+
+    fn true_size(&mut self) {
+        let has_scale = self.surface(self.active).is_some_and(|s| s.screen_per_mm(self.cells[self.active].rect.center()).is_some());
+        match self.screen_points_per_mm {
+            Some(points) if has_scale => self.magnify_to(points, true),
+            Some(_) => self.notice = Some(self.words.text("scale.none").to_owned()),
+            None => self.notice = Some(self.words.text("lightbox.not_calibrated").to_owned()),
+        }
+    }
+
+    fn set_layout(&mut self, n: u8) {
+        let Some(layout) = Layout::ALL.get(usize::from(n)) else { return };
+        self.layout = *layout;
+        self.before_mpr = None;
+        self.maximised = false;
+        // Cells that were never filled take the series that are not shown yet.
+        for i in 0..layout.cells() {
+            if self.cells[i].series.is_none() {
+                let shown: Vec<_> = self.cells[..layout.cells()].iter().filter_map(|c| c.series).collect();
+                if let Some(next) = (0..self.series.len()).find(|s| !shown.contains(s)) {
+                    self.put_series(i, next);
+                }
+            }
+        }
+        self.active = self.active.min(layout.cells() - 1);
+    }
+
+    fn put_series(&mut self, cell: usize, series: usize) {
+        let Some(s) = self.series.get(series) else { return };
+        let rect = self.cells[cell].rect;
+        self.cells[cell] = Cell { rect, ..Cell::showing(series, s.slices.len() / 2) };
+        self.active = cell;
+        self.effects.push(Effect::SessionChanged);
+    }
+
+    fn step_series(&mut self, by: i64) {
+        let count = self.series.len() as i64;
+        let at = self.cells[self.active].series.map_or(-1, |s| s as i64);
+        let next = at + by;
+        if (0..count).contains(&next) {
+            self.put_series(self.active, next as usize);
+        }
+    }
+
+    /// Why the active cell has no volume, when it can't get one.
+    fn volume_refused(&mut self) -> bool {
+        let Some(series) = self.series_of(self.active) else { return true };
+        if let VolumeState::Refused(why) = &series.volume {
+            self.notice = Some(why.clone());
+            return true;
+        }
+        false
+    }
+
+    fn toggle_mpr(&mut self) {
+        if let Some(before) = self.before_mpr.take() {
+            let (layout, cells, active) = *before;
+            self.layout = layout;
+            for (cell, mut old) in self.cells.iter_mut().zip(cells) {
+                old.rect = cell.rect;
+                *cell = old;
+            }
+            self.active = active;
+            return;
+        }
+        if self.volume_refused() {
+            return;
+        }
+        let from = self.cells[self.active].clone();
+        self.before_mpr = Some(Box::new((self.layout, self.cells.clone(), self.active)));
+        self.layout = Layout { columns: 2, rows: 2 };
+        self.maximised = false;
+        let views = [ViewKind::Axial, ViewKind::Coronal, ViewKind::Sagittal, ViewKind::Volume3d];
+        for (cell, view) in self.cells.iter_mut().zip(views) {
+            let rect = cell.rect;
+            *cell = Cell { series: from.series, view, window: from.window, slice: from.slice, invert: from.invert, rect, ..Cell::default() };
+        }
+        self.active = 0;
+    }
+
+    fn toggle_3d(&mut self) {
+        if self.volume_refused() {
+            return;
+        }
+        let cell = &mut self.cells[self.active];
+        cell.view = if cell.view == ViewKind::Volume3d { ViewKind::Stack } else { ViewKind::Volume3d };
+    }
+
+    fn next_volume_preset(&mut self) {
+        let Some(series) = self.series_of(self.active) else { return };
+        let suited: Vec<&String> =
+            self.volume_presets.iter().filter(|p| p.suits(&series.modality)).map(|p| &p.name).collect();
+        let now = self.volume_preset(self.active).map(|p| &p.name);
+        let at = suited.iter().position(|name| Some(*name) == now).map_or(0, |i| i + 1);
+        if let Some(name) = suited.get(at % suited.len().max(1)) {
+            let action = Action::VolumePreset(self.active, (*name).clone());
+            self.apply(action);
+        }
+    }
+
+    fn with_mpr(&mut self, cell: usize, change: impl FnOnce(&mut crate::Mpr)) {
+        let uid = self.series_of(cell).map(|s| s.uid.clone());
+        if let Some(mpr) = uid.and_then(|uid| self.mprs.get_mut(&uid)) {
+            change(mpr);
+        }
+    }
+
+    fn change_slab(&mut self, by: isize) {
+        self.with_mpr(self.active, |mpr| {
+            let at = SLABS_MM.iter().position(|mm| *mm >= mpr.slab_mm).unwrap_or(SLABS_MM.len() - 1);
+            mpr.slab_mm = SLABS_MM[at.saturating_add_signed(by).min(SLABS_MM.len() - 1)];
+        });
+    }
+
+    fn toggle_cine(&mut self) {
+        let fps = self.facts(self.active).and_then(|f| f.frames_per_second).unwrap_or(self.default_fps);
+        let many = self.position(self.active).is_some_and(|(_, count)| count > 1);
+        let cell = &mut self.cells[self.active];
+        cell.cine = match cell.cine {
+            Some(_) => None,
+            None => many.then_some(Cine { fps, last_s: None }),
+        };
+    }
+
+    fn change_cine(&mut self, factor: f64) {
+        if let Some(cine) = &mut self.cells[self.active].cine {
+            cine.fps = (cine.fps * factor).clamp(0.5, 120.0);
+        }
+    }
+
+    /// Moves running cines on; seconds until the next picture is due, `None` when nothing runs.
+    pub fn advance_cines(&mut self) -> Option<f64> {
+        let now = self.clock_s;
+        let mut due: Option<f64> = None;
+        for i in self.visible_cells() {
+            let Some(cine) = self.cells[i].cine else { continue };
+            let Some((at, count)) = self.position(i).filter(|(_, n)| *n > 1) else { continue };
+            let last = cine.last_s.unwrap_or(now);
+            let steps = ((now - last) * cine.fps + 1e-6).floor();
+            if steps >= 1.0 {
+                self.go_to(i, (at + steps as i64).rem_euclid(count));
+            }
+            let next_last = last + steps / cine.fps;
+            if let Some(cine) = &mut self.cells[i].cine {
+                cine.last_s = Some(next_last);
+            }
+            let wait = (next_last + 1.0 / cine.fps - now).max(0.001);
+            due = Some(due.map_or(wait, |d| d.min(wait)));
+        }
+        due
+    }
+
+    fn toggle_key_image(&mut self) {
+        match self.key_image_of(self.active) {
+            Some(id) => self.remove(id),
+            None => {
+                let Some(surface) = self.surface(self.active) else { return };
+                let id = AnnotationId((self.new_id)());
+                let annotation = self.measured(self.active, &surface, id, &AnnotationKind::KeyImage, &[]);
+                self.keep(annotation);
+            }
+        }
+    }
+
+    /// Keeps a new or changed annotation: one step of the history.
+    pub(crate) fn keep(&mut self, annotation: Annotation) {
+        let mut next = self.annotations.present().clone();
+        next.insert(annotation.id, annotation);
+        self.step_to(next);
+    }
+
+    pub(crate) fn remove(&mut self, id: AnnotationId) {
+        let mut next = self.annotations.present().clone();
+        next.remove(&id);
+        self.step_to(next);
+        if self.selected == Some(id) {
+            self.selected = None;
+        }
+    }
+
+    fn step_to(&mut self, next: BTreeMap<AnnotationId, Annotation>) {
+        let before = self.annotations.present().clone();
+        self.annotations.step(next);
+        self.tell_changes(&before);
+    }
+
+    fn step_history(&mut self, step: impl Fn(&mut medsight_record::History<BTreeMap<AnnotationId, Annotation>>) -> bool) {
+        let before = self.annotations.present().clone();
+        if step(&mut self.annotations) {
+            self.tell_changes(&before);
+        }
+    }
+
+    /// Asks for whatever differs from `before` to be kept or taken away.
+    fn tell_changes(&mut self, before: &BTreeMap<AnnotationId, Annotation>) {
+        let after = self.annotations.present().clone();
+        for (id, annotation) in &after {
+            if before.get(id) != Some(annotation) {
+                let state = if self.has_desk { SaveState::Waiting } else { SaveState::NotKept };
+                self.save_states.insert(*id, state);
+                self.effects.push(Effect::Save(Box::new(annotation.clone())));
+            }
+        }
+        for id in before.keys().filter(|id| !after.contains_key(id)) {
+            self.save_states.remove(id);
+            self.effects.push(Effect::Remove(*id));
+        }
+    }
+
+    pub(crate) fn select(&mut self, id: Option<AnnotationId>) {
+        self.selected = id;
+        if let Some(id) = id {
+            self.effects.push(Effect::Selected(id));
+        }
+    }
+
+    fn go_to_annotation(&mut self, id: AnnotationId) {
+        use medsight_record::Place;
+        let Some(annotation) = self.annotations.present().get(&id).cloned() else { return };
+        self.select(Some(id));
+        match &annotation.place {
+            Place::Image { series, instance, frame, .. } => {
+                let Some(index) = self.series.iter().position(|s| &s.uid == series) else { return };
+                let slice = self.series[index].slices.iter().position(|s| &s.instance == instance && s.frame_number == *frame);
+                let shows = |i: &usize| self.cells[*i].series == Some(index) && self.cells[*i].view == ViewKind::Stack;
+                let cell = self.visible_cells().into_iter().find(shows).unwrap_or(self.active);
+                if !shows(&cell) {
+                    self.put_series(cell, index);
+                }
+                self.active = cell;
+                if let Some(slice) = slice {
+                    self.cells[cell].slice = slice;
+                }
+            }
+            Place::Plane { series, points_mm, right, down, .. } => {
+                let Some(index) = self.series.iter().position(|s| &s.uid == series) else { return };
+                let normal = glam::DVec3::from_array(*right).cross(glam::DVec3::from_array(*down));
+                let is_mpr = |i: &usize| self.cells[*i].series == Some(index) && self.cells[*i].plane().is_some();
+                if !self.visible_cells().iter().any(is_mpr) {
+                    if self.cells[self.active].series != Some(index) {
+                        self.put_series(self.active, index);
+                    }
+                    self.toggle_mpr();
+                }
+                if let (Some(first), Some(volume)) = (points_mm.first(), self.series[index].volume().cloned()) {
+                    let at = glam::DVec3::from_array(*first);
+                    let active = self.active;
+                    self.with_mpr(active, |mpr| *mpr = mpr.moved_to(at, &volume));
+                }
+                let uid = series.clone();
+                let parallel = |i: &usize| {
+                    let plane = self.cells[*i].plane()?;
+                    Some(self.mprs.get(&uid)?.normal(plane).dot(normal).abs() > 0.999)
+                };
+                if let Some(cell) = self.visible_cells().into_iter().find(|i| parallel(i) == Some(true)) {
+                    self.active = cell;
+                }
+            }
+        }
+    }
+
+    fn show_popup(&mut self, popup: Popup) {
+        if let Popup::Warning { cell, code } = &popup {
+            if let Some(series) = self.cells.get(*cell).and_then(|c| c.series) {
+                self.seen_warnings.insert((series, code.clone()));
+            }
+        }
+        self.popup = if popup == self.popup { Popup::None } else { popup };
+    }
+
+    fn keep_text(&mut self) {
+        let Popup::Text { cell, at, text, id } = std::mem::take(&mut self.popup) else { return };
+        let text = text.trim().to_owned();
+        if text.is_empty() {
+            return;
+        }
+        let Some(surface) = self.surface(cell) else { return };
+        let kind = AnnotationKind::Text { text };
+        let annotation = match id.and_then(|id| self.annotations.present().get(&id).cloned()) {
+            Some(old) => Annotation { kind, changed_at: self.now, ..old },
+            None => {
+                let id = AnnotationId((self.new_id)());
+                self.measured(cell, &surface, id, &kind, &[surface.local(at)])
+            }
+        };
+        self.selected = Some(annotation.id);
+        self.keep(annotation);
+    }
+
+    /// Leaves what was begun, the innermost first.
+    fn cancel(&mut self) {
+        if self.popup != Popup::None {
+            self.popup = Popup::None;
+        } else if self.draft.is_some() || self.gesture.is_some() {
+            self.draft = None;
+            self.gesture = None;
+            self.live = None;
+        } else if self.selected.is_some() {
+            self.selected = None;
+        } else if self.maximised {
+            self.maximised = false;
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! What the mouse does on a cell: tools, drawing, handles, crosshair, turning in 3D.
+//!
+//! A gesture begins with a press, goes on with motion and ends with a release; what it changes for good is
+//! one step of the history and one effect, at its end. Measured from where the button went down, so that no
+//! motion is lost to a drag threshold.
+
+use egui::{Pos2, Rect};
+use glam::DVec2;
+use medsight_base::Plane;
+use medsight_image::raycast::CropBox;
+use medsight_image::{Camera, Window};
+use medsight_record::{Annotation, AnnotationId, AnnotationKind, Tool, ViewKind};
+
+use crate::light_box::{Effect, LightBox, Popup};
+use crate::measure::measure;
+use crate::mpr::Mpr;
+use crate::picture::first_camera;
+use crate::shape::{Hit, hit, with_handle_at};
+use crate::surface::Surface;
+
+/// The button of a press.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Button {
+    /// The tool's.
+    Left,
+    /// Window.
+    Right,
+    /// Move.
+    Middle,
+}
+
+/// An annotation that is being drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Draft {
+    pub(crate) cell: usize,
+    pub(crate) surface: Surface,
+    pub(crate) kind: AnnotationKind,
+    /// The last one follows the pointer.
+    pub(crate) points: Vec<DVec2>,
+    /// Screen point of the last press, to tell a click from a drag.
+    pressed_at: Pos2,
+}
+
+/// A drag that is going on.
+#[derive(Clone, Debug)]
+pub(crate) enum Gesture {
+    Window { cell: usize, from: Pos2, start: Window },
+    Transfer { cell: usize, from: Pos2, start: [f32; 2] },
+    Pan { cell: usize, from: Pos2, start: DVec2 },
+    Zoom { cell: usize, from: Pos2, zoom: f64, pan: DVec2 },
+    Scroll { cell: usize, from: Pos2, start: i64 },
+    Hover,
+    Crosshair { cell: usize },
+    TurnCrosshair { cell: usize, start: Mpr, from_rad: f64 },
+    Camera { cell: usize, from: Pos2, start: Camera, tool: Tool },
+    CropFace { cell: usize, axis: usize, upper: bool, from: Pos2, start: CropBox },
+    Annotation { cell: usize, start: Annotation, hit: Hit, from: DVec2 },
+    Draw,
+}
+
+impl Gesture {
+    pub(crate) fn moves_3d(&self, in_cell: usize) -> bool {
+        match self {
+            Self::Transfer { cell, .. } | Self::Camera { cell, .. } | Self::CropFace { cell, .. } => *cell == in_cell,
+            _ => false,
+        }
+    }
+}
+
+/// Modality units that the window changes by when the pointer moves a point.
+///
+/// Grows with the width, so that a narrow brain window can be set as finely as a bone window coarsely;
+/// outside CT the range of values is the measure, as there is no unit.
+pub(crate) fn window_step(modality: &str, range: [f64; 2], start: &Window) -> f64 {
+    match modality {
+        "CT" => (start.width() / 200.0).clamp(0.5, 10.0),
+        _ => (start.width() / 300.0).max((range[1] - range[0]).abs() / 10_000.0).max(1e-6),
+    }
+}
+
+/// Handle that turns the crosshair: its share of the shorter half of the cell.
+pub(crate) const TURN_HANDLE: f32 = 0.78;
+
+/// What of a crosshair is under a point, and where it is.
+pub(crate) struct Crosshair {
+    pub(crate) middle: Pos2,
+    /// The other two planes with the screen direction of their line.
+    pub(crate) lines: [(Plane, egui::Vec2); 2],
+    pub(crate) radius: f32,
+}
+
+impl LightBox {
+    /// The crosshair of a plane cell on the screen.
+    pub(crate) fn crosshair_on(&self, cell: usize) -> Option<Crosshair> {
+        let c = self.cells.get(cell)?;
+        let plane = c.plane()?;
+        let surface = self.surface(cell)?;
+        let mpr = self.mprs.get(&self.series_of(cell)?.uid)?;
+        let (local, _) = surface.local_from_patient(mpr.center_mm)?;
+        let middle = surface.screen(local);
+        let normal = mpr.normal(plane);
+        let line = |other: Plane| {
+            let along = normal.cross(mpr.normal(other));
+            let (end, _) = surface.local_from_patient(mpr.center_mm + along * 10.0)?;
+            let direction = surface.screen(end) - middle;
+            Some((other, if direction.length() > 0.0 { direction.normalized() } else { egui::Vec2::X }))
+        };
+        let mut others = Plane::ALL.into_iter().filter(|p| *p != plane);
+        let lines = [line(others.next()?)?, line(others.next()?)?];
+        Some(Crosshair { middle, lines, radius: c.rect.size().min_elem() / 2.0 * TURN_HANDLE })
+    }
+
+    pub(crate) fn press(&mut self, cell: usize, at: Pos2, button: Button) {
+        self.active = cell;
+        self.hover = Some((cell, at));
+        if self.gesture.is_some() || self.cells[cell].series.is_none() {
+            return;
+        }
+        let tool = match button {
+            Button::Left => self.tool,
+            Button::Right => Tool::Window,
+            Button::Middle => Tool::Pan,
+        };
+        if self.cells[cell].view == ViewKind::Volume3d {
+            self.gesture = self.begin_3d(cell, at, button, tool);
+            return;
+        }
+        let Some(surface) = self.surface(cell) else { return };
+        if button == Button::Left {
+            if let Some(draft) = &mut self.draft {
+                if draft.cell == cell && draft.surface.space == surface.space {
+                    draft.pressed_at = at;
+                    self.gesture = Some(Gesture::Draw);
+                    self.move_draft(at);
+                    return;
+                }
+                self.draft = None;
+            }
+            if let Some((start, hit)) = self.annotation_at(cell, at) {
+                self.select(Some(start.id));
+                self.gesture = Some(Gesture::Annotation { cell, start, hit, from: surface.local(at) });
+                return;
+            }
+            self.selected = None;
+            if let Some(gesture) = self.begin_crosshair(cell, at) {
+                self.gesture = Some(gesture);
+                return;
+            }
+        }
+        self.gesture = self.begin(cell, at, tool, surface);
+        if matches!(self.gesture, Some(Gesture::Crosshair { .. })) {
+            self.drag(at);
+        }
+    }
+
+    fn begin(&mut self, cell: usize, at: Pos2, tool: Tool, surface: Surface) -> Option<Gesture> {
+        let c = &self.cells[cell];
+        let draw = |kind: AnnotationKind| Draft {
+            cell,
+            points: vec![surface.local(at); 2],
+            surface: surface.clone(),
+            kind,
+            pressed_at: at,
+        };
+        let kind = match tool {
+            Tool::Window => return Some(Gesture::Window { cell, from: at, start: self.window(cell)? }),
+            Tool::Pan => return Some(Gesture::Pan { cell, from: at, start: c.pan }),
+            Tool::Zoom => return Some(Gesture::Zoom { cell, from: at, zoom: c.zoom, pan: c.pan }),
+            Tool::Scroll => return Some(Gesture::Scroll { cell, from: at, start: self.position(cell)?.0 }),
+            Tool::Magnifier | Tool::Probe => return Some(Gesture::Hover),
+            Tool::Crosshair => return Some(Gesture::Crosshair { cell }),
+            Tool::Text => {
+                self.popup = Popup::Text { cell, at, text: String::new(), id: None };
+                return None;
+            }
+            Tool::Length => AnnotationKind::Length,
+            Tool::Angle => AnnotationKind::Angle,
+            Tool::Ellipse => AnnotationKind::Ellipse,
+            Tool::Rectangle => AnnotationKind::Rectangle,
+            Tool::Arrow => AnnotationKind::Arrow,
+        };
+        self.draft = Some(draw(kind));
+        Some(Gesture::Draw)
+    }
+
+    fn begin_3d(&self, cell: usize, at: Pos2, button: Button, tool: Tool) -> Option<Gesture> {
+        let c = &self.cells[cell];
+        if button == Button::Left && c.view_3d.crop.shown {
+            if let Some((axis, upper)) = crate::ui::crop_face_at(self, cell, at) {
+                return Some(Gesture::CropFace { cell, axis, upper, from: at, start: c.view_3d.crop.region });
+            }
+        }
+        if button == Button::Right {
+            return Some(Gesture::Transfer { cell, from: at, start: c.view_3d.transfer });
+        }
+        let volume = self.series_of(cell)?.volume()?;
+        let start = c.view_3d.camera.unwrap_or_else(|| first_camera(volume));
+        Some(Gesture::Camera { cell, from: at, start, tool })
+    }
+
+    fn begin_crosshair(&self, cell: usize, at: Pos2) -> Option<Gesture> {
+        if !self.crosshair || self.tool == Tool::Crosshair {
+            return None;
+        }
+        let cross = self.crosshair_on(cell)?;
+        for (_, direction) in cross.lines {
+            for side in [1.0, -1.0] {
+                if (cross.middle + direction * cross.radius * side).distance(at) <= 9.0 {
+                    let start = *self.mprs.get(&self.series_of(cell)?.uid)?;
+                    let arm = at - cross.middle;
+                    return Some(Gesture::TurnCrosshair { cell, start, from_rad: f64::from(arm.y.atan2(arm.x)) });
+                }
+            }
+        }
+        // The middle may be taken with any tool but those that draw, where it would be in the way.
+        let draws = matches!(
+            self.tool,
+            Tool::Length | Tool::Angle | Tool::Ellipse | Tool::Rectangle | Tool::Arrow | Tool::Text
+        );
+        (!draws && cross.middle.distance(at) <= 10.0).then_some(Gesture::Crosshair { cell })
+    }
+
+    /// The annotation under a point, those drawn last first.
+    pub(crate) fn annotation_at(&self, cell: usize, at: Pos2) -> Option<(Annotation, Hit)> {
+        let surface = self.surface(cell)?;
+        let mut on_top: Vec<&Annotation> = self.annotations.present().values().collect();
+        on_top.sort_by_key(|a| (Some(a.id) == self.selected, a.changed_at));
+        on_top.into_iter().rev().find_map(|a| {
+            let points: Vec<Pos2> = surface.points_of(&a.place)?.into_iter().map(|p| surface.screen(p)).collect();
+            let label = crate::draw_shape::label_rect_estimate(a, &points, &self.words);
+            hit(&a.kind, &points, label, at).map(|hit| (a.clone(), hit))
+        })
+    }
+
+    pub(crate) fn hover_at(&mut self, cell: usize, at: Pos2) {
+        self.hover = Some((cell, at));
+        if self.gesture.is_none() && self.draft.as_ref().is_some_and(|d| d.cell == cell) {
+            self.move_draft(at);
+        }
+    }
+
+    fn move_draft(&mut self, at: Pos2) {
+        if let Some(draft) = &mut self.draft {
+            let local = draft.surface.local(at);
+            if let Some(last) = draft.points.last_mut() {
+                *last = local;
+            }
+        }
+    }
+
+    pub(crate) fn drag(&mut self, at: Pos2) {
+        let Some(gesture) = self.gesture.take() else { return };
+        match &gesture {
+            Gesture::Window { cell, from, start } => {
+                let (modality, range) = match self.series_of(*cell) {
+                    Some(series) => (series.modality.clone(), series.value_range()),
+                    None => (String::new(), [0.0, 1.0]),
+                };
+                let step = window_step(&modality, range, start);
+                let d = at - *from;
+                let window = start.dragged(f64::from(d.y) * step, f64::from(d.x) * step * 2.0);
+                self.set_window(*cell, window);
+            }
+            Gesture::Transfer { cell, from, start } => {
+                let range = self.series_of(*cell).map_or([0.0, 1.0], crate::Series::value_range);
+                let d = at - *from;
+                let by = start[0] + d.y * (range[1] - range[0]) as f32 / 1500.0;
+                self.cells[*cell].view_3d.transfer = [by, (start[1] * (d.x / 300.0).exp()).clamp(0.05, 20.0)];
+            }
+            Gesture::Pan { cell, from, start } => {
+                let c = &mut self.cells[*cell];
+                c.pan = *start + dvec(at - *from) / c.zoom;
+            }
+            Gesture::Zoom { cell, from, zoom, pan } => {
+                let factor = f64::from((*from - at).y / 150.0).exp();
+                let c = &mut self.cells[*cell];
+                (c.zoom, c.pan) = (*zoom, *pan);
+                zoom_about(c, *from, factor);
+            }
+            Gesture::Scroll { cell, from, start } => {
+                let count = self.position(*cell).map_or(1, |(_, count)| count);
+                // The whole stack in one stroke through the cell, a slice every two points at least.
+                let points = (f64::from(self.cells[*cell].rect.height()) / count as f64).clamp(2.0, 12.0);
+                let by = (f64::from((at - *from).y) / points).round() as i64;
+                self.go_to(*cell, *start + by);
+            }
+            Gesture::Hover => {}
+            Gesture::Crosshair { cell } => self.move_crosshair(*cell, at),
+            Gesture::TurnCrosshair { cell, start, from_rad } => {
+                let turned = self.crosshair_on(*cell).zip(self.surface(*cell)).and_then(|(cross, surface)| {
+                    let arm = at - cross.middle;
+                    let plane = self.cells[*cell].plane()?;
+                    // On a mirrored picture a hand that turns clockwise turns the planes the other way.
+                    let [right, down] = surface.screen_directions()?;
+                    let sign = right.cross(down).dot(start.normal(plane)).signum();
+                    let by = (f64::from(arm.y.atan2(arm.x)) - from_rad) * sign;
+                    Some((self.series_of(*cell)?.uid.clone(), start.turned_in(plane, by)))
+                });
+                if let Some((series, mpr)) = turned {
+                    self.mprs.insert(series, mpr);
+                }
+            }
+            Gesture::Camera { cell, from, start, tool } => {
+                let c = &mut self.cells[*cell];
+                let points = f64::from(c.rect.size().min_elem()).max(1.0);
+                let d = dvec(at - *from);
+                c.view_3d.camera = Some(match tool {
+                    Tool::Pan => start.panned(d.x / points, d.y / points),
+                    Tool::Zoom => start.zoomed((-d.y / 150.0).exp()),
+                    _ => start.turned(d.x / points * 3.5, d.y / points * 3.5),
+                });
+            }
+            Gesture::CropFace { cell, axis, upper, from, start } => {
+                if let Some(along) = crate::ui::crop_axis_on_screen(self, *cell, *axis) {
+                    let share = (at - *from).dot(along) / along.length_sq().max(1.0);
+                    let mut region = *start;
+                    if *upper {
+                        region.max[*axis] = (start.max[*axis] + share).clamp(region.min[*axis] + 0.02, 1.0);
+                    } else {
+                        region.min[*axis] = (start.min[*axis] + share).clamp(0.0, region.max[*axis] - 0.02);
+                    }
+                    self.cells[*cell].view_3d.crop.region = region;
+                }
+            }
+            Gesture::Annotation { cell, start, hit, from } => {
+                if let Some(surface) = self.surface(*cell) {
+                    if let Some(points) = surface.points_of(&start.place) {
+                        let to = surface.local(at);
+                        let points = match hit {
+                            Hit::Handle(i) => {
+                                with_handle_at(&start.kind, &points, *i, to, |x, y| DVec2::new(x.x, y.y))
+                            }
+                            Hit::Body => points.into_iter().map(|p| p + (to - *from)).collect(),
+                        };
+                        if to != *from {
+                            self.live = Some(self.measured(*cell, &surface, start.id, &start.kind, &points));
+                        }
+                    }
+                }
+            }
+            Gesture::Draw => self.move_draft(at),
+        }
+        self.hover = self.hover.map(|(cell, _)| (cell, at));
+        self.gesture = Some(gesture);
+    }
+
+    pub(crate) fn release(&mut self, at: Pos2) {
+        let Some(gesture) = self.gesture.take() else { return };
+        match gesture {
+            Gesture::Hover => {}
+            Gesture::Draw => self.release_draft(at),
+            Gesture::Annotation { .. } => {
+                if let Some(annotation) = self.live.take() {
+                    self.keep(annotation);
+                }
+            }
+            _ => self.effects.push(Effect::SessionChanged),
+        }
+    }
+
+    fn release_draft(&mut self, at: Pos2) {
+        let Some(draft) = self.draft.as_mut() else { return };
+        // A click sets a point and the next one follows the pointer; a drag sets both.
+        let was_click = draft.pressed_at.distance(at) < 4.0;
+        let needed = draft.kind.point_count();
+        let has_length = draft.points.len() >= 2
+            && draft.surface.screen(draft.points[0]).distance(draft.surface.screen(draft.points[draft.points.len() - 1])) >= 4.0;
+        if draft.points.len() == needed && (!was_click || has_length) {
+            if let Some(draft) = self.draft.take() {
+                let id = AnnotationId((self.new_id)());
+                let annotation = self.measured(draft.cell, &draft.surface, id, &draft.kind, &draft.points);
+                self.keep(annotation);
+                self.selected = Some(id);
+            }
+        } else if draft.points.len() < needed && (!was_click || has_length) {
+            let last = draft.surface.local(at);
+            draft.points.push(last);
+        }
+    }
+
+    /// An annotation with its numbers, as of now.
+    pub(crate) fn measured(
+        &self,
+        cell: usize,
+        surface: &Surface,
+        id: AnnotationId,
+        kind: &AnnotationKind,
+        points: &[DVec2],
+    ) -> Annotation {
+        let source = self.source(cell);
+        let (source, unit) = match &source {
+            Some((source, unit)) => (Some(source), *unit),
+            None => (None, ""),
+        };
+        Annotation {
+            id,
+            study: self.study.clone(),
+            kind: kind.clone(),
+            place: surface.place(points),
+            measured: measure(kind, points, surface, source, unit),
+            changed_at: self.now,
+        }
+    }
+
+    fn move_crosshair(&mut self, cell: usize, at: Pos2) {
+        let Some(surface) = self.surface(cell) else { return };
+        let Some(patient) = surface.patient(surface.local(at)) else { return };
+        let Some(series) = self.series_of(cell) else { return };
+        let uid = series.uid.clone();
+        if let Some(volume) = series.volume().cloned() {
+            if let Some(mpr) = self.mprs.get(&uid) {
+                self.mprs.insert(uid, mpr.moved_to(patient, &volume));
+            }
+        }
+        // Stacks with a place follow to the slice nearest to the point.
+        for other in 0..self.cells.len() {
+            if other == cell || self.cells[other].view != ViewKind::Stack {
+                continue;
+            }
+            let Some(series) = self.series_of(other) else { continue };
+            let distance = |i: usize| {
+                let place = series.slices[i].facts.as_ref()?.place?;
+                Some(place.image_from_patient(patient).1.abs())
+            };
+            let near = (0..series.slices.len()).filter_map(|i| Some((i, distance(i)?))).min_by(|a, b| a.1.total_cmp(&b.1));
+            if let Some((slice, _)) = near {
+                self.cells[other].slice = slice;
+            }
+        }
+    }
+}
+
+pub(crate) fn dvec(v: egui::Vec2) -> DVec2 {
+    DVec2::new(f64::from(v.x), f64::from(v.y))
+}
+
+/// Magnifies a cell so that what is under `anchor` stays there.
+pub(crate) fn zoom_about(cell: &mut crate::Cell, anchor: Pos2, factor: f64) {
+    let next = (cell.zoom * factor).clamp(0.05, 80.0);
+    let factor = next / cell.zoom;
+    let center: Rect = cell.rect;
+    let from_center = dvec(anchor - center.center());
+    let offset = from_center - cell.pan * cell.zoom;
+    cell.pan = (from_center - offset * factor) / next;
+    cell.zoom = next;
+}

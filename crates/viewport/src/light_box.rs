@@ -1,0 +1,365 @@
+//! The state of one window of the light box. Views read it; [`crate::apply`] alone changes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use egui::Pos2;
+use medsight_base::{SeriesUid, StudyUid, Timestamp};
+use medsight_image::{Preset, TransferFunction, Window};
+use medsight_record::hotkeys::Hotkeys;
+use medsight_record::words::{Locale, Words};
+use medsight_record::{
+    Annotation, AnnotationId, AnnotationKind, History, Layout, ReadingSession, Tool, ViewKind,
+};
+use uuid::Uuid;
+
+use crate::cell::Cell;
+use crate::gesture::{Draft, Gesture};
+use crate::mpr::Mpr;
+use crate::presets::Presets;
+use crate::sample::Source;
+use crate::series::{FrameState, Series, SliceFacts};
+use crate::surface::Surface;
+
+/// Whose study it is; stands on top of the window whatever else is hidden.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StudyFacts {
+    /// `NAME^GIVEN · 1957-03-14 (69 F) · ID 004711`.
+    pub identity: String,
+    /// Description and date.
+    pub description: String,
+}
+
+/// How much is written over the images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overlays {
+    /// Everything.
+    #[default]
+    All,
+    /// View and window only.
+    Minimal,
+    /// Nothing; identity stays in the window's header.
+    None,
+}
+
+/// What lies over the images and takes the keys.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Popup {
+    /// Nothing.
+    #[default]
+    None,
+    /// The command palette: what was typed, which line is chosen.
+    Palette {
+        /// Typed so far.
+        query: String,
+        /// Chosen line.
+        chosen: usize,
+    },
+    /// The sheet of keys.
+    Help,
+    /// The explanation of a warning of a cell.
+    Warning {
+        /// Cell.
+        cell: usize,
+        /// Code of the warning.
+        code: String,
+    },
+    /// A text is being written.
+    Text {
+        /// Cell.
+        cell: usize,
+        /// Where, on the screen.
+        at: Pos2,
+        /// Written so far.
+        text: String,
+        /// The text that is changed; `None` for a new one.
+        id: Option<AnnotationId>,
+    },
+}
+
+/// What the desk said about an annotation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SaveState {
+    /// No desk: it lives as long as the window.
+    NotKept,
+    /// On its way.
+    Waiting,
+    /// Durable.
+    Saved,
+    /// Refused, and why.
+    Failed(String),
+}
+
+/// What the program around the light box has to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// A gesture has ended: keep this annotation.
+    Save(Box<Annotation>),
+    /// Take this one away.
+    Remove(AnnotationId),
+    /// The layout or a view changed for good.
+    SessionChanged,
+    /// The reader chose a measurement.
+    Selected(AnnotationId),
+}
+
+/// Everything one window shows.
+pub struct LightBox {
+    /// The study.
+    pub study: StudyUid,
+    /// Whose it is.
+    pub facts: StudyFacts,
+    /// Texts in the person's language.
+    pub words: Words,
+    /// Keys.
+    pub hotkeys: Hotkeys,
+    /// Window presets by modality.
+    pub presets: Presets,
+    /// Looks for 3D.
+    pub volume_presets: Vec<Preset>,
+    /// The series, in the order of the strip.
+    pub series: Vec<Series>,
+    /// Cells across and down.
+    pub layout: Layout,
+    /// Nine cells; the layout shows the first of them.
+    pub cells: Vec<Cell>,
+    /// The cell that keys go to.
+    pub active: usize,
+    /// The active cell fills the window.
+    pub maximised: bool,
+    /// Layout and cells before MPR.
+    pub before_mpr: Option<Box<(Layout, Vec<Cell>, usize)>>,
+    /// Left mouse button.
+    pub tool: Tool,
+    /// How much is written over the images.
+    pub overlays: Overlays,
+    /// The side panel is open.
+    pub panel: bool,
+    /// Crosshair and reference lines are shown.
+    pub crosshair: bool,
+    /// Planes of each volume.
+    pub mprs: BTreeMap<SeriesUid, Mpr>,
+    /// What was drawn, with its past.
+    pub annotations: History<BTreeMap<AnnotationId, Annotation>>,
+    /// An annotation as it is while it is dragged; not in the history yet.
+    pub(crate) live: Option<Annotation>,
+    /// The one with handles.
+    pub selected: Option<AnnotationId>,
+    /// What the desk said.
+    pub save_states: BTreeMap<AnnotationId, SaveState>,
+    /// There is a desk that keeps things.
+    pub has_desk: bool,
+    /// What lies over the images.
+    pub popup: Popup,
+    /// Being drawn.
+    pub(crate) draft: Option<Draft>,
+    /// Being dragged.
+    pub(crate) gesture: Option<Gesture>,
+    /// Pointer over a cell.
+    pub(crate) hover: Option<(usize, Pos2)>,
+    /// Screen points in a millimetre, when the monitor was calibrated.
+    pub screen_points_per_mm: Option<f64>,
+    /// Time now, set before each frame.
+    pub now: Timestamp,
+    /// Seconds of the window's clock, set before each frame.
+    pub clock_s: f64,
+    /// Pictures a second where the file says nothing.
+    pub default_fps: f64,
+    /// Asked for from outside since the last [`Self::take_effects`].
+    pub(crate) effects: Vec<Effect>,
+    /// Warnings the reader has opened, by series and code: still shown, but quieter.
+    pub(crate) seen_warnings: BTreeSet<(usize, String)>,
+    /// A line about the last command: what it did not do, and why.
+    pub notice: Option<String>,
+    pub(crate) new_id: Box<dyn FnMut() -> Uuid>,
+    transfers: RefCell<BTreeMap<(SeriesUid, String), Arc<TransferFunction>>>,
+}
+
+impl LightBox {
+    /// An empty window of a study. `new_id` makes ids for annotations.
+    pub fn new(study: StudyUid, locale: Locale, new_id: impl FnMut() -> Uuid + 'static) -> Self {
+        Self {
+            study,
+            facts: StudyFacts::default(),
+            words: Words::new(locale),
+            hotkeys: Hotkeys::built_in("lightbox").unwrap_or_default(),
+            presets: Presets::default(),
+            volume_presets: Preset::all(),
+            series: Vec::new(),
+            layout: Layout::default(),
+            cells: vec![Cell::default(); 9],
+            active: 0,
+            maximised: false,
+            before_mpr: None,
+            tool: Tool::Window,
+            overlays: Overlays::All,
+            panel: false,
+            crosshair: true,
+            mprs: BTreeMap::new(),
+            annotations: History::new(BTreeMap::new()),
+            live: None,
+            selected: None,
+            save_states: BTreeMap::new(),
+            has_desk: false,
+            popup: Popup::None,
+            draft: None,
+            gesture: None,
+            hover: None,
+            screen_points_per_mm: None,
+            now: Timestamp(0),
+            clock_s: 0.0,
+            default_fps: 15.0,
+            effects: Vec::new(),
+            seen_warnings: BTreeSet::new(),
+            notice: None,
+            new_id: Box::new(new_id),
+            transfers: RefCell::new(BTreeMap::new()),
+        }
+    }
+
+    /// Cells that are on the screen.
+    pub fn visible_cells(&self) -> Vec<usize> {
+        if self.maximised { vec![self.active] } else { (0..self.layout.cells()).collect() }
+    }
+
+    /// What was asked for since the last call.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Annotations as they are on the screen now.
+    pub fn shown_annotations(&self) -> impl Iterator<Item = &Annotation> {
+        let live = self.live.as_ref();
+        let kept = self.annotations.present().values();
+        kept.filter(move |a| live.is_none_or(|l| l.id != a.id)).chain(live)
+    }
+
+    /// The series of a cell.
+    pub fn series_of(&self, cell: usize) -> Option<&Series> {
+        self.series.get(self.cells.get(cell)?.series?)
+    }
+
+    /// Facts of the slice a stack cell shows.
+    pub fn facts(&self, cell: usize) -> Option<&Arc<SliceFacts>> {
+        let series = self.series_of(cell)?;
+        let slice = series.slices.get(self.cells[cell].slice)?;
+        // Planes take what they need from any slice that was read.
+        let own = (self.cells[cell].view == ViewKind::Stack).then_some(slice.facts.as_ref());
+        own.unwrap_or_else(|| series.slices.iter().find_map(|s| s.facts.as_ref()))
+    }
+
+    /// The window of a cell: the reader's, else the file's, else one that spans the values.
+    pub fn window(&self, cell: usize) -> Option<Window> {
+        if let Some(window) = self.cells.get(cell)?.window {
+            return Some(window);
+        }
+        if let Some((window, _)) = self.facts(cell).and_then(|f| f.windows.first()) {
+            return Some(*window);
+        }
+        let [min, max] = self.series_of(cell)?.value_range();
+        Some(Window::spanning(min, max))
+    }
+
+    /// The mapping between screen and image of a 2D cell.
+    pub fn surface(&self, index: usize) -> Option<Surface> {
+        let cell = self.cells.get(index)?;
+        let series = self.series_of(index)?;
+        match cell.plane() {
+            Some(plane) => {
+                let mpr = self.mprs.get(&series.uid)?;
+                Some(Surface::of_plane(cell, cell.rect, &series.uid, plane, mpr, series.volume()?))
+            }
+            None if cell.view == ViewKind::Stack => {
+                let slice = series.slices.get(cell.slice)?;
+                let facts = slice.facts.as_ref()?;
+                Some(Surface::of_image(cell, cell.rect, &series.uid, &slice.instance, slice.frame_number, facts))
+            }
+            None => None,
+        }
+    }
+
+    /// Where the values of a cell come from.
+    pub(crate) fn source(&self, index: usize) -> Option<(Source<'_>, &str)> {
+        let cell = self.cells.get(index)?;
+        let series = self.series_of(index)?;
+        if cell.plane().is_some() {
+            let (volume, mpr) = (series.volume()?, self.mprs.get(&series.uid)?);
+            return Some((Source::Volume(volume, mpr.projection), &volume.unit));
+        }
+        let slice = series.slices.get(cell.slice)?;
+        match (&slice.frame, &slice.facts) {
+            (FrameState::Ready(frame), Some(facts)) => Some((Source::Image(frame, facts), &facts.unit)),
+            _ => None,
+        }
+    }
+
+    /// The transfer function of a preset on a series' volume; percentiles are computed once.
+    pub(crate) fn transfer(&self, series: &SeriesUid, preset: &Preset) -> Option<Arc<TransferFunction>> {
+        let key = (series.clone(), preset.name.clone());
+        if let Some(known) = self.transfers.borrow().get(&key) {
+            return Some(known.clone());
+        }
+        let volume = self.series.iter().find(|s| &s.uid == series)?.volume()?;
+        let made = Arc::new(preset.transfer_function(volume));
+        self.transfers.borrow_mut().insert(key, made.clone());
+        Some(made)
+    }
+
+    /// Something is being dragged.
+    pub fn is_moving(&self) -> bool {
+        self.gesture.is_some()
+    }
+
+    /// The 3D view of a cell is being turned, moved or cropped.
+    pub fn is_moving_3d(&self, cell: usize) -> bool {
+        self.gesture.as_ref().is_some_and(|g| g.moves_3d(cell))
+    }
+
+    /// Takes the volume of a series in: planes are laid through its middle.
+    pub fn volume_ready(&mut self, series: usize) {
+        let Some(s) = self.series.get(series) else { return };
+        let Some(volume) = s.volume() else { return };
+        let mpr = Mpr::through(volume);
+        self.mprs.entry(s.uid.clone()).or_insert(mpr);
+    }
+
+    /// Takes annotations from the desk in; they are durable already.
+    pub fn put_annotations(&mut self, annotations: Vec<Annotation>) {
+        for a in &annotations {
+            self.save_states.insert(a.id, SaveState::Saved);
+        }
+        self.annotations = History::new(annotations.into_iter().map(|a| (a.id, a)).collect());
+    }
+
+    /// Number of annotations that are durable.
+    pub fn saved_count(&self) -> usize {
+        self.annotations.present().keys().filter(|id| self.save_states.get(id) == Some(&SaveState::Saved)).count()
+    }
+
+    /// True when the image a stack cell shows is a key image.
+    pub fn is_key_image(&self, cell: usize) -> bool {
+        self.key_image_of(cell).is_some()
+    }
+
+    pub(crate) fn key_image_of(&self, cell: usize) -> Option<AnnotationId> {
+        let surface = self.surface(cell)?;
+        let is_here = |a: &&Annotation| a.kind == AnnotationKind::KeyImage && surface.points_of(&a.place).is_some();
+        self.annotations.present().values().find(is_here).map(|a| a.id)
+    }
+
+    /// Another language from now on.
+    pub fn set_locale(&mut self, locale: Locale) {
+        self.words = Words::new(locale);
+    }
+
+    /// How the window is laid out, to be put back after a restart.
+    pub fn session(&self, window_px: Option<[i32; 4]>) -> ReadingSession {
+        crate::session::save(self, window_px)
+    }
+
+    /// Puts a layout back. Series that are not known (any more) leave their cell empty.
+    pub fn restore(&mut self, session: &ReadingSession) {
+        crate::session::restore(self, session);
+    }
+}

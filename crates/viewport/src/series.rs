@@ -1,0 +1,211 @@
+//! What the light box knows of a series: its slices in reading order, their facts, and its volume.
+//!
+//! Filled from outside as files are read; a slice is there before its pixels are.
+
+use std::sync::Arc;
+
+use glam::{DVec2, DVec3};
+use medsight_base::{InstanceUid, SeriesUid};
+use medsight_image::lut::{Lut, Palette};
+use medsight_image::present::Modality;
+use medsight_image::{Frame, Volume, VolumeWarning, Window};
+use medsight_record::ScaleSource;
+
+/// Where a slice is in the patient (PS3.3 C.7.6.2).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SlicePlace {
+    /// Centre of the first pixel.
+    pub origin_mm: DVec3,
+    /// Unit vector along a row: the direction of growing column index.
+    pub right: DVec3,
+    /// Unit vector down a column.
+    pub down: DVec3,
+    /// Millimetres between columns (x) and between rows (y).
+    pub spacing_mm: DVec2,
+}
+
+impl SlicePlace {
+    /// The patient coordinates of an image point (column, row).
+    pub fn patient_from_image(&self, image_px: DVec2) -> DVec3 {
+        self.origin_mm + self.right * (image_px.x * self.spacing_mm.x) + self.down * (image_px.y * self.spacing_mm.y)
+    }
+
+    /// The image point under a patient point, and its distance from the slice in millimetres.
+    pub fn image_from_patient(&self, patient_mm: DVec3) -> (DVec2, f64) {
+        let d = patient_mm - self.origin_mm;
+        let image = DVec2::new(d.dot(self.right), d.dot(self.down)) / self.spacing_mm;
+        (image, d.dot(self.normal()))
+    }
+
+    /// Row × column.
+    pub fn normal(&self) -> DVec3 {
+        self.right.cross(self.down)
+    }
+}
+
+/// Millimetres in a pixel and where that comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ImageScale {
+    /// Millimetres between columns (x) and between rows (y).
+    pub mm_per_px: DVec2,
+    /// Which attribute says so.
+    pub source: ScaleSource,
+}
+
+/// A calibrated region of an ultrasound image (PS3.3 C.8.5.5).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UltrasoundScale {
+    /// First column and row.
+    pub min_px: DVec2,
+    /// Last column and row.
+    pub max_px: DVec2,
+    /// Millimetres between columns (x) and between rows (y).
+    pub mm_per_px: DVec2,
+}
+
+/// What is known of a frame besides its pixels.
+#[derive(Clone, Debug)]
+pub struct SliceFacts {
+    /// Columns and rows.
+    pub size_px: [usize; 2],
+    /// Place in the patient, when the file gives one.
+    pub place: Option<SlicePlace>,
+    /// Scale of the whole image.
+    pub scale: Option<ImageScale>,
+    /// Regions with a scale of their own.
+    pub regions: Vec<UltrasoundScale>,
+    /// Height of a pixel over its width.
+    pub pixel_aspect: f64,
+    /// Stored value → modality value.
+    pub modality: Modality,
+    /// Unit of the modality value: `HU`, or empty.
+    pub unit: String,
+    /// Windows the file carries, with their explanations.
+    pub windows: Vec<(Window, String)>,
+    /// VOI LUT the file carries.
+    pub voi_lut: Option<Arc<Lut>>,
+    /// Palette of a PALETTE COLOR image.
+    pub palette: Option<Arc<Palette>>,
+    /// Stored values that are padding.
+    pub padding: Option<[f64; 2]>,
+    /// Shown in colour: windows have no effect.
+    pub is_color: bool,
+    /// How it was acquired, ready to be shown: `120 kV · 214 mAs`.
+    pub acquisition: Vec<String>,
+    /// What a reader must know of this image: lossy compression and the like.
+    pub warnings: Vec<VolumeWarning>,
+    /// Pictures a second, of a multi-frame image.
+    pub frames_per_second: Option<f64>,
+}
+
+/// Pixels of a slice.
+#[derive(Clone, Debug, Default)]
+pub enum FrameState {
+    /// Not asked for, or on its way.
+    #[default]
+    Waiting,
+    /// There.
+    Ready(Arc<Frame>),
+    /// Refused; the text names the attribute.
+    Failed(String),
+}
+
+/// One image of a series.
+#[derive(Clone, Debug)]
+pub struct Slice {
+    /// SOP Instance UID.
+    pub instance: InstanceUid,
+    /// Frame number, from 0.
+    pub frame_number: u32,
+    /// Once the file has been read.
+    pub facts: Option<Arc<SliceFacts>>,
+    /// The pixels.
+    pub frame: FrameState,
+}
+
+impl Slice {
+    /// A slice of which only the name is known.
+    pub fn new(instance: InstanceUid, frame_number: u32) -> Self {
+        Self { instance, frame_number, facts: None, frame: FrameState::Waiting }
+    }
+}
+
+/// The volume of a series.
+#[derive(Clone, Debug, Default)]
+pub enum VolumeState {
+    /// Not begun, or running; share that is done.
+    #[default]
+    Unknown,
+    /// Being built: share done.
+    Building(f32),
+    /// There.
+    Ready(Arc<Volume>),
+    /// This series makes no volume, and why.
+    Refused(String),
+}
+
+/// A series on the light box.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// Its name for good.
+    pub uid: SeriesUid,
+    /// Series Number.
+    pub number: Option<i32>,
+    /// Modality.
+    pub modality: String,
+    /// Series Description.
+    pub description: String,
+    /// Images in reading order.
+    pub slices: Vec<Slice>,
+    /// Its volume.
+    pub volume: VolumeState,
+    /// What a reader must know of all of it: uneven spacing, tilt, missing slices.
+    pub warnings: Vec<VolumeWarning>,
+    /// Smallest and largest modality value met so far.
+    pub range: Option<[f64; 2]>,
+    /// A refusal that leaves nothing to show.
+    pub failure: Option<String>,
+}
+
+impl Series {
+    /// A series without images yet.
+    pub fn new(uid: SeriesUid, modality: &str) -> Self {
+        Self {
+            uid,
+            number: None,
+            modality: modality.to_owned(),
+            description: String::new(),
+            slices: Vec::new(),
+            volume: VolumeState::Unknown,
+            warnings: Vec::new(),
+            range: None,
+            failure: None,
+        }
+    }
+
+    /// The volume once it is there.
+    pub fn volume(&self) -> Option<&Arc<Volume>> {
+        match &self.volume {
+            VolumeState::Ready(volume) => Some(volume),
+            _ => None,
+        }
+    }
+
+    /// `2 · Thorax 1.0`.
+    pub fn title(&self) -> String {
+        match (self.number, self.description.is_empty()) {
+            (Some(n), false) => format!("{n} · {}", self.description),
+            (Some(n), true) => format!("{n} · {}", self.modality),
+            (None, false) => self.description.clone(),
+            (None, true) => self.modality.clone(),
+        }
+    }
+
+    /// Smallest and largest modality value: of the volume, or of what was met so far.
+    pub fn value_range(&self) -> [f64; 2] {
+        match self.volume() {
+            Some(volume) => volume.min_max.map(f64::from),
+            None => self.range.unwrap_or([0.0, 1.0]),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! One cell: its picture, what is written and drawn over it, and the mouse on it.
+
+use egui::{Align2, Event, PointerButton, Pos2, Rect, Response, Sense, Stroke, TextureId, Ui, pos2, vec2};
+use medsight_record::{Tool, ViewKind};
+
+use super::{Textures, chips, crosshair, overlay, strip, view_3d};
+use crate::apply::Action;
+use crate::draw_shape;
+use crate::gesture::Button;
+use crate::light_box::{LightBox, Popup};
+use crate::series::{FrameState, VolumeState};
+use crate::theme;
+
+const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
+
+/// Edge of the magnifier in points, and how much it magnifies.
+pub(crate) const LENS: (f32, f64) = (220.0, 2.5);
+
+pub(super) fn show(
+    ui: &mut Ui,
+    light_box: &LightBox,
+    index: usize,
+    rect: Rect,
+    texture: Option<TextureId>,
+    out: &mut Vec<Action>,
+) -> Response {
+    let response = ui.interact(rect, egui::Id::unique(("cell", index)), Sense::click_and_drag());
+    name_cell(&response, light_box, index);
+    let painter = ui.painter().with_clip_rect(rect);
+    painter.rect_filled(rect, 0.0, theme::BG_IMAGE);
+    if let Some(texture) = texture {
+        painter.image(texture, rect, WHOLE, egui::Color32::WHITE);
+    }
+    if let Some(text) = message(light_box, index) {
+        let galley = painter.layout(text, egui::FontId::proportional(13.0), theme::TEXT_2, rect.width() * 0.8);
+        painter.galley(Align2::CENTER_CENTER.anchor_size(rect.center(), galley.size()).min, galley, theme::TEXT_2);
+    }
+    if let Some(surface) = light_box.surface(index) {
+        if light_box.crosshair {
+            crosshair::show(&painter, light_box, index, &surface);
+        }
+        draw_shape::annotations(&painter, light_box, index, &surface);
+        overlay::geometry(&painter, light_box, index, rect, &surface);
+        overlay::probe(&painter, light_box, index, &surface);
+    }
+    let below_text = overlay::corners(&painter, light_box, index, rect);
+    chips::show(ui, light_box, index, pos2(rect.left() + 8.0, below_text + 4.0), out);
+    if light_box.cells[index].view == ViewKind::Volume3d {
+        view_3d::show(ui, &painter, light_box, index, rect, out);
+    }
+    if response.double_clicked() && light_box.draft.is_none() {
+        out.push(Action::Activate(index));
+        out.push(Action::Command(medsight_record::ViewCommand::Maximise));
+    }
+    if let Some(dragged) = response.dnd_hover_payload::<strip::Dragged>() {
+        painter.rect_stroke(rect.shrink(2.0), 2.0, Stroke::new(2.0, theme::ACCENT), egui::StrokeKind::Inside);
+        let _ = dragged;
+    }
+    if let Some(dragged) = response.dnd_release_payload::<strip::Dragged>() {
+        out.push(Action::PutSeries { cell: index, series: dragged.0 });
+    }
+    response
+}
+
+/// What a screen reader says of a cell.
+fn name_cell(response: &Response, light_box: &LightBox, index: usize) {
+    let words = &light_box.words;
+    let what = light_box.series_of(index).map_or_else(|| words.text("lightbox.empty_cell").to_owned(), crate::Series::title);
+    let at = light_box.position(index).map(|(at, count)| {
+        words.fill("lightbox.slice_of", &[("slice", &(at + 1).to_string()), ("count", &count.to_string())])
+    });
+    let name = format!("{} {}: {what} {}", words.text("lightbox.cell"), index + 1, at.unwrap_or_default());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, &name));
+}
+
+/// What stands in a cell that has no picture yet, or can't have one.
+fn message(light_box: &LightBox, index: usize) -> Option<String> {
+    let words = &light_box.words;
+    let cell = &light_box.cells[index];
+    let Some(series) = light_box.series_of(index) else {
+        let key = if light_box.series.is_empty() { "lightbox.loading" } else { "lightbox.drop_here" };
+        return Some(words.text(key).to_owned());
+    };
+    if let Some(why) = &series.failure {
+        return Some(format!("▲ {why}"));
+    }
+    if cell.view == ViewKind::Stack {
+        let slice = series.slices.get(cell.slice);
+        return match slice.map(|s| &s.frame) {
+            Some(FrameState::Ready(_)) => None,
+            Some(FrameState::Failed(why)) => Some(format!("▲ {why}")),
+            Some(FrameState::Waiting) | None => Some(words.text("lightbox.loading").to_owned()),
+        };
+    }
+    match &series.volume {
+        VolumeState::Ready(_) => None,
+        VolumeState::Refused(why) => Some(format!("▲ {}\n{why}", words.text("lightbox.no_volume"))),
+        VolumeState::Unknown => Some(words.fill("lightbox.building_volume", &[("percent", "0")])),
+        VolumeState::Building(share) => {
+            Some(words.fill("lightbox.building_volume", &[("percent", &format!("{:.0}", share * 100.0))]))
+        }
+    }
+}
+
+/// The magnifier's place, when it is shown.
+pub(crate) fn lens_rect(light_box: &LightBox) -> Option<(usize, Pos2, Rect)> {
+    let (cell, at) = light_box.hover?;
+    let shown = light_box.tool == Tool::Magnifier && light_box.popup == Popup::None;
+    (shown && light_box.cells[cell].view != ViewKind::Volume3d && light_box.surface(cell).is_some())
+        .then(|| (cell, at, Rect::from_center_size(at, vec2(LENS.0, LENS.0))))
+}
+
+pub(super) fn lens(ui: &Ui, light_box: &LightBox, textures: &Textures) {
+    let (Some((cell, _, rect)), Some(texture)) = (lens_rect(light_box), textures.lens) else { return };
+    let painter = ui.painter().with_clip_rect(light_box.cells[cell].rect);
+    painter.image(texture, rect, WHOLE, egui::Color32::WHITE);
+    painter.rect_stroke(rect, 2.0, Stroke::new(1.0, theme::LINE_3), egui::StrokeKind::Inside);
+}
+
+fn button_of(button: PointerButton) -> Option<Button> {
+    match button {
+        PointerButton::Primary => Some(Button::Left),
+        PointerButton::Secondary => Some(Button::Right),
+        PointerButton::Middle => Some(Button::Middle),
+        _ => None,
+    }
+}
+
+/// The mouse, event by event: what happened between two frames is not lost.
+pub(super) fn pointer(ui: &Ui, light_box: &LightBox, cells: &[(usize, Rect, Response)], out: &mut Vec<Action>) {
+    let over = |at: Pos2| cells.iter().find(|(_, rect, _)| rect.contains(at));
+    let is_free = |response: &Response| response.contains_pointer() || response.is_pointer_button_down_on();
+    let mut down = light_box.gesture.is_some();
+    // A press outside of what lies over the images closes it, and does no more.
+    let covered = !matches!(light_box.popup, Popup::None | Popup::Warning { .. });
+    for event in ui.input(|i| i.events.clone()) {
+        match event {
+            Event::PointerButton { pos, button, pressed: true, .. } if !covered => {
+                let (Some(button), Some((index, _, response))) = (button_of(button), over(pos)) else { continue };
+                if is_free(response) && !down {
+                    down = true;
+                    out.push(Action::Press(*index, pos, button));
+                }
+            }
+            Event::PointerButton { pos, pressed: true, .. } if over(pos).is_some_and(|(.., r)| is_free(r)) => {
+                let closing = if matches!(light_box.popup, Popup::Text { .. }) {
+                    Action::KeepText
+                } else {
+                    Action::Show(Popup::None)
+                };
+                out.push(closing);
+            }
+            Event::PointerButton { pos, pressed: false, .. } if down => {
+                down = false;
+                out.push(Action::Release(pos));
+            }
+            Event::PointerMoved(pos) if down => out.push(Action::Drag(pos)),
+            Event::PointerMoved(pos) => match over(pos) {
+                Some((index, _, response)) if is_free(response) => out.push(Action::Hover(*index, pos)),
+                _ => out.push(Action::Leave),
+            },
+            Event::PointerGone if !down => out.push(Action::Leave),
+            Event::MouseWheel { delta, unit, modifiers, .. } => {
+                let Some(pos) = ui.input(|i| i.pointer.latest_pos()) else { continue };
+                let Some((index, _, response)) = over(pos) else { continue };
+                let notches = match unit {
+                    egui::MouseWheelUnit::Line | egui::MouseWheelUnit::Page => delta.y,
+                    egui::MouseWheelUnit::Point => delta.y / 40.0,
+                };
+                let notches = if notches.abs() < 1.0 { notches.signum() } else { notches };
+                if is_free(response) && delta.y != 0.0 {
+                    out.push(Action::Wheel(*index, pos, notches, modifiers.command || modifiers.ctrl));
+                }
+            }
+            _ => {}
+        }
+    }
+    cursor(ui, light_box, cells);
+}
+
+fn cursor(ui: &Ui, light_box: &LightBox, cells: &[(usize, Rect, Response)]) {
+    use crate::gesture::Gesture;
+    let icon = match &light_box.gesture {
+        Some(Gesture::Pan { .. } | Gesture::Annotation { .. } | Gesture::CropFace { .. }) => egui::CursorIcon::Grabbing,
+        Some(Gesture::Zoom { .. }) => egui::CursorIcon::ZoomIn,
+        _ => egui::CursorIcon::Crosshair,
+    };
+    if cells.iter().any(|(.., r)| r.hovered()) || light_box.gesture.is_some() {
+        ui.ctx().set_cursor_icon(icon);
+    }
+}

@@ -1,0 +1,140 @@
+//! The side panel: what was measured, key images, each with its state; and the editor of a text.
+
+use egui::{RichText, ScrollArea, Ui};
+use medsight_record::{Annotation, AnnotationKind, Place, Tool};
+
+use super::command_key;
+use crate::apply::Action;
+use crate::light_box::{LightBox, Popup, SaveState};
+use crate::measure::{has_scale, lines, number, scale_key};
+use crate::theme;
+
+pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
+    let words = &light_box.words;
+    let mut all: Vec<&Annotation> = light_box.annotations.present().values().collect();
+    all.sort_by_key(|a| (a.changed_at, a.id));
+    let (keys, measured): (Vec<&Annotation>, Vec<&Annotation>) =
+        all.into_iter().partition(|a| a.kind == AnnotationKind::KeyImage);
+    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+        heading(ui, words.text("lightbox.measurements"));
+        if measured.is_empty() {
+            let hint = words.fill("lightbox.no_measurements", &[("key", &command_key(light_box, Tool::Length.id()))]);
+            ui.label(RichText::new(hint).color(theme::TEXT_3));
+        }
+        for (number, annotation) in measured.into_iter().enumerate() {
+            row(ui, light_box, number + 1, annotation, out);
+        }
+        ui.add_space(14.0);
+        heading(ui, words.text("lightbox.key_images"));
+        if keys.is_empty() {
+            let hint = words.fill("lightbox.no_key_images", &[("key", &command_key(light_box, "tool.key_image"))]);
+            ui.label(RichText::new(hint).color(theme::TEXT_3));
+        }
+        for (number, annotation) in keys.into_iter().enumerate() {
+            row(ui, light_box, number + 1, annotation, out);
+        }
+    });
+}
+
+fn heading(ui: &mut Ui, text: &str) {
+    ui.label(RichText::new(text).color(theme::TEXT_2).size(12.0));
+    ui.separator();
+}
+
+/// Where an annotation stands, in words.
+fn place(light_box: &LightBox, annotation: &Annotation) -> String {
+    let series_of = |uid| light_box.series.iter().find(|s| &s.uid == uid);
+    match &annotation.place {
+        Place::Image { series, instance, frame, .. } => {
+            let Some(series) = series_of(series) else { return String::new() };
+            let at = series.slices.iter().position(|s| &s.instance == instance && s.frame_number == *frame);
+            let slice = at.map_or_else(|| "?".to_owned(), |i| (i + 1).to_string());
+            let number = series.number.map_or_else(|| "—".to_owned(), |n| n.to_string());
+            light_box.words.fill("lightbox.series_image", &[("series", &number), ("image", &slice)])
+        }
+        Place::Plane { points_mm, right, down, .. } => {
+            let normal = glam::DVec3::from_array(*right).cross(glam::DVec3::from_array(*down));
+            let plane = medsight_base::Plane::ALL.into_iter().max_by(|a, b| {
+                a.normal().dot(normal).abs().total_cmp(&b.normal().dot(normal).abs())
+            });
+            let name = plane.map_or("", |p| light_box.words.text(super::overlay::plane_key(p)));
+            let at = points_mm.first().map(|p| glam::DVec3::from_array(*p).dot(normal));
+            format!("MPR {name} {}", at.map_or_else(String::new, |mm| format!("{} mm", number(mm, 1))))
+        }
+    }
+}
+
+fn row(ui: &mut Ui, light_box: &LightBox, index: usize, annotation: &Annotation, out: &mut Vec<Action>) {
+    let words = &light_box.words;
+    let is_selected = light_box.selected == Some(annotation.id);
+    let name = match &annotation.kind {
+        AnnotationKind::Length => words.text("tool.length"),
+        AnnotationKind::Angle => words.text("tool.angle"),
+        AnnotationKind::Ellipse => words.text("tool.ellipse"),
+        AnnotationKind::Rectangle => words.text("tool.rectangle"),
+        AnnotationKind::Arrow => words.text("tool.arrow"),
+        AnnotationKind::Text { .. } => words.text("tool.text"),
+        AnnotationKind::KeyImage => words.text("tool.key_image"),
+    };
+    let text = lines(&annotation.kind, &annotation.measured, words);
+    let value = text.first().cloned().unwrap_or_default();
+    let mut below = place(light_box, annotation);
+    if has_scale(&annotation.kind) {
+        below += &format!(" · {}", words.text(scale_key(annotation.measured.scale)));
+    }
+    let fill = if is_selected { theme::BG_SELECTED } else { egui::Color32::TRANSPARENT };
+    let shown = egui::Frame::new().fill(fill).corner_radius(3).inner_margin(egui::Margin::symmetric(6, 4)).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(format!("◆ {index}")).color(theme::MEASURE));
+            ui.label(RichText::new(name).color(theme::TEXT_1));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.add(egui::Label::new(RichText::new(&value).color(theme::TEXT_1)).truncate());
+            });
+        });
+        for line in text.iter().skip(1) {
+            ui.label(RichText::new(line).size(11.5).color(theme::TEXT_2));
+        }
+        ui.label(RichText::new(below).size(11.0).color(theme::TEXT_3));
+        state(ui, light_box, annotation);
+    });
+    let response = ui.interact(shown.response.rect, egui::Id::unique(("annotation", annotation.id.0)), egui::Sense::click());
+    let label = format!("{name} {index}: {value}");
+    response.widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::Button, true, is_selected, &label));
+    if response.clicked() {
+        out.push(Action::GoTo(annotation.id));
+    }
+    if is_selected && ui.small_button(words.text("edit.delete")).clicked() {
+        out.push(Action::Remove(annotation.id));
+    }
+}
+
+/// Whether it is durable: said only after the desk has said so.
+fn state(ui: &mut Ui, light_box: &LightBox, annotation: &Annotation) {
+    let words = &light_box.words;
+    let (text, color) = match light_box.save_states.get(&annotation.id) {
+        Some(SaveState::Saved) => (format!("✓ {}", words.text("lightbox.saved")), theme::OK),
+        Some(SaveState::Waiting) => (words.text("lightbox.saving").to_owned(), theme::TEXT_3),
+        Some(SaveState::Failed(why)) => (format!("▲ {}: {why}", words.text("lightbox.not_saved")), theme::CRITICAL),
+        Some(SaveState::NotKept) | None => (words.text("lightbox.not_kept").to_owned(), theme::TEXT_3),
+    };
+    ui.label(RichText::new(text).size(11.0).color(color));
+}
+
+/// The line in which a text is written, on the image.
+pub(super) fn text_editor(ui: &Ui, light_box: &LightBox, out: &mut Vec<Action>) {
+    let Popup::Text { cell, at, text, id } = &light_box.popup else { return };
+    let mut written = text.clone();
+    egui::Area::new(egui::Id::unique("text editor")).order(egui::Order::Foreground).fixed_pos(*at).show(ui.ctx(), |ui| {
+        let edit = egui::TextEdit::singleline(&mut written).hint_text(light_box.words.text("lightbox.text_hint")).desired_width(200.0);
+        let response = ui.add(edit);
+        response.request_focus();
+        if response.lost_focus() || ui.input(|i| i.key_pressed(egui::Key::Enter)) {
+            out.push(Action::Show(Popup::None));
+            out.push(Action::Show(Popup::Text { cell: *cell, at: *at, text: written.clone(), id: *id }));
+            out.push(Action::KeepText);
+        } else if written != *text {
+            out.push(Action::Show(Popup::Text { cell: *cell, at: *at, text: written.clone(), id: *id }));
+        }
+    });
+}
