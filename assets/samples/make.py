@@ -20,8 +20,8 @@ PICKED = {  # folder here: (folder or file in the corpus, whether it is compress
 }
 
 for name, (source, compressed) in PICKED.items():
-    source, folder = Path(sys.argv[1]) / source, HERE / name
-    folder.mkdir(exist_ok=True)
+    source, folder = Path(sys.argv[1]) / source, HERE / "studies" / name
+    folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.dcm"):
         old.unlink()
     for path in sorted(source.iterdir()) if source.is_dir() else [source]:

@@ -71,7 +71,7 @@ pub(crate) fn programs() -> Result<Programs> {
         light_box: find("medsight-imaging")?,
         ctl: find("medsightctl")?,
         tauri_driver: setup::tool("tauri-driver").context("tauri-driver is not installed")?,
-        samples: run::root().join("assets/samples"),
+        samples: run::root().join("assets/samples/studies"),
         small_corpus: run::root().join("tests/corpus"),
     })
 }
@@ -93,7 +93,7 @@ fn show() -> Result<()> {
     step("import the sample studies", || {
         let mut import = Command::new(&programs.ctl);
         import.arg("import").arg(&programs.samples).arg("--cache").arg(&cache);
-        run_command(&mut import, "medsightctl import assets/samples")
+        run_command(&mut import, "medsightctl import assets/samples/studies")
     })?;
     step("the application", || {
         let mut desk = Command::new(&programs.desk);

@@ -29,7 +29,7 @@ pub struct Programs {
     pub ctl: PathBuf,
     /// `tauri-driver`.
     pub tauri_driver: PathBuf,
-    /// `assets/samples`.
+    /// `assets/samples/studies`.
     pub samples: PathBuf,
     /// `tests/corpus`.
     pub small_corpus: PathBuf,
