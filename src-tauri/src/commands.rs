@@ -1,0 +1,84 @@
+//! The commands of the web view, each once: its Tauri wrapper and its TypeScript wrapper come from this list.
+//!
+//! The functions behind them know nothing of Tauri: they take the desk and a request and give an answer.
+//! All run on worker threads, so the window never waits.
+
+use crate::bindings::Bindings;
+use crate::desk::Desk;
+use crate::dto::{
+    ChooseImport, CommandError, DeleteStudies, DeskState, ErrorCode, ImportPaths, Nothing, OpenStudy, SetReadState,
+    SettingsChange, SettingsView, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest,
+    WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
+};
+use crate::{importing, settings, studies, thumbnails};
+use std::sync::Arc;
+
+macro_rules! commands {
+    ($($(#[doc = $doc:literal])+ $name:ident($request:ty) -> $answer:ty = $function:expr;)+) => {
+        mod wrappers {
+            use super::*;
+            $(
+                $(#[doc = $doc])+
+                #[tauri::command]
+                pub(crate) async fn $name(
+                    desk: tauri::State<'_, Arc<Desk>>,
+                    request: $request,
+                ) -> Result<$answer, CommandError> {
+                    let desk = Arc::clone(&desk);
+                    let work = move || -> Result<$answer, CommandError> { ($function)(&desk, request) };
+                    let done = tauri::async_runtime::spawn_blocking(work).await;
+                    done.unwrap_or_else(|_| Err(fault()))
+                }
+            )+
+        }
+
+        /// What Tauri calls for a message of the web view.
+        pub(crate) fn handler() -> impl Fn(tauri::ipc::Invoke<tauri::Wry>) -> bool + Send + Sync + 'static {
+            tauri::generate_handler![$(wrappers::$name),+]
+        }
+
+        /// Tells the generator of TypeScript about every command.
+        pub(crate) fn describe(bindings: &mut Bindings) {
+            $(bindings.command::<$request, $answer>(stringify!($name), &[$($doc),+]);)+
+        }
+    };
+}
+
+fn fault() -> CommandError {
+    CommandError::new(ErrorCode::Cache, "The desk met a fault of its own in this command. Nothing was lost; try again.")
+}
+
+commands! {
+    /// Everything the window needs to draw itself for the first time.
+    desk_state(Nothing) -> DeskState = |desk: &Arc<Desk>, _| Ok(desk.state());
+    /// Opens the cache again after trouble; with a keyring that waits, lets it ask for its password.
+    retry_start(Nothing) -> StartState = |desk: &Arc<Desk>, _| Ok(desk.start(true));
+    /// A window of rows.
+    worklist(WorklistRequest) -> WorklistPage = studies::worklist;
+    /// Counts beside the filters.
+    worklist_facets(WorklistFilter) -> WorklistFacets = studies::facets;
+    /// Everything the study panel shows.
+    study(StudyRequest) -> StudyDetails = studies::details;
+    /// The small picture of a series: from the cache, or made now.
+    thumbnail(ThumbnailRequest) -> Thumbnail = thumbnails::thumbnail;
+    /// Opens a study on the light box.
+    open_study(OpenStudy) -> () = studies::open;
+    /// Sets how far the reading has come.
+    set_read_state(SetReadState) -> () = studies::set_read_state;
+    /// Deletes studies from this computer; the person was asked before, by name.
+    delete_studies(DeleteStudies) -> () = studies::delete;
+    /// Asks for a folder or files and imports them; false when the person chose nothing.
+    choose_import(ChooseImport) -> bool = importing::choose;
+    /// Imports files, folders, zip archives and DICOMDIRs by their paths.
+    import_paths(ImportPaths) -> () = importing::import_paths;
+    /// Stops the import that runs; what was taken stays.
+    cancel_import(Nothing) -> () = |desk: &Arc<Desk>, _| importing::cancel(desk);
+    /// Puts the summary of the last import away.
+    dismiss_import(Nothing) -> () = |desk: &Arc<Desk>, _| importing::dismiss(desk);
+    /// Puts the notice away.
+    dismiss_notice(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.dismiss_notice(); Ok(()) };
+    /// Changes one setting and stores it.
+    change_setting(SettingsChange) -> SettingsView = settings::change;
+    /// Tries to start a light box that was given up.
+    restart_light_box(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.light_box().forgive(desk); Ok(()) };
+}

@@ -1,0 +1,245 @@
+//! The desk without its window: cache, settings, import, light box, and what is told to the window.
+//!
+//! It knows no Tauri: how to reach the window and how to ask for files come in as [`Shell`].
+
+use crate::args::Args;
+use crate::dto::{CommandError, DeskEvent, DeskState, ErrorCode, Notice, StartState, Trouble, TroubleKind};
+use crate::importing::Importing;
+use crate::light_box::LightBox;
+use crate::settings::SettingsFile;
+use crate::start::{self, Place};
+use crate::thumbnails::Thumbnailer;
+use medsight_base::Timestamp;
+use medsight_cache::{Cache, CacheError};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Name of the event the window listens to.
+pub const EVENT: &str = "desk";
+
+/// What the desk needs of the program around it.
+pub struct Shell {
+    /// Tells the window something.
+    pub tell: Box<dyn Fn(DeskEvent) + Send + Sync>,
+    /// Asks the person for a folder (`true`) or files (`false`); empty when nothing was chosen.
+    pub choose: Box<dyn Fn(bool) -> Vec<PathBuf> + Send + Sync>,
+}
+
+/// The desk.
+pub struct Desk {
+    args: Args,
+    settings_path: Option<PathBuf>,
+    shell: Shell,
+    opening: Mutex<()>,
+    start: Mutex<StartState>,
+    place: Mutex<Option<Place>>,
+    cache: Mutex<Option<Arc<Cache>>>,
+    cache_bytes: AtomicU64,
+    settings: Mutex<SettingsFile>,
+    settings_fault: Mutex<Option<String>>,
+    notice: Mutex<Option<Notice>>,
+    light_box: LightBox,
+    thumbnailer: Thumbnailer,
+    importing: Importing,
+}
+
+/// A panic elsewhere leaves plain values behind these locks, each complete.
+pub(crate) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The clock.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_system(std::time::SystemTime::now())
+}
+
+/// In whose name records are changed: the account of the operating system.
+pub(crate) fn who() -> String {
+    let account = std::env::var("USER").or_else(|_| std::env::var("USERNAME"));
+    account.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown account".to_owned())
+}
+
+impl Desk {
+    /// A desk that has not opened its cache yet. `settings_path`: the person's settings, if the account has a
+    /// place for them.
+    pub fn new(args: Args, settings_path: Option<PathBuf>, shell: Shell) -> Arc<Self> {
+        let (settings, fault) = SettingsFile::read(settings_path.clone());
+        Arc::new(Self {
+            importing: Importing::new(args.import.clone()),
+            args,
+            settings_path,
+            shell,
+            opening: Mutex::default(),
+            start: Mutex::new(StartState::Opening),
+            place: Mutex::default(),
+            cache: Mutex::default(),
+            cache_bytes: AtomicU64::new(0),
+            settings: Mutex::new(settings),
+            settings_fault: Mutex::new(fault),
+            notice: Mutex::default(),
+            light_box: LightBox::default(),
+            thumbnailer: Thumbnailer::default(),
+        })
+    }
+
+    /// Opens the cache, unless it is open. `again`: a person pressed the button, so dialogs may open.
+    pub fn start(self: &Arc<Self>, again: bool) -> StartState {
+        let _one_at_a_time = held(&self.opening);
+        let before = held(&self.start).clone();
+        if matches!(before, StartState::Ready { .. }) {
+            return before;
+        }
+        self.set_start(StartState::Opening);
+        if again {
+            let (settings, fault) = SettingsFile::read(self.settings_path.clone());
+            *held(&self.settings) = settings;
+            *held(&self.settings_fault) = fault;
+        }
+        let state = match held(&self.settings_fault).clone() {
+            Some(message) => StartState::Trouble(Trouble {
+                kind: TroubleKind::Settings,
+                message,
+                cache_folder: self.place().map(|p| p.folder.display().to_string()).unwrap_or_default(),
+            }),
+            None => {
+                let ask = matches!(&before, StartState::Trouble(t) if again && start::dialog_helps(t.kind));
+                self.open_cache(ask)
+            }
+        };
+        self.set_start(state.clone());
+        if matches!(state, StartState::Ready { .. }) {
+            self.tell(DeskEvent::Settings(Box::new(self.settings_view())));
+            self.importing().begin(self);
+        }
+        state
+    }
+
+    fn open_cache(&self, ask: bool) -> StartState {
+        let place = match Place::find(&self.args) {
+            Ok(place) => place,
+            Err(error) => return StartState::Trouble(start::trouble(&error, String::new())),
+        };
+        *held(&self.place) = Some(place.clone());
+        match place.open(ask) {
+            Ok((cache, first_run)) => {
+                *held(&self.cache) = Some(Arc::new(cache));
+                self.count_bytes();
+                StartState::Ready { first_run }
+            }
+            Err(error) => StartState::Trouble(place.trouble(&error)),
+        }
+    }
+
+    fn set_start(&self, state: StartState) {
+        *held(&self.start) = state.clone();
+        self.tell(DeskEvent::Start(state));
+    }
+
+    /// Ends the programs that this one has started. An import is cut off as by a crash: the next start goes on with it.
+    pub fn end(&self) {
+        self.light_box.end();
+        self.thumbnailer.end();
+    }
+
+    /// What the window draws first.
+    pub(crate) fn state(&self) -> DeskState {
+        DeskState {
+            start: held(&self.start).clone(),
+            settings: self.settings_view(),
+            light_box: self.light_box.state(),
+            import: self.importing.state(),
+            notice: *held(&self.notice),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// The open cache.
+    pub(crate) fn cache(&self) -> Result<Arc<Cache>, CommandError> {
+        held(&self.cache)
+            .clone()
+            .ok_or_else(|| CommandError::new(ErrorCode::NotReady, "The encrypted cache is not open."))
+    }
+
+    pub(crate) fn place(&self) -> Option<Place> {
+        held(&self.place).clone()
+    }
+
+    pub(crate) fn settings(&self) -> MutexGuard<'_, SettingsFile> {
+        held(&self.settings)
+    }
+
+    pub(crate) fn light_box(&self) -> &LightBox {
+        &self.light_box
+    }
+
+    pub(crate) fn thumbnailer(&self) -> &Thumbnailer {
+        &self.thumbnailer
+    }
+
+    pub(crate) fn importing(&self) -> &Importing {
+        &self.importing
+    }
+
+    pub(crate) fn tell(&self, event: DeskEvent) {
+        (self.shell.tell)(event);
+    }
+
+    pub(crate) fn choose(&self, folder: bool) -> Vec<PathBuf> {
+        (self.shell.choose)(folder)
+    }
+
+    pub(crate) fn notify(&self, notice: Notice) {
+        *held(&self.notice) = Some(notice);
+        self.tell(DeskEvent::Notice(notice));
+    }
+
+    pub(crate) fn dismiss_notice(&self) {
+        *held(&self.notice) = None;
+    }
+
+    pub(crate) fn cache_bytes(&self) -> u64 {
+        self.cache_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Counts what the cache holds, for the status bar.
+    pub(crate) fn count_bytes(&self) {
+        if let Ok(usage) = self.cache().and_then(|cache| cache.usage().map_err(CommandError::from)) {
+            self.cache_bytes.store(usage.bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Studies came or went: counts again, keeps to the quota, tells the window.
+    pub(crate) fn studies_changed(&self) {
+        self.count_bytes();
+        self.keep_to_quota();
+        self.tell(DeskEvent::WorklistChanged);
+        self.tell(DeskEvent::Settings(Box::new(self.settings_view())));
+    }
+
+    /// Makes room when more is held than the person wants; what is nowhere else stays whatever the quota.
+    pub(crate) fn keep_to_quota(&self) {
+        let quota_bytes = u64::from(self.settings().settings.cache_quota_gib) << 30;
+        if quota_bytes == 0 || self.cache_bytes() <= quota_bytes {
+            return;
+        }
+        // A failure leaves more than wanted and loses nothing; the next change tries again.
+        if let Ok(cache) = self.cache()
+            && cache.evict_to(quota_bytes, &who(), now()).is_ok()
+        {
+            self.count_bytes();
+        }
+    }
+}
+
+impl From<CacheError> for CommandError {
+    fn from(error: CacheError) -> Self {
+        let code = match &error {
+            CacheError::NotFound(_) | CacheError::PixelsElsewhere => ErrorCode::NotFound,
+            CacheError::DiskFull => ErrorCode::DiskFull,
+            CacheError::BadCommand(_) => ErrorCode::BadRequest,
+            _ => ErrorCode::Cache,
+        };
+        Self::new(code, error.to_string())
+    }
+}

@@ -1,0 +1,72 @@
+//! What the desk tells the window without being asked.
+
+use super::{ImportState, SettingsView, StartState};
+use serde::Serialize;
+use ts_rs::TS;
+
+/// The light box as the status bar shows it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, TS)]
+#[serde(tag = "state", content = "about", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum LightBoxState {
+    /// Not started: nothing is open.
+    #[default]
+    Idle,
+    /// Started, not answered yet.
+    Starting,
+    /// It runs.
+    Ready {
+        /// Graphics adapter.
+        adapter: String,
+        /// Studies on it.
+        open: u32,
+    },
+    /// The program is not there, or it stopped too often.
+    Failed {
+        /// What to do.
+        message: String,
+    },
+}
+
+/// Something a person should know, until put away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    /// The light box died and was started again.
+    LightBoxEnded,
+    /// It died too often and stays away.
+    LightBoxGivenUp,
+    /// A measurement could not be stored.
+    NotSaved,
+    /// An import that was cut off goes on.
+    ImportResumed,
+}
+
+/// A change that the window shows.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(tag = "type", content = "body", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum DeskEvent {
+    /// The start went on.
+    Start(StartState),
+    /// Studies came, went or changed.
+    WorklistChanged,
+    /// Measurements or state of one study changed.
+    StudyChanged {
+        /// Study Instance UID.
+        study_uid: String,
+    },
+    /// The first image of a study is on the light box.
+    StudyShown {
+        /// Study Instance UID.
+        study_uid: String,
+        /// From Open to the first image.
+        first_image_ms: f64,
+    },
+    /// The import went on.
+    Import(ImportState),
+    /// The light box changed.
+    LightBox(LightBoxState),
+    /// Settings changed.
+    Settings(Box<SettingsView>),
+    /// Something a person should know.
+    Notice(Notice),
+}

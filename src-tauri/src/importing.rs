@@ -1,0 +1,218 @@
+//! Imports, one after another on a thread of their own; what was cut off goes on at the next start.
+
+use crate::desk::{Desk, held, who};
+use crate::dto::{
+    ChooseImport, CommandError, DeskEvent, ErrorCode, ImportPaths, ImportProgress, ImportRefusal, ImportState,
+    ImportSummary, Notice,
+};
+use medsight_cache::{Import, Progress, Summary};
+use medsight_dicom::DicomHeaders;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// The worklist is read again this often while an import runs.
+const LIST_BEAT: Duration = Duration::from_secs(1);
+
+/// What is being imported and what comes after it.
+pub(crate) struct Importing {
+    inner: Mutex<Inner>,
+    cancel: AtomicBool,
+}
+
+#[derive(Default)]
+struct Inner {
+    state: ImportState,
+    queue: VecDeque<Vec<PathBuf>>,
+    running: bool,
+}
+
+impl Importing {
+    /// With what the command line asked for; it waits until the cache is open.
+    pub(crate) fn new(first: Vec<PathBuf>) -> Self {
+        let queue = if first.is_empty() { VecDeque::new() } else { VecDeque::from([first]) };
+        Self { inner: Mutex::new(Inner { queue, ..Inner::default() }), cancel: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn state(&self) -> ImportState {
+        held(&self.inner).state.clone()
+    }
+
+    /// The cache is open: goes on with what was cut off, then with what waits.
+    pub(crate) fn begin(&self, desk: &Arc<Desk>) {
+        let jobs = desk.cache().ok().and_then(|cache| cache.interrupted_imports().ok()).unwrap_or_default();
+        if !jobs.is_empty() {
+            let mut inner = held(&self.inner);
+            for job in jobs.into_iter().rev() {
+                let absolute = |paths: &Vec<PathBuf>| -> Option<Vec<PathBuf>> {
+                    paths.iter().map(|path| std::path::absolute(path).ok()).collect()
+                };
+                inner.queue.retain(|waiting| absolute(waiting).as_ref() != Some(&job.paths));
+                inner.queue.push_front(job.paths);
+            }
+            drop(inner);
+            desk.notify(Notice::ImportResumed);
+        }
+        self.work(desk);
+    }
+
+    /// Puts an import at the end of the queue.
+    pub(crate) fn add(&self, desk: &Arc<Desk>, paths: Vec<PathBuf>) {
+        if !paths.is_empty() {
+            held(&self.inner).queue.push_back(paths);
+            self.work(desk);
+        }
+    }
+
+    /// Starts the thread that imports, when there is work and none runs.
+    fn work(&self, desk: &Arc<Desk>) {
+        let mut inner = held(&self.inner);
+        if inner.running || inner.queue.is_empty() || desk.cache().is_err() {
+            return;
+        }
+        let desk = Arc::clone(desk);
+        let thread = std::thread::Builder::new().name("import".into());
+        // Without a thread the queue waits for the next import.
+        inner.running = thread.spawn(move || desk.importing().run(&desk)).is_ok();
+    }
+
+    fn run(&self, desk: &Arc<Desk>) {
+        let mut total = ImportSummary::default();
+        let mut studies = BTreeSet::new();
+        self.cancel.store(false, Ordering::Relaxed);
+        loop {
+            let next = {
+                let mut inner = held(&self.inner);
+                let next = inner.queue.pop_front();
+                if next.is_none() {
+                    inner.running = false;
+                    inner.state = ImportState::Ended(total.clone());
+                }
+                next
+            };
+            let (Some(paths), Ok(cache)) = (next, desk.cache()) else { break };
+            self.set(desk, ImportState::Running(ImportProgress { counting: true, ..ImportProgress::default() }));
+            let mut next_list = Instant::now() + LIST_BEAT;
+            let summary = Import::new(&cache, &DicomHeaders, &who()).run(&paths, &self.cancel, |progress| {
+                self.set(desk, ImportState::Running(self.progress(progress)));
+                if Instant::now() >= next_list {
+                    next_list = Instant::now() + LIST_BEAT;
+                    desk.tell(DeskEvent::WorklistChanged);
+                }
+            });
+            studies.extend(summary.studies.iter().cloned());
+            add(&mut total, summary);
+            total.studies = studies.len() as u64;
+            if total.cancelled || total.failed.is_some() {
+                held(&self.inner).queue.clear();
+            }
+        }
+        desk.studies_changed();
+        desk.tell(DeskEvent::Import(self.state()));
+        // Something may have been added between the last look and the end.
+        self.work(desk);
+    }
+
+    fn progress(&self, p: &Progress) -> ImportProgress {
+        ImportProgress {
+            files_done: p.files_done,
+            files_total: p.files_total,
+            bytes_done: p.bytes_done,
+            bytes_total: p.bytes_total,
+            bytes_per_second: p.bytes_per_second,
+            seconds_left: p.seconds_left,
+            counting: p.counting,
+            cancelling: self.cancel.load(Ordering::Relaxed),
+        }
+    }
+
+    fn set(&self, desk: &Desk, state: ImportState) {
+        held(&self.inner).state = state.clone();
+        desk.tell(DeskEvent::Import(state));
+    }
+}
+
+/// Several imports in a row have one summary.
+fn add(total: &mut ImportSummary, one: Summary) {
+    total.imported += one.instances;
+    total.already_present += one.already_present;
+    total.bytes += one.bytes;
+    total.seconds += one.seconds;
+    total.cancelled |= one.cancelled;
+    total.failed = total.failed.take().or_else(|| one.failed.map(|error| error.to_string()));
+    total.refused.extend(one.rejected.into_iter().map(|refused| ImportRefusal {
+        file: refused.file,
+        code: refused.code,
+        reason: refused.reason,
+    }));
+}
+
+/// Asks the person for a folder or files, and imports them.
+pub(crate) fn choose(desk: &Arc<Desk>, request: ChooseImport) -> Result<bool, CommandError> {
+    desk.cache()?;
+    let paths = desk.choose(request.folder);
+    let chosen = !paths.is_empty();
+    desk.importing().add(desk, paths);
+    Ok(chosen)
+}
+
+/// Imports what was named or dropped.
+pub(crate) fn import_paths(desk: &Arc<Desk>, request: ImportPaths) -> Result<(), CommandError> {
+    desk.cache()?;
+    let paths: Vec<PathBuf> = request.paths.into_iter().map(|path| from_home(&path)).collect();
+    // A folder that does not exist is better said at once than in a summary.
+    if let Some(missing) = paths.iter().find(|path| !path.exists()) {
+        let message = format!("There is nothing at {}. Check the path; removable media may not be connected.", missing.display());
+        return Err(CommandError::new(ErrorCode::NotFound, message));
+    }
+    desk.importing().add(desk, paths);
+    Ok(())
+}
+
+/// `~` is the person's own folder, and quotes around a pasted path are no part of it.
+fn from_home(path: &str) -> PathBuf {
+    let path = path.trim().trim_matches(['"', '\'']);
+    let path = path.strip_prefix("file://").unwrap_or(path);
+    let home = || std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"));
+    match path.strip_prefix("~/").zip(home()) {
+        Some((rest, home)) => PathBuf::from(home).join(rest),
+        None => PathBuf::from(path),
+    }
+}
+
+/// Stops the import that runs and what waits behind it.
+pub(crate) fn cancel(desk: &Arc<Desk>) -> Result<(), CommandError> {
+    let importing = desk.importing();
+    importing.cancel.store(true, Ordering::Relaxed);
+    let mut inner = held(&importing.inner);
+    inner.queue.clear();
+    if let ImportState::Running(progress) = &mut inner.state {
+        progress.cancelling = true;
+        let state = inner.state.clone();
+        drop(inner);
+        desk.tell(DeskEvent::Import(state));
+    }
+    Ok(())
+}
+
+/// Puts the summary away.
+pub(crate) fn dismiss(desk: &Arc<Desk>) -> Result<(), CommandError> {
+    let importing = desk.importing();
+    if matches!(importing.state(), ImportState::Ended(_)) {
+        importing.set(desk, ImportState::Idle);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_as_it_is_pasted_is_understood() {
+        assert_eq!(from_home(" \"/media/CD ROM\" "), PathBuf::from("/media/CD ROM"));
+        assert_eq!(from_home("file:///data/x"), PathBuf::from("/data/x"));
+    }
+}

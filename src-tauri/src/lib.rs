@@ -1,0 +1,22 @@
+//! The desk: the program with the worklist, import and settings. The only crate that knows Tauri, and the
+//! only writer of the records.
+//!
+//! [`desk::Desk`] is the desk without its window: it holds the cache, the settings, the import and the
+//! light box's process, and is told what to do by the functions of the command modules. [`app`] puts the
+//! window around it. No pixel is decoded here; the imaging program does that, as a process of its own.
+
+pub mod app;
+pub mod args;
+pub mod bindings;
+mod commands;
+pub mod desk;
+pub mod dto;
+mod importing;
+#[cfg(test)]
+mod journeys;
+mod light_box;
+mod process;
+mod settings;
+mod start;
+mod studies;
+mod thumbnails;

@@ -1,0 +1,302 @@
+//! The light box as the desk sees it: started when a study is opened, started again when it dies, and given
+//! up when it dies too often. What a reader does there is kept here before it is called saved.
+
+use crate::desk::{Desk, held, now, who};
+use crate::dto::{CommandError, DeskEvent, ErrorCode, LightBoxState, Notice};
+use crate::process::{Process, StartError, program};
+use medsight_base::StudyUid;
+use medsight_cache::Cache;
+use medsight_link::{FromLightBox, Hello, PROTOCOL, ToLightBox};
+use medsight_record::RecordCommand;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// This many deaths…
+const DEATHS: usize = 3;
+/// …within this time are too many.
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// The light box's process and what is open on it.
+#[derive(Default)]
+pub(crate) struct LightBox {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    process: Option<Process>,
+    /// Counts starts, so that the end of an old process is not taken for that of the present one.
+    run: u64,
+    /// Studies in the order in which they were opened; the last is in front.
+    open: Vec<StudyUid>,
+    deaths: VecDeque<Instant>,
+    state: LightBoxState,
+    /// The desk ends; nothing is started again.
+    ending: bool,
+}
+
+impl Inner {
+    /// Remembers a death; true when there were too many of late.
+    fn died(&mut self, at: Instant) -> bool {
+        self.deaths.push_back(at);
+        while self.deaths.front().is_some_and(|first| at.duration_since(*first) > WITHIN) {
+            self.deaths.pop_front();
+        }
+        self.deaths.len() >= DEATHS
+    }
+}
+
+impl LightBox {
+    pub(crate) fn state(&self) -> LightBoxState {
+        held(&self.inner).state.clone()
+    }
+
+    /// Shows a study, in front. Starts the light box when it does not run.
+    pub(crate) fn open(&self, desk: &Arc<Desk>, study: &StudyUid) -> Result<(), CommandError> {
+        let cache = desk.cache()?;
+        let message = open_message(&cache, study)?;
+        // Listed before the start: should the program die at once, the study is opened again with the others.
+        {
+            let mut inner = held(&self.inner);
+            inner.open.retain(|open| open != study);
+            inner.open.push(study.clone());
+        }
+        if let Err(error) = self.ensure(desk) {
+            held(&self.inner).open.retain(|open| open != study);
+            return Err(error);
+        }
+        if let Some(process) = &held(&self.inner).process {
+            process.send(message);
+        }
+        self.count_open(desk);
+        // That the opening is not in the audit trail must not keep anybody from reading.
+        let _ = cache.opened(study, &who(), now());
+        Ok(())
+    }
+
+    /// Takes deleted studies off the light box.
+    pub(crate) fn close(&self, desk: &Arc<Desk>, studies: &[StudyUid]) {
+        let mut inner = held(&self.inner);
+        for study in studies.iter().filter(|study| inner.open.contains(study)) {
+            if let Some(process) = &inner.process {
+                process.send(ToLightBox::Close(study.clone()));
+            }
+        }
+        inner.open.retain(|open| !studies.contains(open));
+        drop(inner);
+        self.count_open(desk);
+    }
+
+    /// The language changed.
+    pub(crate) fn settings_changed(&self, desk: &Arc<Desk>) {
+        let locale = desk.settings().locale().code().to_owned();
+        if let Some(process) = &held(&self.inner).process {
+            process.send(ToLightBox::Locale(locale));
+        }
+    }
+
+    /// Forgets the deaths, so that a person can try again, and shows what was open.
+    pub(crate) fn forgive(&self, desk: &Arc<Desk>) {
+        held(&self.inner).deaths.clear();
+        desk.dismiss_notice();
+        self.reopen_all(desk);
+    }
+
+    /// Ends the light box in order.
+    pub(crate) fn end(&self) {
+        let mut inner = held(&self.inner);
+        inner.ending = true;
+        if let Some(process) = inner.process.take() {
+            process.send(ToLightBox::Quit);
+        }
+    }
+
+    /// Starts the process when there is none.
+    fn ensure(&self, desk: &Arc<Desk>) -> Result<(), CommandError> {
+        let mut inner = held(&self.inner);
+        if inner.process.is_some() {
+            return Ok(());
+        }
+        inner.run += 1;
+        let run = inner.run;
+        let started = start(desk, None, {
+            let desk = Arc::clone(desk);
+            move |message| match message {
+                Some(message) => desk.light_box().hear(&desk, message),
+                None => desk.light_box().ended(&desk, run),
+            }
+        });
+        let (state, result) = match started {
+            Ok(process) => {
+                inner.process = Some(process);
+                (LightBoxState::Starting, Ok(()))
+            }
+            Err(error) => (LightBoxState::Failed { message: error.message.clone() }, Err(error)),
+        };
+        inner.state = state.clone();
+        drop(inner);
+        desk.tell(DeskEvent::LightBox(state));
+        result
+    }
+
+    fn hear(&self, desk: &Arc<Desk>, message: FromLightBox) {
+        match message {
+            FromLightBox::Ready { protocol, adapter } if protocol == PROTOCOL => {
+                let mut inner = held(&self.inner);
+                inner.state = LightBoxState::Ready { adapter, open: count(&inner.open) };
+                let state = inner.state.clone();
+                drop(inner);
+                desk.tell(DeskEvent::LightBox(state));
+            }
+            FromLightBox::Ready { .. } => {
+                let message = "The programs medsight and medsight-imaging are of different versions. Install MedSight again.";
+                let state = LightBoxState::Failed { message: message.to_owned() };
+                let mut inner = held(&self.inner);
+                inner.open.clear();
+                inner.process = None;
+                inner.state = state.clone();
+                drop(inner);
+                desk.tell(DeskEvent::LightBox(state));
+            }
+            FromLightBox::Shown { study, first_image_ms } => {
+                desk.tell(DeskEvent::StudyShown { study_uid: study.to_string(), first_image_ms });
+            }
+            FromLightBox::Record { sequence, command } => self.record(desk, sequence, &command),
+            FromLightBox::Closed(study) => {
+                held(&self.inner).open.retain(|open| *open != study);
+                self.count_open(desk);
+            }
+            // Told to the reader on the image; measurements are listed in the panel without being selected.
+            FromLightBox::Problem(_) | FromLightBox::Selected(_) | FromLightBox::Thumbnail { .. } => {}
+        }
+    }
+
+    /// Keeps what a reader did, and only then says that it is saved.
+    fn record(&self, desk: &Arc<Desk>, sequence: u64, command: &RecordCommand) {
+        let cache = desk.cache();
+        let kept = cache.and_then(|cache| cache.apply(command, &who(), now()).map_err(CommandError::from));
+        let (answer, studies) = match kept {
+            Ok(applied) => (ToLightBox::Saved { sequence }, applied.studies),
+            Err(error) => (ToLightBox::NotSaved { sequence, reason: error.message }, Vec::new()),
+        };
+        let failed = matches!(answer, ToLightBox::NotSaved { .. });
+        if let Some(process) = &held(&self.inner).process {
+            process.send(answer);
+        }
+        if failed {
+            desk.notify(Notice::NotSaved);
+        }
+        // How a study is laid out is nothing the worklist shows.
+        if !matches!(command, RecordCommand::SaveSession(_)) {
+            for study in studies {
+                desk.tell(DeskEvent::StudyChanged { study_uid: study.to_string() });
+            }
+        }
+    }
+
+    /// The process has ended, in order or not.
+    fn ended(&self, desk: &Arc<Desk>, run: u64) {
+        let mut inner = held(&self.inner);
+        if inner.run != run || inner.ending {
+            return;
+        }
+        // Nothing is sent to a process that has ended, nor is its end reported twice.
+        inner.process = None;
+        if matches!(inner.state, LightBoxState::Failed { .. }) {
+            return;
+        }
+        if inner.open.is_empty() {
+            inner.state = LightBoxState::Idle;
+            drop(inner);
+            desk.tell(DeskEvent::LightBox(LightBoxState::Idle));
+            return;
+        }
+        if inner.died(Instant::now()) {
+            let message = "The viewer stopped three times in a minute. What was saved is safe.".to_owned();
+            let state = LightBoxState::Failed { message };
+            inner.state = state.clone();
+            drop(inner);
+            desk.tell(DeskEvent::LightBox(state));
+            desk.notify(Notice::LightBoxGivenUp);
+            return;
+        }
+        drop(inner);
+        self.reopen_all(desk);
+        desk.notify(Notice::LightBoxEnded);
+    }
+
+    /// Shows what was open, in the same order, with measurements and layout as they were saved.
+    fn reopen_all(&self, desk: &Arc<Desk>) {
+        let studies = held(&self.inner).open.clone();
+        for study in studies {
+            // A study that has gone in the meantime is not opened; the others are.
+            if self.open(desk, &study).is_err() {
+                held(&self.inner).open.retain(|open| *open != study);
+            }
+        }
+    }
+
+    fn count_open(&self, desk: &Arc<Desk>) {
+        let mut inner = held(&self.inner);
+        let now_open = count(&inner.open);
+        if let LightBoxState::Ready { open, .. } = &mut inner.state {
+            *open = now_open;
+            let state = inner.state.clone();
+            drop(inner);
+            desk.tell(DeskEvent::LightBox(state));
+        }
+    }
+}
+
+fn count(open: &[StudyUid]) -> u32 {
+    u32::try_from(open.len()).unwrap_or(u32::MAX)
+}
+
+fn open_message(cache: &Cache, study: &StudyUid) -> Result<ToLightBox, CommandError> {
+    Ok(ToLightBox::Open {
+        manifest: Box::new(cache.manifest(study)?),
+        annotations: cache.annotations(study)?,
+        session: cache.session(study)?.map(Box::new),
+    })
+}
+
+/// Starts the imaging program with what it needs to read blobs.
+pub(crate) fn start(
+    desk: &Arc<Desk>,
+    idle: Option<Duration>,
+    heard: impl Fn(Option<FromLightBox>) + Send + 'static,
+) -> Result<Process, CommandError> {
+    let cache = desk.cache()?;
+    let hello = {
+        let file = desk.settings();
+        Hello {
+            protocol: PROTOCOL,
+            blob_root: cache.folder().join("blobs"),
+            blob_key_hex: cache.blob_key().to_hex().to_string(),
+            locale: file.locale().code().to_owned(),
+            screen_px_per_mm: file.settings.screen_px_per_mm,
+        }
+    };
+    let failed = |error: StartError| CommandError::new(ErrorCode::LightBox, error.to_string());
+    let program = program().ok_or(StartError::NotThere).map_err(failed)?;
+    Process::start(&program, hello, idle, heard).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_deaths_in_a_minute_are_too_many_and_three_in_an_hour_are_not() {
+        let begin = Instant::now();
+        let mut inner = Inner::default();
+        assert!(!inner.died(begin));
+        assert!(!inner.died(begin + Duration::from_secs(10)));
+        assert!(inner.died(begin + Duration::from_secs(59)));
+        let mut inner = Inner::default();
+        for minutes in 0..5 {
+            assert!(!inner.died(begin + Duration::from_secs(minutes * 1200)));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Settings on disk: the person's differences in a file of their own, the site's policy read only.
+
+use crate::desk::Desk;
+use crate::dto::{CommandError, DeskEvent, ErrorCode, SettingsChange, SettingsView};
+use medsight_record::settings::{Density, Settings, SettingsError, Theme};
+use medsight_record::words::Locale;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The settings in use and where their differences are kept.
+#[derive(Debug)]
+pub(crate) struct SettingsFile {
+    path: Option<PathBuf>,
+    pub(crate) settings: Settings,
+}
+
+impl SettingsFile {
+    /// Reads policy and differences. A file that can't be used leaves the defaults, and says why.
+    pub(crate) fn read(path: Option<PathBuf>) -> (Self, Option<String>) {
+        let text = |path: &Path| match std::fs::read_to_string(path) {
+            Ok(text) => Ok(text),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            Err(e) => Err(format!("{}: {e}", path.display())),
+        };
+        let layers = || -> Result<Settings, String> {
+            let policy = policy_path().map_or(Ok(String::new()), |p| text(&p))?;
+            let person = path.as_deref().map_or(Ok(String::new()), text)?;
+            Settings::layered(&policy, &person).map_err(|e| {
+                let file = path.as_deref().map(|p| p.display().to_string()).unwrap_or_default();
+                format!("{e}. {file}")
+            })
+        };
+        match layers() {
+            Ok(settings) => (Self { path, settings }, None),
+            // Nothing is written over a file that could not be read.
+            Err(why) => (Self { path: None, settings: defaults() }, Some(why)),
+        }
+    }
+
+    /// The language in use: chosen, else the system's, else English.
+    pub(crate) fn locale(&self) -> Locale {
+        self.settings.locale.or_else(system_locale).unwrap_or_default()
+    }
+
+    fn write(&self) -> Result<(), CommandError> {
+        let Some(path) = &self.path else {
+            return Err(CommandError::new(
+                ErrorCode::Settings,
+                "This account has no usable settings file; the change holds until the program ends.",
+            ));
+        };
+        let text = self.settings.differences().map_err(refused)?;
+        replace(path, &text).map_err(|e| {
+            CommandError::new(ErrorCode::Settings, format!("The settings could not be written: {e}. The change holds until the program ends."))
+        })
+    }
+}
+
+/// Puts a file in place in one step, so that a crash leaves the old or the new one.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let part = path.with_extension("toml.part");
+    let mut file = std::fs::File::create(&part)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(part, path)
+}
+
+/// The built-in file is checked by the tests of `medsight-record`.
+fn defaults() -> Settings {
+    Settings::layered("", "").unwrap_or_else(|e| panic!("built-in settings: {e}"))
+}
+
+fn refused(error: SettingsError) -> CommandError {
+    CommandError::new(ErrorCode::Settings, error.to_string())
+}
+
+/// `settings.toml` under the platform's place for settings.
+pub(crate) fn person_path() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = if cfg!(windows) {
+        variable("APPDATA")
+    } else if cfg!(target_os = "macos") {
+        variable("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")))
+    };
+    base.map(|base| base.join("medsight").join("settings.toml"))
+}
+
+/// What IT has fixed for every person on this computer.
+fn policy_path() -> Option<PathBuf> {
+    if cfg!(windows) {
+        std::env::var_os("ProgramData").map(|data| PathBuf::from(data).join("MedSight").join("policy.toml"))
+    } else {
+        Some(PathBuf::from("/etc/medsight/policy.toml"))
+    }
+}
+
+fn system_locale() -> Option<Locale> {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    Locale::parse(&set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"))?)
+}
+
+/// Changes one setting, stores it, and tells window and light box.
+pub(crate) fn change(desk: &Arc<Desk>, change: SettingsChange) -> Result<SettingsView, CommandError> {
+    let stored = {
+        let mut file = desk.settings();
+        set(&mut file.settings, change)?;
+        file.write()
+    };
+    desk.light_box().settings_changed(desk);
+    desk.keep_to_quota();
+    let view = desk.settings_view();
+    desk.tell(DeskEvent::Settings(Box::new(view.clone())));
+    stored.map(|()| view)
+}
+
+fn set(settings: &mut Settings, change: SettingsChange) -> Result<(), CommandError> {
+    let name = match &change {
+        SettingsChange::Locale(_) => "locale",
+        SettingsChange::Theme(_) => "theme",
+        SettingsChange::Density(_) => "density",
+        SettingsChange::CacheQuotaGib(_) => "cache_quota_gib",
+        SettingsChange::ScreenPxPerMm(_) => "screen_px_per_mm",
+        SettingsChange::WorklistColumns(_) => "worklist_columns",
+    };
+    if settings.locked().iter().any(|locked| locked == name) {
+        return Err(CommandError::new(ErrorCode::Settings, "This setting is fixed by your site."));
+    }
+    let unknown = || CommandError::new(ErrorCode::BadRequest, "This setting has no such value.");
+    match change {
+        SettingsChange::Locale(None) => settings.locale = None,
+        SettingsChange::Locale(Some(code)) => settings.locale = Some(Locale::parse(&code).ok_or_else(unknown)?),
+        SettingsChange::Theme(theme) => {
+            settings.theme = match theme.as_str() {
+                "dark" => Theme::Dark,
+                "light" => Theme::Light,
+                _ => return Err(unknown()),
+            }
+        }
+        SettingsChange::Density(density) => {
+            settings.density = match density.as_str() {
+                "compact" => Density::Compact,
+                "regular" => Density::Regular,
+                "touch" => Density::Touch,
+                _ => return Err(unknown()),
+            }
+        }
+        SettingsChange::CacheQuotaGib(gib) => settings.cache_quota_gib = gib,
+        SettingsChange::ScreenPxPerMm(None) => settings.screen_px_per_mm = None,
+        SettingsChange::ScreenPxPerMm(Some(px_per_mm)) => {
+            // From a projector's beam to a microdisplay: outside is a slip of the hand.
+            if !(0.5..=200.0).contains(&px_per_mm) {
+                return Err(unknown());
+            }
+            settings.screen_px_per_mm = Some(px_per_mm);
+        }
+        SettingsChange::WorklistColumns(columns) if columns.is_empty() => return Err(unknown()),
+        SettingsChange::WorklistColumns(columns) => settings.worklist_columns = columns,
+    }
+    Ok(())
+}
+
+impl Desk {
+    /// Settings as the window shows them.
+    pub(crate) fn settings_view(&self) -> SettingsView {
+        let place = self.place();
+        let file = self.settings();
+        let settings = &file.settings;
+        SettingsView {
+            locale: file.locale().code().to_owned(),
+            locale_from_system: settings.locale.is_none(),
+            theme: match settings.theme {
+                Theme::Dark => "dark",
+                Theme::Light => "light",
+            }
+            .to_owned(),
+            density: match settings.density {
+                Density::Compact => "compact",
+                Density::Regular => "regular",
+                Density::Touch => "touch",
+            }
+            .to_owned(),
+            cache_quota_gib: settings.cache_quota_gib,
+            screen_px_per_mm: settings.screen_px_per_mm,
+            worklist_columns: settings.worklist_columns.clone(),
+            locked: settings.locked().to_vec(),
+            key_source: place.as_ref().map(|p| p.key_source_info()).unwrap_or_default(),
+            cache_folder: place.map(|p| p.folder.display().to_string()).unwrap_or_default(),
+            cache_bytes: self.cache_bytes(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_setting_is_there_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("medsight/settings.toml");
+        let (mut file, why) = SettingsFile::read(Some(path.clone()));
+        assert_eq!(why, None);
+        set(&mut file.settings, SettingsChange::Theme("light".into())).unwrap();
+        file.write().unwrap();
+        assert_eq!(SettingsFile::read(Some(path)).0.settings.theme, Theme::Light);
+    }
+
+    #[test]
+    fn a_settings_file_that_can_not_be_read_is_named_and_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, "theme = 7").unwrap();
+        let (file, why) = SettingsFile::read(Some(path.clone()));
+        assert!(why.unwrap().contains("settings.toml"));
+        assert!(file.write().is_err());
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "theme = 7");
+    }
+
+    #[test]
+    fn a_pixel_size_nobody_has_is_refused() {
+        let mut settings = defaults();
+        assert!(set(&mut settings, SettingsChange::ScreenPxPerMm(Some(0.0))).is_err());
+        assert!(set(&mut settings, SettingsChange::ScreenPxPerMm(Some(f64::NAN))).is_err());
+        assert!(set(&mut settings, SettingsChange::ScreenPxPerMm(Some(3.78))).is_ok());
+    }
+}

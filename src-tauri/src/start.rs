@@ -1,0 +1,115 @@
+//! Opening the cache at the start, and what kind of trouble each failure is to a person.
+
+use crate::args::Args;
+use crate::dto::{KeySourceInfo, Trouble, TroubleKind};
+use medsight_cache::{Cache, CacheError};
+use medsight_vault::{KeyError, KeySource};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a person has to answer the keyring's own window.
+const UNLOCK_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Where the cache is and where its key is.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) folder: PathBuf,
+    pub(crate) source: KeySource,
+}
+
+impl Place {
+    /// From the command line, else from what the cache itself says, else the defaults.
+    pub(crate) fn find(args: &Args) -> Result<Self, CacheError> {
+        let folder = args
+            .cache
+            .clone()
+            .or_else(medsight_cache::default_folder)
+            .ok_or_else(|| CacheError::Io(std::io::Error::other("this account has no folder for data; name one with --cache")))?;
+        let source = match &args.key {
+            Some(source) => source.clone(),
+            None => medsight_cache::key_source(&folder)?,
+        };
+        Ok(Self { folder, source })
+    }
+
+    /// What the settings page says about the key.
+    pub(crate) fn key_source_info(&self) -> KeySourceInfo {
+        let kind = match self.source {
+            KeySource::Keyring { .. } => "keyring",
+            KeySource::KeyFile(_) => "file",
+            KeySource::SystemdCredential(_) => "credential",
+        };
+        KeySourceInfo { kind: kind.to_owned(), place: self.source.place() }
+    }
+
+    /// Opens the cache; with `ask`, lets the keyring open its own dialog first. True when the cache is new.
+    pub(crate) fn open(&self, ask: bool) -> Result<(Cache, bool), CacheError> {
+        let first_run = !Cache::exists(&self.folder);
+        if ask {
+            self.source.unlock(UNLOCK_PATIENCE)?;
+        }
+        Ok((Cache::open_with(&self.folder, &self.source)?, first_run))
+    }
+
+    /// The screen for a failure.
+    pub(crate) fn trouble(&self, error: &CacheError) -> Trouble {
+        trouble(error, self.folder.display().to_string())
+    }
+}
+
+/// The screen for a failure of the cache in `cache_folder`.
+pub(crate) fn trouble(error: &CacheError, cache_folder: String) -> Trouble {
+    Trouble { kind: kind(error), message: error.to_string(), cache_folder }
+}
+
+fn kind(error: &CacheError) -> TroubleKind {
+    match error {
+        CacheError::Key(key) => match key {
+            KeyError::KeyringLocked => TroubleKind::KeyringLocked,
+            KeyError::NoKeyringService => TroubleKind::NoKeyring,
+            KeyError::NoDefaultKeyring | KeyError::KeyringSilent { .. } => TroubleKind::KeyringWaiting,
+            KeyError::KeyMissing { .. } => TroubleKind::KeyMissing,
+            KeyError::NotAKey { .. }
+            | KeyError::Ambiguous { .. }
+            | KeyError::BadKeyFile { .. }
+            | KeyError::NoCredential { .. }
+            | KeyError::BadSource => TroubleKind::BadKeySource,
+            KeyError::Denied { .. } => TroubleKind::KeyringLocked,
+            _ => TroubleKind::Other,
+        },
+        CacheError::WrongKey => TroubleKind::WrongKey,
+        CacheError::DiskFull => TroubleKind::DiskFull,
+        CacheError::Newer { .. } => TroubleKind::NewerSchema,
+        CacheError::InUse => TroubleKind::InUse,
+        CacheError::Damaged(_) => TroubleKind::Damaged,
+        CacheError::Io(_) | CacheError::ReadOnly => TroubleKind::Denied,
+        _ => TroubleKind::Other,
+    }
+}
+
+/// Whether trying again should let the keyring open its dialog: only a person who pressed the button gets it.
+pub(crate) fn dialog_helps(kind: TroubleKind) -> bool {
+    matches!(kind, TroubleKind::KeyringLocked | TroubleKind::KeyringWaiting)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_trouble_has_the_screen_that_says_what_to_do() {
+        let place = || "the keyring".to_owned();
+        let cases = [
+            (CacheError::Key(KeyError::KeyringLocked), TroubleKind::KeyringLocked),
+            (CacheError::Key(KeyError::NoKeyringService), TroubleKind::NoKeyring),
+            (CacheError::Key(KeyError::KeyMissing { place: place() }), TroubleKind::KeyMissing),
+            (CacheError::WrongKey, TroubleKind::WrongKey),
+            (CacheError::DiskFull, TroubleKind::DiskFull),
+            (CacheError::Newer { found: 9, known: 1 }, TroubleKind::NewerSchema),
+            (CacheError::InUse, TroubleKind::InUse),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(kind(&error), expected, "{error}");
+        }
+    }
+}

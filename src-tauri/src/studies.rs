@@ -1,0 +1,189 @@
+//! Study commands. Thin: parse the request, ask the cache, map the answer.
+
+use crate::desk::{Desk, now, who};
+use crate::dto::{
+    CommandError, DeleteStudies, DeskEvent, ErrorCode, FacetCount, Measurement, OpenStudy, SeriesRow, SetReadState,
+    SortColumn, StudyDetails, StudyRequest, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
+};
+use medsight_base::{DicomDate, SeriesUid, StudyUid, UidError};
+use medsight_cache::{DateRange, Filter, Query, Sort};
+use medsight_record::{Annotation, AnnotationKind, Place, RecordCommand, ScaleSource, SeriesRecord};
+use serde::Serialize as _;
+use std::sync::Arc;
+
+/// Rows in one answer at most.
+const MOST_ROWS: u32 = 500;
+
+impl From<UidError> for CommandError {
+    fn from(error: UidError) -> Self {
+        Self::new(ErrorCode::BadRequest, error.to_string())
+    }
+}
+
+/// A window of rows.
+pub(crate) fn worklist(desk: &Arc<Desk>, request: WorklistRequest) -> Result<WorklistPage, CommandError> {
+    let query = Query {
+        filter: filter(request.filter)?,
+        sort: sort(request.sort),
+        descending: request.descending,
+        offset: request.offset as usize,
+        limit: request.limit.min(MOST_ROWS) as usize,
+    };
+    let page = desk.cache()?.worklist(&query)?;
+    Ok(WorklistPage {
+        total: number(page.total),
+        offset: number(page.offset),
+        rows: page.rows.into_iter().map(Into::into).collect(),
+    })
+}
+
+/// Counts beside the filters.
+pub(crate) fn facets(desk: &Arc<Desk>, request: WorklistFilter) -> Result<WorklistFacets, CommandError> {
+    let facets = desk.cache()?.facets(&filter(request)?)?;
+    Ok(WorklistFacets {
+        studies: number(facets.studies),
+        modalities: facets
+            .modalities
+            .into_iter()
+            .map(|(value, count)| FacetCount { value, count: number(count) })
+            .collect(),
+        states: facets
+            .states
+            .into_iter()
+            .map(|(state, count)| FacetCount { value: word(&state), count: number(count) })
+            .collect(),
+    })
+}
+
+/// Everything the study panel shows.
+pub(crate) fn details(desk: &Arc<Desk>, request: StudyRequest) -> Result<StudyDetails, CommandError> {
+    let uid = StudyUid::parse(&request.study_uid)?;
+    let cache = desk.cache()?;
+    let gone = || CommandError::new(ErrorCode::NotFound, "This study is no longer on this computer.");
+    let study = cache.study(&uid)?.ok_or_else(gone)?;
+    let series = cache.series(&uid)?;
+    let measurements = cache.annotations(&uid)?.iter().map(|a| measurement(a, &series)).collect();
+    Ok(StudyDetails {
+        identity: study.patient.identity_line(DicomDate::parse(&request.today)),
+        study: study.into(),
+        series: series.into_iter().map(series_row).collect(),
+        measurements,
+    })
+}
+
+/// Opens a study on the light box.
+pub(crate) fn open(desk: &Arc<Desk>, request: OpenStudy) -> Result<(), CommandError> {
+    desk.light_box().open(desk, &StudyUid::parse(&request.study_uid)?)
+}
+
+/// Sets how far the reading has come.
+pub(crate) fn set_read_state(desk: &Arc<Desk>, request: SetReadState) -> Result<(), CommandError> {
+    let study = StudyUid::parse(&request.study_uid)?;
+    let command = RecordCommand::SetReadState { study, state: request.state };
+    desk.cache()?.apply(&command, &who(), now())?;
+    desk.tell(DeskEvent::StudyChanged { study_uid: request.study_uid });
+    Ok(())
+}
+
+/// Deletes studies from this computer.
+pub(crate) fn delete(desk: &Arc<Desk>, request: DeleteStudies) -> Result<(), CommandError> {
+    let studies: Vec<StudyUid> =
+        request.study_uids.iter().map(|uid| StudyUid::parse(uid)).collect::<Result<_, _>>()?;
+    desk.cache()?.apply(&RecordCommand::DeleteStudies(studies.clone()), &who(), now())?;
+    desk.light_box().close(desk, &studies);
+    desk.studies_changed();
+    Ok(())
+}
+
+fn filter(wanted: WorklistFilter) -> Result<Filter, CommandError> {
+    let day = |text: Option<String>| match text {
+        None => Ok(None),
+        Some(text) => DicomDate::parse(&text)
+            .map(Some)
+            .ok_or_else(|| CommandError::new(ErrorCode::BadRequest, "This is no date.")),
+    };
+    Ok(Filter {
+        text: wanted.text,
+        modalities: wanted.modalities,
+        states: wanted.states,
+        dates: DateRange { from: day(wanted.dates.from)?, to: day(wanted.dates.to)? },
+    })
+}
+
+fn sort(column: SortColumn) -> Sort {
+    match column {
+        SortColumn::Name => Sort::Name,
+        SortColumn::Id => Sort::Id,
+        SortColumn::Date => Sort::Date,
+        SortColumn::Modality => Sort::Modality,
+        SortColumn::Description => Sort::Description,
+        SortColumn::Images => Sort::Images,
+        SortColumn::State => Sort::State,
+        SortColumn::Accession => Sort::Accession,
+        SortColumn::Imported => Sort::Imported,
+    }
+}
+
+/// More than four thousand million studies fit no disk.
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn series_row(series: SeriesRecord) -> SeriesRow {
+    SeriesRow {
+        uid: series.uid.to_string(),
+        number: series.number,
+        modality: series.modality,
+        description: series.description,
+        instances: series.instance_count,
+        frames: series.frame_count,
+    }
+}
+
+fn measurement(annotation: &Annotation, series: &[SeriesRecord]) -> Measurement {
+    let stands_on: &SeriesUid = match &annotation.place {
+        Place::Image { series, .. } | Place::Plane { series, .. } => series,
+    };
+    let (kind, text) = match &annotation.kind {
+        AnnotationKind::Length => ("length", ""),
+        AnnotationKind::Angle => ("angle", ""),
+        AnnotationKind::Ellipse => ("ellipse", ""),
+        AnnotationKind::Rectangle => ("rectangle", ""),
+        AnnotationKind::Arrow => ("arrow", ""),
+        AnnotationKind::Text { text } => ("text", text.as_str()),
+        AnnotationKind::KeyImage => ("key_image", ""),
+    };
+    let m = &annotation.measured;
+    Measurement {
+        id: annotation.id.0.to_string(),
+        kind: kind.to_owned(),
+        text: text.to_owned(),
+        series_number: series.iter().find(|s| s.uid == *stands_on).and_then(|s| s.number),
+        length_mm: m.length_mm,
+        length_px: m.length_px,
+        angle_deg: m.angle_deg,
+        area_mm2: m.area_mm2,
+        area_px: m.area_px,
+        mean: m.mean,
+        sd: m.sd,
+        unit: m.unit.clone(),
+        scale: m.scale.map(scale_word).unwrap_or_default().to_owned(),
+        changed_ms: annotation.changed_at.0,
+    }
+}
+
+fn scale_word(scale: ScaleSource) -> &'static str {
+    match scale {
+        ScaleSource::PixelSpacing => "pixel_spacing",
+        ScaleSource::Calibrated => "calibrated",
+        ScaleSource::Detector => "detector",
+        ScaleSource::UltrasoundRegion => "ultrasound_region",
+        ScaleSource::Nominal => "nominal",
+    }
+}
+
+/// The word of a state, as it crosses to the window and names its label.
+fn word(state: &medsight_record::ReadState) -> String {
+    // A unit variant always becomes a string.
+    state.serialize(serde_json::value::Serializer).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
