@@ -1,4 +1,7 @@
 //! As much HTTP/1.1 as a WebDriver session on this machine needs: one request a connection, JSON both ways.
+//!
+//! `Connection: close` is never sent: the driver passes it on to the browser's own driver, and then stumbles over the
+//! connection that it keeps for the next request.
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -17,19 +20,41 @@ pub(crate) fn request(port: u16, method: &str, path: &str, body: Option<&Value>)
     stream.set_read_timeout(Some(Duration::from_secs(90)))?;
     let body = body.map_or_else(String::new, Value::to_string);
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes())?;
     stream.write_all(body.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).context("the driver broke off")?;
+    let answer = whole_answer(&mut stream).context("the driver broke off")?;
     let value = parse(&answer).with_context(|| format!("{method} {path}"))?;
     if let Some(error) = value["value"]["error"].as_str() {
         bail!("{error}: {}", value["value"]["message"].as_str().unwrap_or_default());
     }
     Ok(value["value"].clone())
+}
+
+/// Reads until the length that the header names is there, or the last chunk.
+fn whole_answer(stream: &mut TcpStream) -> Result<Vec<u8>> {
+    let (mut answer, mut piece) = (Vec::new(), [0_u8; 16 << 10]);
+    while !complete(&answer) {
+        let count = stream.read(&mut piece)?;
+        if count == 0 {
+            break;
+        }
+        answer.extend_from_slice(&piece[..count]);
+    }
+    Ok(answer)
+}
+
+fn complete(answer: &[u8]) -> bool {
+    let Some(at) = answer.windows(4).position(|w| w == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&answer[..at]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    match length {
+        Some(length) => answer.len() >= at + 4 + length,
+        None => answer.ends_with(b"0\r\n\r\n"),
+    }
 }
 
 fn parse(answer: &[u8]) -> Result<Value> {

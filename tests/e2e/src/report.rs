@@ -108,7 +108,13 @@ impl Report {
             .collect();
         let file = format!("{:02}-{words}.png", self.steps.len() + 1);
         let saved = screen::capture(display).and_then(|picture| picture.save(&self.out.join(&file)));
-        saved.ok().map(|()| file)
+        match saved {
+            Ok(()) => Some(file),
+            Err(error) => {
+                println!("          no picture of the screen: {error:#}");
+                None
+            }
+        }
     }
 }
 

@@ -66,15 +66,17 @@ fn from_xwd(dump: &[u8]) -> Result<Picture> {
     };
     let (header, version, width, height) = (word(0)?, word(1)?, word(4)?, word(5)?);
     let (little, bits, line, colours) = (word(7)? == 0, word(11)?, word(12)?, word(19)?);
-    ensure!(version == 7 && bits == 32, "a window dump of version {version} with {bits} bits a pixel");
+    ensure!(version == 7 && (bits == 32 || bits == 24), "a window dump of version {version} with {bits} bits a pixel");
+    let bytes = bits / 8;
     let start = header + colours * 12;
     let mut rgb = Vec::with_capacity(width * height * 3);
     for y in 0..height {
         let row = dump
-            .get(start + y * line..start + y * line + width * 4)
+            .get(start + y * line..start + y * line + width * bytes)
             .context("the window dump is too short")?;
-        for pixel in row.chunks_exact(4) {
-            rgb.extend(if little { [pixel[2], pixel[1], pixel[0]] } else { [pixel[1], pixel[2], pixel[3]] });
+        for pixel in row.chunks_exact(bytes) {
+            let colour = if little { [pixel[2], pixel[1], pixel[0]] } else { [pixel[bytes - 3], pixel[bytes - 2], pixel[bytes - 1]] };
+            rgb.extend(colour);
         }
     }
     Ok(Picture { width, height, rgb })

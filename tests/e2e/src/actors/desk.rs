@@ -84,12 +84,11 @@ impl Desk {
         self.ask("POST", &format!("/element/{}/click", element.0), Some(&json!({}))).map(drop)
     }
 
+    /// All text in an element, in view or scrolled out of it.
     pub(crate) fn text(&self, element: &Element) -> Result<String> {
-        Ok(self
-            .ask("GET", &format!("/element/{}/text", element.0), None)?
-            .as_str()
-            .unwrap_or_default()
-            .to_owned())
+        let code = "return arguments[0].textContent.replace(/\\s+/g, ' ').trim()";
+        let arguments = json!({"script": code, "args": [{ELEMENT: element.0}]});
+        Ok(self.ask("POST", "/execute/sync", Some(&arguments))?.as_str().unwrap_or_default().to_owned())
     }
 
     pub(crate) fn attribute(&self, element: &Element, name: &str) -> Result<String> {
@@ -124,7 +123,7 @@ impl Desk {
         until(&format!("a row with `{word}`"), seconds, || {
             let rows = self.all("worklist-row")?;
             let with = |row: &Element| self.text(row).is_ok_and(|text| text.contains(word));
-            rows.into_iter().find(with).context("no such row")
+            rows.into_iter().find(with).with_context(|| format!("no such row among {:?}", self.rows()))
         })
     }
 
