@@ -54,8 +54,17 @@ impl Cache {
     /// # Errors
     /// [`CacheError`]; nothing on disk is changed when the key is missing, wrong or closed.
     pub fn open_with(folder: &Path, source: &KeySource) -> Result<Self, CacheError> {
+        folder::create(folder)?;
+        let next = Description::read(folder)?.and_then(|description| description.next_key_source);
         let master = source.create_if_first_run(Self::exists(folder))?;
-        Self::open_noting(folder, &master, Some(source))
+        match (Self::open_noting(folder, &master, Some(source)), next) {
+            // A change of key was cut short after the records had the new one.
+            (Err(CacheError::WrongKey), Some(next)) => {
+                let next: KeySource = next.parse()?;
+                Self::open_noting(folder, &next.load()?, Some(&next))
+            }
+            (opened, _) => opened,
+        }
     }
 
     /// Opens the cache as its owner; makes it when the folder holds none.
@@ -95,7 +104,11 @@ impl Cache {
         db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
         schema::migrate(&mut db)?;
         let blob_key = first_use(&mut db)?;
-        settled(description, master, source).write(folder)?;
+        let settled = settled(description.clone(), master, source);
+        // Not written without need: a cache on a full disk must still open.
+        if description.as_ref() != Some(&settled) {
+            settled.write(folder)?;
+        }
         let blobs = BlobStore::open_or_create(&folder.join("blobs"), blob_key.clone())?;
         Ok(Self {
             folder: folder.to_path_buf(),
@@ -251,6 +264,8 @@ pub(crate) fn connect(path: &Path, key_hex: &str, create: OpenFlags) -> Result<C
         drop(folder::private_file(path)?);
     }
     let db = Connection::open_with_flags(path, flags)?;
+    // SQLCipher would write to standard error what this program tells in its own words.
+    db.execute_batch("PRAGMA cipher_log_level = NONE")?;
     let key = Zeroizing::new(format!("PRAGMA key = \"x'{key_hex}'\""));
     db.execute_batch(&key)?;
     // Readable only with the right key.
@@ -308,6 +323,7 @@ fn first_use(db: &mut Connection) -> Result<BlobKey, CacheError> {
 fn settled(description: Option<Description>, master: &MasterKey, source: Option<&KeySource>) -> Description {
     let mut description = description.unwrap_or_else(|| Description::new(master));
     description.key_fingerprints = vec![folder::fingerprint(master)];
+    description.next_key_source = None;
     if let Some(source) = source {
         description.key_source = Some(source.to_string());
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const FORMAT: u32 = 1;
 
 /// What `cache.json` says. Nothing secret: the fingerprint tells nothing about the key.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Description {
     /// [`FORMAT`] of the program that made the folder.
     pub(crate) format: u32,
@@ -20,6 +20,9 @@ pub(crate) struct Description {
     /// Where the master key is kept, in the text form of [`KeySource`]; absent when a program brought the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key_source: Option<String>,
+    /// Where the new master key is kept, while the key is being changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next_key_source: Option<String>,
     /// Fingerprints of the keys that may open the records: one, or two while the key is being changed.
     pub(crate) key_fingerprints: Vec<String>,
 }
@@ -30,6 +33,7 @@ impl Description {
             format: FORMAT,
             id: uuid::Uuid::new_v4(),
             key_source: None,
+            next_key_source: None,
             key_fingerprints: vec![fingerprint(master)],
         }
     }

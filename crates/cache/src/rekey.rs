@@ -59,11 +59,12 @@ impl Cache {
         if !description.knows(new) {
             description.key_fingerprints.push(fingerprint(new));
         }
+        description.next_key_source = source.map(KeySource::to_string);
         description.write(&folder)?;
         std::fs::rename(&part, folder.join("records.db"))?;
         sync_folder(&folder)?;
         description.key_fingerprints = vec![fingerprint(new)];
-        description.key_source = source.map(KeySource::to_string).or(description.key_source);
+        description.key_source = description.next_key_source.take().or(description.key_source);
         description.write(&folder)?;
         drop(lock);
         Self::open(&folder, new)
