@@ -4,4 +4,4 @@ mod desk;
 mod light_box;
 
 pub(crate) use desk::Desk;
-pub(crate) use light_box::LightBox;
+pub(crate) use light_box::{LightBox, active, views};

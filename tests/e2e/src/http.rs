@@ -50,7 +50,8 @@ fn whole_answer(stream: &mut TcpStream) -> Result<Vec<u8>> {
 fn complete(answer: &[u8]) -> bool {
     let Some(at) = answer.windows(4).position(|w| w == b"\r\n\r\n") else { return false };
     let head = String::from_utf8_lossy(&answer[..at]).to_ascii_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
     match length {
         Some(length) => answer.len() >= at + 4 + length,
         None => answer.ends_with(b"0\r\n\r\n"),

@@ -48,10 +48,16 @@ impl Look {
 
 /// Takes a picture of everything on a screen.
 pub(crate) fn capture(display: &str) -> Result<Picture> {
-    let out = Command::new("xwd")
-        .args(["-silent", "-root", "-display", display])
-        .output()
-        .context("xwd is not installed")?;
+    dump(&["-silent", "-root", "-display", display])
+}
+
+/// Takes a picture of one window, without its frame.
+pub(crate) fn capture_window(display: &str, id: &str) -> Result<Picture> {
+    dump(&["-silent", "-id", id, "-display", display])
+}
+
+fn dump(arguments: &[&str]) -> Result<Picture> {
+    let out = Command::new("xwd").args(arguments).output().context("xwd is not installed")?;
     if !out.status.success() {
         bail!("xwd ended with {}: {}", out.status, String::from_utf8_lossy(&out.stderr));
     }
@@ -66,7 +72,10 @@ fn from_xwd(dump: &[u8]) -> Result<Picture> {
     };
     let (header, version, width, height) = (word(0)?, word(1)?, word(4)?, word(5)?);
     let (little, bits, line, colours) = (word(7)? == 0, word(11)?, word(12)?, word(19)?);
-    ensure!(version == 7 && (bits == 32 || bits == 24), "a window dump of version {version} with {bits} bits a pixel");
+    ensure!(
+        version == 7 && (bits == 32 || bits == 24),
+        "a window dump of version {version} with {bits} bits a pixel"
+    );
     let bytes = bits / 8;
     let start = header + colours * 12;
     let mut rgb = Vec::with_capacity(width * height * 3);
@@ -75,7 +84,11 @@ fn from_xwd(dump: &[u8]) -> Result<Picture> {
             .get(start + y * line..start + y * line + width * bytes)
             .context("the window dump is too short")?;
         for pixel in row.chunks_exact(bytes) {
-            let colour = if little { [pixel[2], pixel[1], pixel[0]] } else { [pixel[bytes - 3], pixel[bytes - 2], pixel[bytes - 1]] };
+            let colour = if little {
+                [pixel[2], pixel[1], pixel[0]]
+            } else {
+                [pixel[bytes - 3], pixel[bytes - 2], pixel[bytes - 1]]
+            };
             rgb.extend(colour);
         }
     }

@@ -8,28 +8,38 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Words that the title of its window ends with.
-const TITLE: &str = "MedSight light box|MedSight Light Box|medsight-imaging";
+/// What the X server calls windows of the light box: the title has the patient's name, this has not.
+const CLASS: &str = "^medsight-imaging$";
 
 /// The light box of one machine.
 pub(crate) struct LightBox<'m> {
     machine: &'m Machine,
     state_file: PathBuf,
+    /// Lines of the state file that belong to an earlier opening.
+    seen: usize,
 }
 
 impl<'m> LightBox<'m> {
     /// The light box that writes its state to this file.
     pub(crate) fn new(machine: &'m Machine, state_file: PathBuf) -> Self {
-        Self { machine, state_file }
+        Self { machine, state_file, seen: 0 }
+    }
+
+    /// Forgets every state so far: the next one must come from what is opened now.
+    pub(crate) fn forget(&mut self) {
+        self.seen = std::fs::read_to_string(&self.state_file).map_or(0, |text| text.lines().count());
     }
 
     /// The last state written.
     pub(crate) fn state(&self) -> Result<Value> {
-        let text =
-            std::fs::read_to_string(&self.state_file).context("the light box has written no state yet")?;
-        // The last line may be half written.
-        let line = text.lines().rev().find_map(|line| serde_json::from_str(line).ok());
-        line.context("the light box has written no state yet")
+        let text = std::fs::read_to_string(&self.state_file).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().skip(self.seen).collect();
+        // The last line may be half written, and not every line is a state.
+        let states = lines.into_iter().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        states
+            .into_iter()
+            .find(|line| line["event"] == "state")
+            .context("the light box has written no state yet")
     }
 
     /// Waits until the state is as wanted.
@@ -40,33 +50,20 @@ impl<'m> LightBox<'m> {
         })
     }
 
-    /// The window's place on the screen.
-    pub(crate) fn window(&self) -> Result<(String, Area)> {
-        let id = until("the window of the light box", 30, || {
-            let found = self.machine.output("xdotool", &["search", "--onlyvisible", "--name", TITLE])?;
-            found.lines().next_back().map(str::to_owned).context("no such window")
-        })?;
-        let text = self.machine.output("xdotool", &["getwindowgeometry", "--shell", &id])?;
-        let number = |name: &str| -> Result<usize> {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-            // A window may start left of the screen.
-            Ok(line.context("xdotool gave no geometry")?.parse::<i64>()?.max(0) as usize)
-        };
-        let area =
-            Area { x: number("X")?, y: number("Y")?, width: number("WIDTH")?, height: number("HEIGHT")? };
-        Ok((id, area))
+    /// Waits for the first image of the study that was opened last.
+    pub(crate) fn wait_for_image(&self) -> Result<Value> {
+        self.wait("the first image", 60, |state| {
+            state["first_image_ms"].is_number() && active(state)["picture"] == true
+        })
     }
 
-    /// Gives the window the keyboard, and waits until it has it.
-    pub(crate) fn focus(&self) -> Result<Area> {
-        let (id, area) = self.window()?;
-        self.machine.output("xdotool", &["windowactivate", &id])?;
-        until("the focus", 10, || {
-            let active = self.machine.output("xdotool", &["getactivewindow"])?;
-            ensure!(active.trim() == id, "another window has it");
-            Ok(())
-        })?;
-        Ok(area)
+    /// Closes the window as its title bar does, and waits until it is gone.
+    pub(crate) fn close(&self) -> Result<()> {
+        let id = self.focus()?;
+        self.machine.output("xdotool", &["key", "--clearmodifiers", "alt+F4"])?;
+        until("the window to close", 20, || {
+            if self.windows().contains(&id) { bail!("it is open") } else { Ok(()) }
+        })
     }
 
     /// Presses keys as a person does; names are X keysyms, `ctrl+k` with modifiers.
@@ -76,50 +73,53 @@ impl<'m> LightBox<'m> {
         Ok(())
     }
 
-    /// Drags from one place to another, both as shares of the window's width and height.
+    /// Drags from one place of the active cell to another, both as shares of its width and height.
     pub(crate) fn drag(&self, from: (f64, f64), to: (f64, f64)) -> Result<()> {
-        let area = self.focus()?;
-        let at = |share: (f64, f64)| {
-            let x = area.x as f64 + area.width as f64 * share.0;
-            let y = area.y as f64 + area.height as f64 * share.1;
-            [format!("{x:.0}"), format!("{y:.0}")]
+        let id = self.focus()?;
+        let cell = self.active_cell()?;
+        let move_to = |share: (f64, f64)| {
+            let x = format!("{:.0}", cell.x as f64 + cell.width as f64 * share.0);
+            let y = format!("{:.0}", cell.y as f64 + cell.height as f64 * share.1);
+            self.machine.output("xdotool", &["mousemove", "--window", &id, &x, &y]).map(drop)
         };
-        let steps = 8;
-        let [x, y] = at(from);
-        self.machine.output("xdotool", &["mousemove", &x, &y])?;
+        let (steps, pause) = (8, Duration::from_millis(40));
+        move_to(from)?;
+        std::thread::sleep(pause);
         self.machine.output("xdotool", &["mousedown", "1"])?;
         for step in 1..=steps {
             let share = f64::from(step) / f64::from(steps);
-            let [x, y] = at((from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share));
-            self.machine.output("xdotool", &["mousemove", &x, &y])?;
-            std::thread::sleep(Duration::from_millis(25));
+            std::thread::sleep(pause);
+            move_to((from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share))?;
         }
+        std::thread::sleep(pause);
         self.machine.output("xdotool", &["mouseup", "1"])?;
         Ok(())
     }
 
-    /// Turns the wheel over the middle of the image.
+    /// Turns the wheel over the middle of the active cell, away from the person.
     pub(crate) fn wheel(&self, clicks: usize) -> Result<()> {
-        let area = self.focus()?;
-        let (x, y) = (area.x + area.width / 2, area.y + area.height / 2);
-        self.machine.output("xdotool", &["mousemove", &x.to_string(), &y.to_string()])?;
+        let id = self.focus()?;
+        let cell = self.active_cell()?;
+        let (x, y) = ((cell.x + cell.width / 2).to_string(), (cell.y + cell.height / 2).to_string());
+        self.machine.output("xdotool", &["mousemove", "--window", &id, &x, &y])?;
         self.machine.output("xdotool", &["click", "--repeat", &clicks.to_string(), "--delay", "60", "5"])?;
         Ok(())
     }
 
-    /// The picture of the image area, once two pictures in a row are the same.
+    /// The picture of the active cell without its edges, where the overlays are; once two in a row are the same.
     pub(crate) fn picture(&self) -> Result<Picture> {
-        let area = self.focus()?;
-        let inner = Area {
-            x: area.x + area.width / 5,
-            y: area.y + area.height / 8,
-            width: area.width * 11 / 20,
-            height: area.height * 6 / 8,
-        };
+        let id = self.focus()?;
         let mut last: Option<Picture> = None;
-        until("a still picture", 60, || {
-            std::thread::sleep(Duration::from_millis(250));
-            let now = screen::capture(&self.machine.display)?.crop(inner);
+        until("a still picture", 90, || {
+            std::thread::sleep(Duration::from_millis(300));
+            let cell = self.active_cell()?;
+            let inner = Area {
+                x: cell.x + cell.width * 3 / 20,
+                y: cell.y + cell.height * 3 / 20,
+                width: cell.width * 7 / 10,
+                height: cell.height * 7 / 10,
+            };
+            let now = screen::capture_window(&self.machine.display, &id)?.crop(inner);
             let still = last.as_ref().is_some_and(|before| before.differs(&now, 0) == 0.0);
             last = Some(now.clone());
             if still { Ok(now) } else { bail!("the picture still changes") }
@@ -135,4 +135,42 @@ impl<'m> LightBox<'m> {
             Ok((picture, look))
         })
     }
+
+    fn windows(&self) -> Vec<String> {
+        let found = self.machine.output("xdotool", &["search", "--onlyvisible", "--class", CLASS]);
+        found.unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// Gives the window the keyboard, waits until it has it, and returns its number.
+    fn focus(&self) -> Result<String> {
+        let id = until("the window of the light box", 30, || self.windows().pop().context("no such window"))?;
+        self.machine.output("xdotool", &["windowactivate", &id])?;
+        until("the focus", 10, || {
+            let active = self.machine.output("xdotool", &["getactivewindow"])?;
+            ensure!(active.trim() == id, "another window has it");
+            Ok(())
+        })?;
+        Ok(id)
+    }
+
+    /// Place of the active cell in the window, in pixels.
+    fn active_cell(&self) -> Result<Area> {
+        let state = self.state()?;
+        let rect = &active(&state)["rect_px"];
+        let number = |index: usize| rect[index].as_f64().map(|v| v.max(0.0) as usize);
+        let area = || Some(Area { x: number(0)?, y: number(1)?, width: number(2)?, height: number(3)? });
+        area().with_context(|| format!("the active cell has no place: {state}"))
+    }
+}
+
+/// The active cell of a state.
+pub(crate) fn active(state: &Value) -> &Value {
+    let index = state["active"].as_u64().unwrap_or(0) as usize;
+    let cells = &state["cells"];
+    if cells[index].is_null() { &cells[0] } else { &cells[index] }
+}
+
+/// The views that are shown.
+pub(crate) fn views(state: &Value) -> Vec<&str> {
+    state["cells"].as_array().into_iter().flatten().filter_map(|cell| cell["view"].as_str()).collect()
 }

@@ -23,7 +23,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     let cache = machine.home("cache-that-survives");
     let state_file = machine.home("light-box-state.jsonl");
     let more = [("MEDSIGHT_STATE_FILE", state_file.clone().into_os_string())];
-    let light_box = LightBox::new(&machine, state_file);
+    let mut light_box = LightBox::new(&machine, state_file);
 
     let desk = report.must("import a CT", || {
         let desk = Desk::start(&machine, programs, &cache, &more)?;
@@ -33,19 +33,21 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         Ok(desk)
     })?;
     report.must("open it and measure", || {
-        tour::open(&desk, &light_box, "CT")?;
+        tour::open(&desk, &mut light_box, "CT")?;
         tour::measure(&light_box)
     })?;
     report.step("the light box crashes: the desk starts it again, and no measurement is gone", || {
         let crashed = running(desk.process()?, &programs.light_box).context("the light box does not run")?;
         let layout = light_box.state()?["layout"].clone();
+        light_box.forget();
         signal(crashed, "SEGV")?;
         until("another light box", 30, || {
             let now = running(desk.process()?, &programs.light_box).context("none runs")?;
             if now == crashed { bail!("the crashed one is still there") } else { Ok(()) }
         })?;
+        light_box.wait_for_image()?;
         light_box.image()?;
-        let state = light_box.wait("its state", 20, |state| state["measurements"].as_u64() == Some(1))?;
+        let state = light_box.wait("the measurement", 20, |state| state["saved"] == 1)?;
         ensure!(state["layout"] == layout, "the layout was {layout} and is {}", state["layout"]);
         desk.find("light-box-restarted", 10).map(drop)
     });
@@ -58,8 +60,8 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         std::thread::sleep(Duration::from_secs(1));
         let desk = Desk::start(&machine, programs, &cache, &more)?;
         desk.wait_for_rows(1, 20)?;
-        let state = tour::open(&desk, &light_box, "CT")?;
-        ensure!(state["measurements"].as_u64() == Some(2), "two were measured, the state is {state}");
+        let state = tour::open(&desk, &mut light_box, "CT")?;
+        ensure!(state["saved"] == 2, "two were measured, the state is {state}");
         Ok(desk)
     })?;
     let many = machine.home("many");

@@ -3,7 +3,7 @@
 
 use super::import;
 use crate::Programs;
-use crate::actors::{Desk, LightBox};
+use crate::actors::{Desk, LightBox, active, views};
 use crate::machine::Machine;
 use crate::report::Report;
 use crate::screen::Picture;
@@ -40,21 +40,15 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         desk.type_into(&search, "")?;
         desk.wait_for_rows(4, 10)
     });
-    let light_box = LightBox::new(&machine, state_file);
-    report.must("open the MR study on the light box", || open(&desk, &light_box, MR_WORD).map(drop))?;
+    let mut light_box = LightBox::new(&machine, state_file);
+    report.must("open the MR study on the light box", || open(&desk, &mut light_box, MR_WORD).map(drop))?;
     read(report, &light_box);
     let measured = report.step("measure a length", || measure(&light_box));
 
     report.step("close the light box and open the study again from the cache", || {
-        let before = std::fs::metadata(machine.home("light-box-state.jsonl"))?.len();
-        light_box.key("ctrl+w")?;
-        light_box.wait("the window to close", 15, |state| state["windows"].as_u64() == Some(0))?;
-        let state = open(&desk, &light_box, MR_WORD)?;
-        ensure!(
-            std::fs::metadata(machine.home("light-box-state.jsonl"))?.len() > before,
-            "no new state was written"
-        );
-        ensure!(!measured || state["measurements"].as_u64() >= Some(1), "the measurement is gone: {state}");
+        light_box.close()?;
+        let state = open(&desk, &mut light_box, MR_WORD)?;
+        ensure!(!measured || state["saved"] == 1, "the measurement is gone: {state}");
         Ok(())
     });
     drop(desk);
@@ -67,15 +61,14 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
 }
 
 /// Opens the study whose row has a word, and looks at the picture.
-pub(super) fn open(desk: &Desk, light_box: &LightBox<'_>, word: &str) -> Result<Value> {
+pub(super) fn open(desk: &Desk, light_box: &mut LightBox<'_>, word: &str) -> Result<Value> {
+    light_box.forget();
     let row = desk.row_with(word, 20)?;
     desk.click(&row)?;
     desk.click(&desk.find("open-study", 10)?)?;
-    let state = light_box.wait("the first image", 60, |state| {
-        state["first_frame_ms"].is_number() && state["windows"].as_u64() != Some(0)
-    })?;
+    light_box.wait_for_image()?;
     light_box.image()?;
-    Ok(state)
+    light_box.state()
 }
 
 /// Window and level, stack, MPR, 3D: each must change the picture, and still show an image.
@@ -83,36 +76,43 @@ fn read(report: &mut Report, light_box: &LightBox<'_>) {
     report.step("window and level by dragging", || {
         light_box.key("w")?;
         let before = light_box.picture()?;
-        let was = light_box.state()?;
-        light_box.drag((0.5, 0.5), (0.6, 0.4))?;
-        light_box.wait("another window", 10, |state| state["window"] != was["window"])?;
+        let was = active(&light_box.state()?)["window"].clone();
+        light_box.drag((0.5, 0.5), (0.58, 0.42))?;
+        light_box.wait("another window", 10, |state| active(state)["window"] != was)?;
         changed(light_box, &before, 0.02)
     });
     report.step("scroll through the stack", || {
         let before = light_box.picture()?;
-        let was = light_box.state()?;
-        light_box.wheel(6)?;
-        light_box.wait("another slice", 10, |state| state["slice"] != was["slice"])?;
+        let was = active(&light_box.state()?)["position"].clone();
+        light_box.wheel(12)?;
+        light_box.wait("another slice", 10, |state| active(state)["position"] != was)?;
         changed(light_box, &before, 0.02)
     });
     report.step("three planes", || {
-        let before = light_box.picture()?;
         light_box.key("m")?;
-        light_box.wait("MPR", 60, |state| state["view"].as_str().is_some_and(|view| view.contains("mpr")))?;
-        changed(light_box, &before, 0.1)
+        light_box.wait("three planes", 60, |state| {
+            ["axial", "coronal", "sagittal"].iter().all(|plane| views(state).contains(plane))
+                && active(state)["picture"] == true
+        })?;
+        light_box.image().map(drop)
     });
-    report.step("the volume in 3D", || {
-        let before = light_box.picture()?;
+    report.step("the volume in 3D, turned", || {
         light_box.key("v")?;
-        light_box.wait("3D", 60, |state| state["view"].as_str().is_some_and(|view| view.contains("3d")))?;
-        changed(light_box, &before, 0.1)?;
-        let front = light_box.picture()?;
-        light_box.drag((0.5, 0.5), (0.65, 0.5))?;
+        light_box.wait("3D", 60, |state| {
+            active(state)["view"] == "volume3d" && active(state)["picture"] == true
+        })?;
+        let (front, _) = light_box.image()?;
+        light_box.drag((0.45, 0.5), (0.62, 0.5))?;
         changed(light_box, &front, 0.02)
     });
     report.step("back to the stack", || {
         light_box.key("v")?;
-        light_box.wait("the stack", 20, |state| state["view"].as_str() == Some("stack"))?;
+        if !views(&light_box.state()?).contains(&"stack") {
+            light_box.key("m")?;
+        }
+        light_box.wait("the stack", 20, |state| {
+            active(state)["view"] == "stack" && active(state)["picture"] == true
+        })?;
         light_box.image().map(drop)
     });
 }
@@ -128,12 +128,11 @@ fn changed(light_box: &LightBox<'_>, before: &Picture, least: f64) -> Result<()>
 
 /// Draws one length with the mouse and waits until the desk has it.
 pub(super) fn measure(light_box: &LightBox<'_>) -> Result<()> {
-    let count = |state: &Value| state["measurements"].as_u64();
-    let before = count(&light_box.state()?).context("the state has no count of measurements")?;
+    let before = light_box.state()?["saved"].as_u64().context("the state has no count of what is saved")?;
     light_box.key("l")?;
     light_box.drag((0.42, 0.4), (0.58, 0.6))?;
     light_box.wait("the measurement to be saved", 15, |state| {
-        count(state) == Some(before + 1) && state["unsaved"].as_u64() == Some(0)
+        state["saved"].as_u64() == Some(before + 1) && state["annotations"] == state["saved"]
     })?;
     light_box.key("w")
 }
