@@ -69,7 +69,10 @@ pub(crate) fn decode(encoded: &Encoded, header: FrameHeader, bytes: &[u8]) -> Re
 
 fn by_crate(encoded: &Encoded, header: FrameHeader, bytes: &[u8]) -> Result<Samples, Refusal> {
     let mut decoder = jpeg_decoder::Decoder::new(bytes);
-    decoder.set_color_transform(jpeg_decoder::ColorTransform::None);
+    if header.components == 3 {
+        // Means: the samples as they are coded, by pixel. `None` would give them line by line.
+        decoder.set_color_transform(jpeg_decoder::ColorTransform::RGB);
+    }
     let decoded = decoder.decode().map_err(|error| match error {
         jpeg_decoder::Error::Unsupported(feature) => {
             Refusal::new("unsupported", format!("The frame uses a JPEG feature that cannot be decoded here: {feature:?}."))

@@ -48,7 +48,9 @@ impl<'b> Dataset<'b> {
         let element = self.find(tag)?;
         let value = &self.bytes[element.start..element.end];
         let text = match &self.vr(element) {
-            b"PN" | b"LO" | b"SH" | b"ST" | b"LT" | b"UT" | b"UC" | b"UN" => self.charset.decode(value),
+            // Empty component groups at the end say nothing (PS3.5 6.2.1.1).
+            b"PN" => self.charset.decode(value).trim_end_matches('=').to_owned(),
+            b"LO" | b"SH" | b"ST" | b"LT" | b"UT" | b"UC" | b"UN" => self.charset.decode(value),
             b"US" | b"UL" | b"SS" | b"SL" | b"FL" | b"FD" => {
                 let numbers = self.numbers(tag).ok()??;
                 numbers.iter().map(f64::to_string).collect::<Vec<_>>().join("\\")

@@ -68,12 +68,23 @@ pub fn instance_record(object: &Object<'_>) -> Result<InstanceRecord, Refusal> {
 /// Refuses a file whose pixels could not be shown right. Files without pixels pass.
 fn check_pixels(object: &Object<'_>) -> Result<(), Refusal> {
     object.check_pixel_data_whole()?;
-    let Some(pixels) = object.pixel_data().filter(|_| object.has_pixel_data()) else { return Ok(()) };
+    let Some(pixels) = object.pixel_data().filter(|_| object.has_pixel_data()) else {
+        let class = object.data().text_or_empty(tags::SOP_CLASS_UID);
+        return if is_image_class(&class) { Err(missing(tags::PIXEL_DATA)) } else { Ok(()) };
+    };
     let info = ImageInfo::read(object)?;
     if let PixelData::Native { bytes, tag, .. } = pixels {
         check_native_length(&info.encoded, bytes.len(), tag)?;
     }
     Ok(())
+}
+
+/// True for the storage classes whose instances are images (PS3.4 B.5): an image without pixels was cut off.
+fn is_image_class(uid: &str) -> bool {
+    let Some(class) = uid.strip_prefix("1.2.840.10008.5.1.4.1.1.") else { return false };
+    let family = class.split('.').next().unwrap_or_default();
+    let spectroscopy = class == "4.2";
+    matches!(family, "1" | "2" | "3" | "4" | "6" | "7" | "12" | "13" | "14" | "20" | "77" | "128" | "130") && !spectroscopy
 }
 
 /// Uncompressed pixel data have to hold what the Image Pixel module announces. More is padding.

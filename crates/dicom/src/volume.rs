@@ -238,10 +238,9 @@ impl FrameSlot<'_> {
         let up = 15 - encoded.high_bit;
         let down = 16 - encoded.bits_stored;
         let filled = if encoded.signed {
-            in_place(out, rescale, |raw| (raw << up) >> down, i32::from)
+            in_place(out, rescale, |raw| (raw << up) >> down, 0)
         } else {
-            let shift = |raw: i16| ((raw.cast_unsigned() << up) >> down).cast_signed();
-            in_place(out, rescale, shift, |stored| i32::from(stored.cast_unsigned()))
+            in_place(out, rescale, |raw| ((raw.cast_unsigned() << up) >> down).cast_signed(), i16::MIN)
         };
         *self.filled = Some(filled);
     }
@@ -252,32 +251,21 @@ fn range((low, high): (i32, i32), (slope, intercept): (i32, i32)) -> Filled {
     Filled { min: ends[0].min(ends[1]), max: ends[0].max(ends[1]), whole: true }
 }
 
-/// `stored` turns raw bits into the 16 bits of the stored value, `value` those into its number.
-fn in_place(
-    out: &mut [i16],
-    (slope, intercept): (i32, i32),
-    stored: impl Fn(i16) -> i16,
-    value: impl Fn(i16) -> i32,
-) -> Filled {
-    let (mut low, mut high) = (i32::MAX, i32::MIN);
-    if slope == 1 {
-        let intercept = intercept as i16; // modulo 65536 on purpose
-        for v in out.iter_mut() {
-            let s = stored(*v);
-            let n = value(s);
-            low = low.min(n);
-            high = high.max(n);
-            *v = s.wrapping_add(intercept);
-        }
-    } else {
-        for v in out.iter_mut() {
-            let n = value(stored(*v));
-            low = low.min(n);
-            high = high.max(n);
-            *v = (n * slope + intercept) as i16;
-        }
+/// `stored` turns raw bits into the 16 bits of the stored value. Their order as signed numbers is that of the
+/// values once `bias` is taken off: 0 for signed, −32768 for unsigned samples. All of it stays in 16 bits, so that
+/// eight values are done at a time.
+fn in_place(out: &mut [i16], (slope, intercept): (i32, i32), stored: impl Fn(i16) -> i16, bias: i16) -> Filled {
+    let (mut low, mut high) = (i16::MAX, i16::MIN);
+    let (slope_16, intercept_16) = (slope as i16, intercept as i16); // modulo 65536 on purpose
+    for v in out.iter_mut() {
+        let s = stored(*v);
+        let ordered = s ^ bias;
+        low = low.min(ordered);
+        high = high.max(ordered);
+        *v = s.wrapping_mul(slope_16).wrapping_add(intercept_16);
     }
-    range((low, high), (slope, intercept))
+    let value = |ordered: i16| i32::from(ordered) - i32::from(bias);
+    range((value(low), value(high)), (slope, intercept))
 }
 
 fn rescaled<T: Copy + Into<i32>>(out: &mut [i16], values: &[T], (slope, intercept): (i32, i32)) -> Filled {
