@@ -33,6 +33,11 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         println!("          {}", words.split_whitespace().collect::<Vec<_>>().join(" "));
         desk.wait_for_rows(4, 30)
     })?;
+    report.step("damaged files are refused by name, with the attribute", || {
+        import::damaged(&desk, &programs.small_corpus)?;
+        desk.wait_for_rows(4, 10)
+    });
+    import::summary(&desk, 5)?;
     report.step("search as you type", || {
         let search = desk.find("search", 10)?;
         desk.type_into(&search, MR_WORD)?;
