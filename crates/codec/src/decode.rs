@@ -39,7 +39,10 @@ impl<'o> FrameDecoder<'o> {
     /// `no_pixels`, `unsupported`, `truncated`, `wrong_length`, or an attribute that cannot be used.
     pub fn new(object: &'o Object<'_>) -> Result<Self, Refusal> {
         let pixels = object.pixel_data().filter(|_| object.has_pixel_data()).ok_or_else(|| {
-            Refusal::new("no_pixels", "The object has no Pixel Data (7FE0,0010): it is a document, not an image.")
+            Refusal::new(
+                "no_pixels",
+                "The object has no Pixel Data (7FE0,0010): it is a document, not an image.",
+            )
         })?;
         object.check_pixel_data_whole()?;
         let encoded = Encoded::read(&object.data())?;
@@ -52,7 +55,9 @@ impl<'o> FrameDecoder<'o> {
             }
             PixelData::Encapsulated { fragments, starts, offsets } => {
                 if compression == Compression::None {
-                    return Err(damaged("it is in fragments, but Transfer Syntax UID (0002,0010) says uncompressed"));
+                    return Err(damaged(
+                        "it is in fragments, but Transfer Syntax UID (0002,0010) says uncompressed",
+                    ));
                 }
                 let frames = fragments::frames(&fragments, &starts, &offsets, encoded.frames, compression)?;
                 Source::Fragments { fragments, frames }
@@ -72,7 +77,11 @@ impl<'o> FrameDecoder<'o> {
     /// `no_such_frame`, `damaged`, `contradiction`, `too_large`, `unsupported`.
     pub fn decode(&self, frame: usize) -> Result<Frame, Refusal> {
         if frame >= self.encoded.frames {
-            let what = format!("Frame {} was asked for, but Number of Frames (0028,0008) is {}.", frame + 1, self.encoded.frames);
+            let what = format!(
+                "Frame {} was asked for, but Number of Frames (0028,0008) is {}.",
+                frame + 1,
+                self.encoded.frames
+            );
             return Err(Refusal::new("no_such_frame", what));
         }
         let samples = guarded(|| self.samples(frame))?;
@@ -126,7 +135,11 @@ fn by_frame_header(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal> 
         }
     }
     if header.precision > encoded.bits_allocated {
-        return Err(contradicts(tags::BITS_ALLOCATED, encoded.bits_allocated as usize, header.precision as usize));
+        return Err(contradicts(
+            tags::BITS_ALLOCATED,
+            encoded.bits_allocated as usize,
+            header.precision as usize,
+        ));
     }
     if header.process == 0xF7 {
         let values = jpegls::decode(bytes, header.rows, header.columns, header.components, header.precision)?;
@@ -158,7 +171,9 @@ fn photometric(encoded: &Encoded, compression: Compression) -> Result<Photometri
         ("PALETTE COLOR", false) => Ok(Photometric::PaletteColor),
         ("RGB" | "YBR_RCT" | "YBR_ICT", true) => Ok(Photometric::Rgb),
         // XYB exists only in JPEG XL, whose decoder gives RGB.
-        ("XYB" | "YBR_FULL" | "YBR_FULL_422", true) if compression == Compression::JpegXl => Ok(Photometric::Rgb),
+        ("XYB" | "YBR_FULL" | "YBR_FULL_422", true) if compression == Compression::JpegXl => {
+            Ok(Photometric::Rgb)
+        }
         ("YBR_FULL" | "YBR_FULL_422", true) => Ok(Photometric::YbrFull),
         (other, _) => Err(Refusal::new(
             "unsupported",

@@ -29,7 +29,8 @@ pub(crate) fn frames(
     if fragments.len() == frame_count {
         return Ok((0..frame_count).map(|i| i..i + 1).collect());
     }
-    let begins: Vec<usize> = (0..fragments.len()).filter(|i| begins_frame(fragments[*i], compression)).collect();
+    let begins: Vec<usize> =
+        (0..fragments.len()).filter(|i| begins_frame(fragments[*i], compression)).collect();
     if begins.len() == frame_count && begins[0] == 0 {
         let ends = begins.iter().skip(1).copied().chain([fragments.len()]);
         return Ok(begins.iter().copied().zip(ends).map(|(from, to)| from..to).collect());

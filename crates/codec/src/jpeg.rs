@@ -33,7 +33,8 @@ pub(crate) fn frame_header(bytes: &[u8]) -> Result<FrameHeader, Refusal> {
             0xFF => at += 1,
             0x01 | 0xD0..=0xD8 => at += 2,
             0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF | 0xF7 => {
-                let header: &[u8; 10] = bytes.get(at..at + 10).and_then(|h| h.try_into().ok()).ok_or_else(no_header)?;
+                let header: &[u8; 10] =
+                    bytes.get(at..at + 10).and_then(|h| h.try_into().ok()).ok_or_else(no_header)?;
                 return Ok(FrameHeader {
                     process: marker,
                     precision: u32::from(header[4]),
@@ -62,7 +63,9 @@ pub(crate) fn decode(encoded: &Encoded, header: FrameHeader, bytes: &[u8]) -> Re
         }
         (process, precision) => Err(Refusal::new(
             "unsupported",
-            format!("The frame is JPEG with process marker {process:02X} and {precision} bits, which cannot be decoded here."),
+            format!(
+                "The frame is JPEG with process marker {process:02X} and {precision} bits, which cannot be decoded here."
+            ),
         )),
     }
 }
@@ -74,9 +77,10 @@ fn by_crate(encoded: &Encoded, header: FrameHeader, bytes: &[u8]) -> Result<Samp
         decoder.set_color_transform(jpeg_decoder::ColorTransform::RGB);
     }
     let decoded = decoder.decode().map_err(|error| match error {
-        jpeg_decoder::Error::Unsupported(feature) => {
-            Refusal::new("unsupported", format!("The frame uses a JPEG feature that cannot be decoded here: {feature:?}."))
-        }
+        jpeg_decoder::Error::Unsupported(feature) => Refusal::new(
+            "unsupported",
+            format!("The frame uses a JPEG feature that cannot be decoded here: {feature:?}."),
+        ),
         _ => damaged("the JPEG frame cannot be decoded"),
     })?;
     // Lossless frames of other than 8 bits come as 16-bit words in the machine's byte order.
@@ -106,7 +110,10 @@ mod tests {
     fn the_frame_header_is_found_behind_other_segments() {
         let bytes = [0xFF, 0xD8, 0xFF, 0xE0, 0, 4, 1, 2, 0xFF, 0xC1, 0, 11, 12, 0, 64, 0, 32, 1, 1, 0x11, 0];
         let header = frame_header(&bytes).unwrap();
-        assert_eq!(header, FrameHeader { process: 0xC1, precision: 12, rows: 64, columns: 32, components: 1 });
+        assert_eq!(
+            header,
+            FrameHeader { process: 0xC1, precision: 12, rows: 64, columns: 32, components: 1 }
+        );
     }
 
     #[test]

@@ -7,9 +7,9 @@ use crate::guard::damaged;
 use medsight_record::Refusal;
 
 const ZIGZAG: [usize; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
-    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55,
-    62, 63,
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7,
+    14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39,
+    46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
 
 struct Component {
@@ -80,16 +80,21 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<u16>, Refusal> {
         if matches!(marker, 0x01 | 0xD0..=0xD8) {
             continue;
         }
-        let length = bytes.get(at..at + 2).map(|l| usize::from(u16::from_be_bytes([l[0], l[1]]))).ok_or_else(cut)?;
+        let length =
+            bytes.get(at..at + 2).map(|l| usize::from(u16::from_be_bytes([l[0], l[1]]))).ok_or_else(cut)?;
         let segment = bytes.get(at + 2..at + length.max(2)).ok_or_else(cut)?;
         at += length.max(2);
         match marker {
             0xDB => decoder.quantization_tables(segment).ok_or_else(cut)?,
             0xC4 => decoder.huffman_tables(segment).ok_or_else(cut)?,
-            0xDD => decoder.restart = segment.get(..2).map(|r| usize::from(u16::from_be_bytes([r[0], r[1]]))).ok_or_else(cut)?,
+            0xDD => {
+                decoder.restart =
+                    segment.get(..2).map(|r| usize::from(u16::from_be_bytes([r[0], r[1]]))).ok_or_else(cut)?
+            }
             0xC1 | 0xC2 => decoder.frame(segment, marker == 0xC2)?,
             0xDA => {
-                let scan = decoder.scan_header(segment).ok_or_else(|| damaged("a JPEG scan header is wrong"))?;
+                let scan =
+                    decoder.scan_header(segment).ok_or_else(|| damaged("a JPEG scan header is wrong"))?;
                 let mut bits = Bits { bytes, at, buffer: 0, count: 0 };
                 decoder.scan(&scan, &mut bits)?;
                 at = bits.at;
@@ -107,7 +112,11 @@ impl Decoder {
             let values = rest.get(..size)?;
             let table = self.quantization.get_mut(usize::from(head & 15))?;
             for (i, place) in ZIGZAG.iter().enumerate() {
-                let value = if wide { u16::from_be_bytes([values[2 * i], values[2 * i + 1]]) } else { u16::from(values[i]) };
+                let value = if wide {
+                    u16::from_be_bytes([values[2 * i], values[2 * i + 1]])
+                } else {
+                    u16::from(values[i])
+                };
                 table[*place] = i32::from(value);
             }
             s = &rest[size..];
@@ -183,14 +192,28 @@ impl Decoder {
         let parts: Vec<_> = parts.collect::<Option<_>>()?;
         let &[from, to, approximation] = s.get(1 + 2 * count..4 + 2 * count)?.first_chunk()?;
         let (from, to) = if self.progressive { (usize::from(from), usize::from(to)) } else { (0, 63) };
-        let (high, low) = if self.progressive { (u32::from(approximation >> 4), u32::from(approximation & 15)) } else { (0, 0) };
-        (from <= to && to < 64 && !parts.is_empty() && low < 14).then_some(Scan { parts, from, to, high, low })
+        let (high, low) = if self.progressive {
+            (u32::from(approximation >> 4), u32::from(approximation & 15))
+        } else {
+            (0, 0)
+        };
+        (from <= to && to < 64 && !parts.is_empty() && low < 14).then_some(Scan {
+            parts,
+            from,
+            to,
+            high,
+            low,
+        })
     }
 
     fn scan(&mut self, scan: &Scan, bits: &mut Bits<'_>) -> Result<(), Refusal> {
         let alone = scan.parts.len() == 1;
         let first = &self.components[scan.parts[0].0];
-        let units = if alone { first.own_across * first.own_down } else { first.across / first.h * (first.down / first.v) };
+        let units = if alone {
+            first.own_across * first.own_down
+        } else {
+            first.across / first.h * (first.down / first.v)
+        };
         let mut end_of_band = 0_u32;
         for unit in 0..units {
             if self.restart > 0 && unit > 0 && unit % self.restart == 0 {
@@ -207,8 +230,16 @@ impl Decoder {
                 for block in 0..h * v {
                     let place = (top + block / h) * component.across + left + block % h;
                     let block = &mut component.coefficients[place];
-                    decode_block(block, &mut component.dc, scan, self.progressive, tables, &mut end_of_band, bits)
-                        .ok_or_else(|| damaged("a JPEG scan cannot be decoded"))?;
+                    decode_block(
+                        block,
+                        &mut component.dc,
+                        scan,
+                        self.progressive,
+                        tables,
+                        &mut end_of_band,
+                        bits,
+                    )
+                    .ok_or_else(|| damaged("a JPEG scan cannot be decoded"))?;
                 }
             }
         }
@@ -298,7 +329,14 @@ fn decode_block(
 }
 
 /// A refinement scan of AC coefficients (G.1.2.3).
-fn refine(block: &mut [i32; 64], mut k: usize, scan: &Scan, ac: &Huffman, end_of_band: &mut u32, bits: &mut Bits<'_>) -> Option<()> {
+fn refine(
+    block: &mut [i32; 64],
+    mut k: usize,
+    scan: &Scan,
+    ac: &Huffman,
+    end_of_band: &mut u32,
+    bits: &mut Bits<'_>,
+) -> Option<()> {
     let step = 1_i32 << scan.low;
     let correct = |value: &mut i32, bits: &mut Bits<'_>| {
         if bits.take(1) == 1 && *value & step == 0 {
@@ -419,7 +457,8 @@ fn inverse_dct(block: &[i32; 64], table: &[i32; 64]) -> [u16; 64] {
     let basis = basis();
     let mut rows = [0.0_f32; 64];
     for y in 0..8 {
-        let coefficients: [f32; 8] = std::array::from_fn(|u| (block[y * 8 + u].wrapping_mul(table[y * 8 + u])) as f32);
+        let coefficients: [f32; 8] =
+            std::array::from_fn(|u| (block[y * 8 + u].wrapping_mul(table[y * 8 + u])) as f32);
         for x in 0..8 {
             rows[y * 8 + x] = (0..8).map(|u| coefficients[u] * basis[u][x]).sum();
         }

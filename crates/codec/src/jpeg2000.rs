@@ -40,7 +40,11 @@ pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal
         }
     }
     if size.precision > encoded.bits_allocated {
-        return Err(contradicts(tags::BITS_ALLOCATED, encoded.bits_allocated as usize, size.precision as usize));
+        return Err(contradicts(
+            tags::BITS_ALLOCATED,
+            encoded.bits_allocated as usize,
+            size.precision as usize,
+        ));
     }
     let parameters = jpeg2k::DecodeParameters::new().strict(true);
     let image = jpeg2k::Image::from_bytes_with(bytes, parameters)

@@ -7,9 +7,8 @@ use crate::guard::damaged;
 use medsight_record::Refusal;
 
 /// A.7.1.2, table A.1.
-const J: [u32; 32] = [
-    0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15,
-];
+const J: [u32; 32] =
+    [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// Preset coding parameters (C.2.4.1.1); zero means the default.
 #[derive(Clone, Copy, Default)]
@@ -20,7 +19,13 @@ struct Preset {
 }
 
 /// All samples of a frame, interleaved by pixel. The header has been checked by the caller.
-pub(crate) fn decode(bytes: &[u8], rows: usize, columns: usize, components: usize, precision: u32) -> Result<Vec<u16>, Refusal> {
+pub(crate) fn decode(
+    bytes: &[u8],
+    rows: usize,
+    columns: usize,
+    components: usize,
+    precision: u32,
+) -> Result<Vec<u16>, Refusal> {
     let cut = || damaged("the JPEG-LS frame is cut off");
     let mut preset = Preset::default();
     let mut out = vec![0_u16; rows * columns * components];
@@ -35,7 +40,10 @@ pub(crate) fn decode(bytes: &[u8], rows: usize, columns: usize, components: usiz
             }
         }
         let marker = bytes[at + 1];
-        let length = bytes.get(at + 2..at + 4).map(|l| usize::from(u16::from_be_bytes([l[0], l[1]]))).ok_or_else(cut)?;
+        let length = bytes
+            .get(at + 2..at + 4)
+            .map(|l| usize::from(u16::from_be_bytes([l[0], l[1]])))
+            .ok_or_else(cut)?;
         let segment = bytes.get(at + 4..at + 2 + length.max(2)).ok_or_else(cut)?;
         at += 2 + length.max(2);
         match marker {
@@ -252,7 +260,13 @@ impl<'b> Scan<'b> {
         let sign = if context < 0 { -1 } else { 1 };
         let q = context.unsigned_abs() as usize;
         let (low, high) = (ra.min(rb), ra.max(rb));
-        let px = if rc >= high { low } else if rc <= low { high } else { ra + rb - rc };
+        let px = if rc >= high {
+            low
+        } else if rc <= low {
+            high
+        } else {
+            ra + rb - rc
+        };
         let px = (px + sign * self.c[q]).clamp(0, self.maxval);
 
         let k = golomb(self.n[q], self.a[q]);
@@ -398,7 +412,9 @@ impl Bits<'_> {
                     self.at += 1;
                 }
                 // 0xFF before a marker belongs to the marker.
-                Some(0xFF) if self.bytes.get(self.at + 1).is_none_or(|next| *next >= 0x80) => return self.end(),
+                Some(0xFF) if self.bytes.get(self.at + 1).is_none_or(|next| *next >= 0x80) => {
+                    return self.end();
+                }
                 Some(byte) if !after_ff => {
                     self.buffer = self.buffer << 8 | u64::from(*byte);
                     self.count += 8;

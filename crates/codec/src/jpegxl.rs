@@ -15,7 +15,8 @@ pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal
         .read(std::io::Cursor::new(bytes))
         .map_err(cannot)?;
     let (rows, columns) = (image.height() as usize, image.width() as usize);
-    for (tag, header, frame) in [(tags::ROWS, encoded.rows, rows), (tags::COLUMNS, encoded.columns, columns)] {
+    for (tag, header, frame) in [(tags::ROWS, encoded.rows, rows), (tags::COLUMNS, encoded.columns, columns)]
+    {
         if header != frame {
             return Err(contradicts(tag, header, frame));
         }

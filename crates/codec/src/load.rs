@@ -119,14 +119,22 @@ pub fn load_series(
     let mut volumes = Vec::new();
     for (index, stack) in sorted.stacks.iter().enumerate() {
         if let medsight_dicom::StackKind::Volume(layout) = &stack.kind {
-            let volume = build_volume(source, &series, stack, layout, options, on_event, cancel, &mut seconds);
+            let volume =
+                build_volume(source, &series, stack, layout, options, on_event, cancel, &mut seconds);
             if matches!(&volume, Err(refusal) if refusal.code == "cancelled") {
                 return Err(cancelled());
             }
             volumes.push((index, volume));
         }
     }
-    Ok(LoadedSeries { images: series.images, files: series.files, sorted, volumes, skipped: scan.skipped, seconds })
+    Ok(LoadedSeries {
+        images: series.images,
+        files: series.files,
+        sorted,
+        volumes,
+        skipped: scan.skipped,
+        seconds,
+    })
 }
 
 pub(crate) fn cancelled() -> Refusal {
@@ -169,7 +177,8 @@ pub fn build_volume(
     let file_bytes: u64 = series.sizes.iter().sum();
     check_size(voxel_bytes, usize::try_from(file_bytes).unwrap_or(usize::MAX))?;
     let mut builder = VolumeBuilder::new(stack, layout, &series.images)?;
-    let work = Work { source, series, on_event, cancel, total: stack.frames.len(), done: AtomicUsize::new(0) };
+    let work =
+        Work { source, series, on_event, cancel, total: stack.frames.len(), done: AtomicUsize::new(0) };
     let (native, by_file) = work.sort_slots(builder.slots());
     seconds.assemble += begun.elapsed().as_secs_f64();
 
@@ -200,7 +209,10 @@ struct Work<'w> {
 
 impl Work<'_> {
     /// Slots that can be read in place, and the others by their file.
-    fn sort_slots<'v>(&self, slots: Vec<FrameSlot<'v>>) -> (Vec<FrameSlot<'v>>, Vec<(usize, Vec<FrameSlot<'v>>)>) {
+    fn sort_slots<'v>(
+        &self,
+        slots: Vec<FrameSlot<'v>>,
+    ) -> (Vec<FrameSlot<'v>>, Vec<(usize, Vec<FrameSlot<'v>>)>) {
         let mut native = Vec::new();
         let mut by_file: BTreeMap<usize, Vec<FrameSlot<'v>>> = BTreeMap::new();
         for mut slot in slots {
@@ -259,7 +271,9 @@ impl Work<'_> {
         let span = self.series.plain[at.image];
         if let Some((offset, bytes)) = span.zip(slot.raw_bytes()) {
             let offset = offset + (at.frame * bytes.len()) as u64;
-            self.source.read_at(self.series.files[at.image], offset, bytes).map_err(|error| unreadable(&error))?;
+            self.source
+                .read_at(self.series.files[at.image], offset, bytes)
+                .map_err(|error| unreadable(&error))?;
             slot.fill_in_place();
         }
         self.count();

@@ -16,7 +16,8 @@ pub(crate) struct NativeForm {
 
 /// The bytes of one frame inside the pixel data, for samples of whole bytes.
 pub(crate) fn frame_bytes(encoded: &Encoded) -> usize {
-    let samples = if is_subsampled(encoded) { encoded.rows * encoded.columns * 2 } else { encoded.samples_per_frame() };
+    let samples =
+        if is_subsampled(encoded) { encoded.rows * encoded.columns * 2 } else { encoded.samples_per_frame() };
     samples * encoded.bits_allocated as usize / 8
 }
 
@@ -25,7 +26,12 @@ fn is_subsampled(encoded: &Encoded) -> bool {
 }
 
 /// One frame. The caller has checked that the bytes of all frames are there.
-pub(crate) fn decode(encoded: &Encoded, form: NativeForm, bytes: &[u8], frame: usize) -> Result<Samples, Refusal> {
+pub(crate) fn decode(
+    encoded: &Encoded,
+    form: NativeForm,
+    bytes: &[u8],
+    frame: usize,
+) -> Result<Samples, Refusal> {
     if encoded.bits_allocated == 1 {
         return Ok(Samples::U8(bits(encoded, form, bytes, frame * encoded.samples_per_frame())));
     }
@@ -59,7 +65,9 @@ pub(crate) fn decode(encoded: &Encoded, form: NativeForm, bytes: &[u8], frame: u
         (bits, _) => {
             return Err(Refusal::new(
                 "unsupported",
-                format!("Bits Allocated (0028,0100) is {bits}; integer samples of that width cannot be shown."),
+                format!(
+                    "Bits Allocated (0028,0100) is {bits}; integer samples of that width cannot be shown."
+                ),
             ));
         }
     };

@@ -22,7 +22,9 @@ pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal
     for segment in 0..count {
         let from = word(segment + 1).ok_or_else(|| damaged("the RLE header is cut off"))? as usize;
         let to = word(segment + 2).filter(|_| segment + 1 < count).map_or(bytes.len(), |to| to as usize);
-        let packed = bytes.get(from..to.min(bytes.len())).ok_or_else(|| damaged("an RLE segment is outside the frame"))?;
+        let packed = bytes
+            .get(from..to.min(bytes.len()))
+            .ok_or_else(|| damaged("an RLE segment is outside the frame"))?;
         planes.push(unpack(packed, size)?);
     }
     if single_bits {
@@ -32,7 +34,9 @@ pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal
     let samples = encoded.samples_per_pixel;
     let value = |i: usize| {
         let (pixel, sample) = (i / samples, i % samples);
-        planes[sample * width..(sample + 1) * width].iter().fold(0_u32, |v, plane| v << 8 | u32::from(plane[pixel]))
+        planes[sample * width..(sample + 1) * width]
+            .iter()
+            .fold(0_u32, |v, plane| v << 8 | u32::from(plane[pixel]))
     };
     let shift = encoded.high_bit + 1 - encoded.bits_stored;
     Ok(from_values(encoded, shift, (0..pixels * samples).map(value)))
@@ -48,7 +52,9 @@ fn unpack(packed: &[u8], size: usize) -> Result<Vec<u8>, Refusal> {
             -128 => at += 1,
             n @ 0.. => {
                 let length = n as usize + 1;
-                let literal = packed.get(at + 1..at + 1 + length).ok_or_else(|| damaged("an RLE segment ends early"))?;
+                let literal = packed
+                    .get(at + 1..at + 1 + length)
+                    .ok_or_else(|| damaged("an RLE segment ends early"))?;
                 out.extend_from_slice(&literal[..length.min(room)]);
                 at += 1 + length;
             }
@@ -70,7 +76,10 @@ mod tests {
     #[test]
     fn the_example_of_packbits_unpacks() {
         let packed = [0xFE, 0xAA, 0x02, 0x80, 0x00, 0x2A, 0xFD, 0xAA];
-        assert_eq!(unpack(&packed, 10).unwrap(), [0xAA, 0xAA, 0xAA, 0x80, 0x00, 0x2A, 0xAA, 0xAA, 0xAA, 0xAA]);
+        assert_eq!(
+            unpack(&packed, 10).unwrap(),
+            [0xAA, 0xAA, 0xAA, 0x80, 0x00, 0x2A, 0xAA, 0xAA, 0xAA, 0xAA]
+        );
     }
 
     #[test]

@@ -6,7 +6,11 @@ use medsight_image::Samples;
 /// Keeps the stored bits of each value and extends the sign where there is one.
 ///
 /// `shift` is the place of the lowest stored bit: 0 for every compressed syntax.
-pub(crate) fn from_values(encoded: &Encoded, shift: u32, values: impl ExactSizeIterator<Item = u32>) -> Samples {
+pub(crate) fn from_values(
+    encoded: &Encoded,
+    shift: u32,
+    values: impl ExactSizeIterator<Item = u32>,
+) -> Samples {
     let unused = 32 - encoded.bits_stored.min(32);
     let unsigned = move |raw: u32| (raw >> shift) << unused >> unused;
     let signed = move |raw: u32| ((raw >> shift) << unused).cast_signed() >> unused;

@@ -92,7 +92,8 @@ fn grouped(found: Vec<(usize, Result<Header, Refusal>)>) -> Scan {
             Err(refusal) => skipped.push(SkippedFile { file, refusal }),
             Ok(header) => {
                 let uid = header.image.series_uid.clone();
-                let into = series.entry(uid.clone()).or_insert_with(|| SeriesScan { uid, ..SeriesScan::default() });
+                let into =
+                    series.entry(uid.clone()).or_insert_with(|| SeriesScan { uid, ..SeriesScan::default() });
                 into.images.push(header.image);
                 into.files.push(file);
                 into.sizes.push(header.size);

@@ -1,4 +1,5 @@
 //! Every frame of the codec corpora against what independent decoders make of it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its samples has failed")]
 
 use medsight_codec::FrameDecoder;
 use medsight_dicom::Object;
@@ -53,7 +54,10 @@ fn difference(folder: &Path, want: &Value) -> Option<String> {
         let (min, max, mean) = samples.min_max_mean()?;
         let figures = &want["frame_min_max_mean"][frame];
         let off = |i: usize, ours: f64| (ours - figures[i].as_f64().unwrap()).abs();
-        if off(0, min) > tolerance("min_max") || off(1, max) > tolerance("min_max") || off(2, mean) > tolerance("mean") {
+        if off(0, min) > tolerance("min_max")
+            || off(1, max) > tolerance("min_max")
+            || off(2, mean) > tolerance("mean")
+        {
             return Some(format!("frame {frame}: {min} to {max}, mean {mean}; wanted {figures}"));
         }
     }

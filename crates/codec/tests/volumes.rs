@@ -1,4 +1,5 @@
 //! Whole series against SimpleITK: order, geometry, every voxel, and what a reader is warned of.
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its samples has failed")]
 
 use medsight_codec::{FolderSource, LoadEvent, LoadOptions, LoadedSeries, load_series};
 use medsight_image::Voxels;
@@ -10,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 fn own_series() -> (PathBuf, Value) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus");
-    let document: Value = serde_json::from_slice(&std::fs::read(corpus.join("expected.json")).unwrap()).unwrap();
+    let document: Value =
+        serde_json::from_slice(&std::fs::read(corpus.join("expected.json")).unwrap()).unwrap();
     (corpus.join("accepted/series"), document["series"].clone())
 }
 
@@ -31,7 +33,9 @@ fn check(folder: &Path, want: &Value) {
     let loaded = load(folder);
     assert_eq!(loaded.volumes.len(), 1, "{name}");
     let volume = loaded.volumes[0].1.as_ref().unwrap();
-    let numbers = |value: &Value| -> Vec<f64> { value.as_array().unwrap().iter().map(|n| n.as_f64().unwrap()).collect() };
+    let numbers = |value: &Value| -> Vec<f64> {
+        value.as_array().unwrap().iter().map(|n| n.as_f64().unwrap()).collect()
+    };
     let shape = numbers(&want["volume"]["shape_tzyx"]);
     let dims: Vec<f64> = volume.dims.iter().rev().map(|d| *d as f64).collect();
     assert_eq!(dims, shape, "{name}");
@@ -78,7 +82,8 @@ fn our_own_series_have_the_voxels_and_the_geometry_that_simpleitk_finds() {
 fn the_corpus_series_have_the_voxels_and_the_geometry_that_simpleitk_finds() {
     let Some(corpus) = medsight_base::testing::corpus() else { return };
     let folder = corpus.join("dicom/series");
-    let document: Value = serde_json::from_slice(&std::fs::read(folder.join("expected.json")).unwrap()).unwrap();
+    let document: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("expected.json")).unwrap()).unwrap();
     for (name, want) in document["series"].as_object().unwrap() {
         if folder.join(name).is_dir() {
             check(&folder.join(name), want);

@@ -38,7 +38,8 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
 /// # Errors
 /// `unreadable`, with the kind of error.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
-    std::fs::read(path).map_err(|e| Refusal::new("unreadable", format!("The file cannot be read: {}.", e.kind())))
+    std::fs::read(path)
+        .map_err(|e| Refusal::new("unreadable", format!("The file cannot be read: {}.", e.kind())))
 }
 
 /// A path as text for the document.

@@ -2,8 +2,8 @@
 
 pub use dicom_core::Tag;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
-pub use dicom_dictionary_std::tags;
 use dicom_dictionary_std::StandardDataDictionary;
+pub use dicom_dictionary_std::tags;
 use medsight_record::Refusal;
 
 /// Name and tag of an attribute, from the standard's dictionary (PS3.6).

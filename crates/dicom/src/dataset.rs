@@ -164,7 +164,12 @@ impl<'b> Dataset<'b> {
         let encoding = self.inner_encoding(self.find(tag)?);
         let mut reader = Reader { bytes: &self.bytes[..end], encoding, at: start };
         let elements = reader.elements().ok()?;
-        let mut item = Dataset { bytes: self.bytes, encoding, elements: Cow::Owned(elements), charset: self.charset.clone() };
+        let mut item = Dataset {
+            bytes: self.bytes,
+            encoding,
+            elements: Cow::Owned(elements),
+            charset: self.charset.clone(),
+        };
         if let Some(own) = item.raw(tags::SPECIFIC_CHARACTER_SET) {
             let own = CharacterSet::default().decode(own);
             item.charset = Arc::new(CharacterSet::from_value(&own));

@@ -19,7 +19,8 @@ pub(crate) fn entries(bytes: &[u8]) -> Option<Result<Vec<Vec<String>>, Refusal>>
         let Some(record) = data.item(tags::DIRECTORY_RECORD_SEQUENCE, range) else { continue };
         let components = record.texts(tags::REFERENCED_FILE_ID);
         let components: Vec<String> = components.into_iter().filter(|c| !c.is_empty()).collect();
-        let leaves_folder = components.iter().any(|c| c == ".." || c == "." || c.contains(['/', '\\', ':', '\0']));
+        let leaves_folder =
+            components.iter().any(|c| c == ".." || c == "." || c.contains(['/', '\\', ':', '\0']));
         if !components.is_empty() && !leaves_folder {
             files.push(components);
         }

@@ -30,7 +30,10 @@ impl HeaderReader for DicomHeaders {
 pub fn instance_record(object: &Object<'_>) -> Result<InstanceRecord, Refusal> {
     let data = object.data();
     if data.has(tags::DIRECTORY_RECORD_SEQUENCE) {
-        return Err(Refusal::new("directory", "This is a DICOMDIR, the list of the files beside it, and no image."));
+        return Err(Refusal::new(
+            "directory",
+            "This is a DICOMDIR, the list of the files beside it, and no image.",
+        ));
     }
     let study = required_uid(&data, tags::STUDY_INSTANCE_UID, StudyUid::parse)?;
     let series = required_uid(&data, tags::SERIES_INSTANCE_UID, SeriesUid::parse)?;
@@ -84,7 +87,8 @@ fn is_image_class(uid: &str) -> bool {
     let Some(class) = uid.strip_prefix("1.2.840.10008.5.1.4.1.1.") else { return false };
     let family = class.split('.').next().unwrap_or_default();
     let spectroscopy = class == "4.2";
-    matches!(family, "1" | "2" | "3" | "4" | "6" | "7" | "12" | "13" | "14" | "20" | "77" | "128" | "130") && !spectroscopy
+    matches!(family, "1" | "2" | "3" | "4" | "6" | "7" | "12" | "13" | "14" | "20" | "77" | "128" | "130")
+        && !spectroscopy
 }
 
 /// Uncompressed pixel data have to hold what the Image Pixel module announces. More is padding.
@@ -111,18 +115,24 @@ pub fn check_native_length(encoded: &Encoded, found: usize, tag: Tag) -> Result<
     ))
 }
 
-fn required_uid<T, E>(data: &Dataset<'_>, tag: Tag, parse: impl Fn(&str) -> Result<T, E>) -> Result<T, Refusal>
+fn required_uid<T, E>(
+    data: &Dataset<'_>,
+    tag: Tag,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<T, Refusal>
 where
     E: std::fmt::Display,
 {
     let text = data.text(tag).ok_or_else(|| missing(tag))?;
-    parse(&text).map_err(|why| Refusal::new("bad_attribute", format!("{} cannot be used: {why}.", named(tag))))
+    parse(&text)
+        .map_err(|why| Refusal::new("bad_attribute", format!("{} cannot be used: {why}.", named(tag))))
 }
 
 /// Position and orientation of the first frame; what is not readable is left out here and told when it is opened.
 fn first_plane(data: &Dataset<'_>) -> (Option<[f64; 3]>, Option<[f64; 6]>) {
     let group = |sequence| {
-        let functional = [tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE];
+        let functional =
+            [tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE];
         functional.into_iter().find_map(|groups| data.first_item(groups)?.first_item(sequence))
     };
     let position = data.vector(tags::IMAGE_POSITION_PATIENT).ok().flatten();
@@ -141,6 +151,7 @@ fn first_plane(data: &Dataset<'_>) -> (Option<[f64; 3]>, Option<[f64; 6]>) {
 
 /// `HHMMSS` of a TM value; empty when it is none.
 fn time_of_day(text: &str) -> String {
-    let digits: String = text.chars().filter(|c| *c != ':').take_while(char::is_ascii_digit).take(6).collect();
+    let digits: String =
+        text.chars().filter(|c| *c != ':').take_while(char::is_ascii_digit).take(6).collect();
     if digits.len() < 4 { String::new() } else { format!("{digits:0<6}") }
 }

@@ -176,7 +176,8 @@ impl Encoded {
             return Err(unreadable(tags::HIGH_BIT, &what));
         }
         let photometric = data.text(tags::PHOTOMETRIC_INTERPRETATION);
-        let photometric = photometric.unwrap_or_else(|| if samples == 3 { "RGB" } else { "MONOCHROME2" }.to_owned());
+        let photometric =
+            photometric.unwrap_or_else(|| if samples == 3 { "RGB" } else { "MONOCHROME2" }.to_owned());
         Ok(Self {
             rows,
             columns,
@@ -203,8 +204,13 @@ impl Encoded {
 
     /// Bytes of all frames uncompressed, as the standard stores them.
     pub fn native_bytes(&self) -> u64 {
-        let mut bits = self.rows as u64 * self.columns as u64 * self.frames as u64 * u64::from(self.bits_allocated);
-        bits *= if self.photometric == "YBR_FULL_422" && self.samples_per_pixel == 3 { 2 } else { self.samples_per_pixel as u64 };
+        let mut bits =
+            self.rows as u64 * self.columns as u64 * self.frames as u64 * u64::from(self.bits_allocated);
+        bits *= if self.photometric == "YBR_FULL_422" && self.samples_per_pixel == 3 {
+            2
+        } else {
+            self.samples_per_pixel as u64
+        };
         bits.div_ceil(8)
     }
 }
@@ -223,10 +229,12 @@ impl ImageInfo {
         if image_type.iter().any(|t| t == "MOSAIC") {
             warnings.push(VolumeWarning {
                 code: "mosaic".into(),
-                reason: "Image Type (0008,0008) says MOSAIC: many slices are tiled into this one image".into(),
+                reason: "Image Type (0008,0008) says MOSAIC: many slices are tiled into this one image"
+                    .into(),
             });
         }
-        let palette = if encoded.photometric == "PALETTE COLOR" { Palette::read(&data, encoded.signed)? } else { None };
+        let palette =
+            if encoded.photometric == "PALETTE COLOR" { Palette::read(&data, encoded.signed)? } else { None };
         if encoded.photometric == "PALETTE COLOR" && palette.is_none() {
             return Err(missing(tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR));
         }
@@ -303,7 +311,8 @@ fn read_frames(
         if encoded.frames > 1 {
             return grid_frames(data, encoded, one);
         }
-        one.time_position = one.time_position.or(data.integer(tags::TEMPORAL_POSITION_IDENTIFIER).ok().flatten());
+        one.time_position =
+            one.time_position.or(data.integer(tags::TEMPORAL_POSITION_IDENTIFIER).ok().flatten());
         return Ok(vec![Arc::new(one)]);
     }
     if ranges.len() != encoded.frames {
@@ -321,22 +330,35 @@ fn read_frames(
 }
 
 /// Frames of objects without functional groups. RT Dose places its frames by Grid Frame Offset Vector.
-fn grid_frames(data: &Dataset<'_>, encoded: &Encoded, first: FrameInfo) -> Result<Vec<Arc<FrameInfo>>, Refusal> {
+fn grid_frames(
+    data: &Dataset<'_>,
+    encoded: &Encoded,
+    first: FrameInfo,
+) -> Result<Vec<Arc<FrameInfo>>, Refusal> {
     let offsets = data.numbers(tags::GRID_FRAME_OFFSET_VECTOR)?;
     let placed = first.position_mm.zip(first.orientation);
-    let (Some(offsets), Some((position, [row, column]))) = (offsets.filter(|o| o.len() == encoded.frames), placed) else {
+    let (Some(offsets), Some((position, [row, column]))) =
+        (offsets.filter(|o| o.len() == encoded.frames), placed)
+    else {
         // A cine: one place for all, or no place.
-        return Ok(vec![Arc::new(first); encoded.frames]);
+        let shared = Arc::new(first);
+        return Ok(std::iter::repeat_n(shared, encoded.frames).collect());
     };
     let base = offsets.first().copied().filter(|_| offsets.first() != Some(&0.0)).unwrap_or(0.0);
     let normal = row.cross(column);
     Ok(offsets
         .iter()
-        .map(|offset| Arc::new(FrameInfo { position_mm: Some(position + normal * (offset - base)), ..first.clone() }))
+        .map(|offset| {
+            Arc::new(FrameInfo { position_mm: Some(position + normal * (offset - base)), ..first.clone() })
+        })
         .collect())
 }
 
-fn read_frame(groups: &Groups<'_, '_>, encoded: &Encoded, warnings: &mut Vec<VolumeWarning>) -> Result<FrameInfo, Refusal> {
+fn read_frame(
+    groups: &Groups<'_, '_>,
+    encoded: &Encoded,
+    warnings: &mut Vec<VolumeWarning>,
+) -> Result<FrameInfo, Refusal> {
     let plane = groups.group(tags::PLANE_POSITION_SEQUENCE);
     let oriented = groups.group(tags::PLANE_ORIENTATION_SEQUENCE);
     let measures = groups.group(tags::PIXEL_MEASURES_SEQUENCE);
@@ -392,7 +414,7 @@ fn unit(data: &Dataset<'_>, transform: &Dataset<'_>, rescaled: bool) -> String {
 }
 
 /// Windows and tables of PS3.3 C.11.2. What cannot be used is told, not repaired.
-fn voi_of(
+pub(crate) fn voi_of(
     data: &Dataset<'_>,
     signed: bool,
     warnings: &mut Vec<VolumeWarning>,
@@ -429,7 +451,9 @@ fn voi_of(
                 let explanation = explanations.get(i).cloned().unwrap_or_default();
                 windows.push(NamedWindow { window, explanation });
             }
-            None => unusable(format!("Window Width (0028,1051) is {width}, which is below what its function allows")),
+            None => unusable(format!(
+                "Window Width (0028,1051) is {width}, which is below what its function allows"
+            )),
         }
     }
     (windows, tables)

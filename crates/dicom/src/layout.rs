@@ -145,7 +145,8 @@ fn slice_spacing(along: &[f64], warnings: &mut Vec<VolumeWarning>) -> f64 {
         .filter(|times| *times > 1.5 && (times - times.round()).abs() < 0.05)
         .map(|times| times.round() - 1.0)
         .sum();
-    let all_whole = gaps.iter().all(|gap| (gap / median - (gap / median).round()).abs() < 0.05 && *gap > 0.5 * median);
+    let all_whole =
+        gaps.iter().all(|gap| (gap / median - (gap / median).round()).abs() < 0.05 && *gap > 0.5 * median);
     if missing > 0.0 && all_whole {
         warnings.push(warning(
             "missing_slices",

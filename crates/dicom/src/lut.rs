@@ -85,7 +85,9 @@ impl ModalityLut {
     pub fn to_image(&self) -> Modality {
         match self {
             Self::Rescale { slope, intercept } => Modality::Rescale { slope: *slope, intercept: *intercept },
-            Self::Table(table) => table.modality_values().map_or(Modality::IDENTITY, |lut| Modality::Lut(Arc::new(lut))),
+            Self::Table(table) => {
+                table.modality_values().map_or(Modality::IDENTITY, |lut| Modality::Lut(Arc::new(lut)))
+            }
         }
     }
 
@@ -94,7 +96,9 @@ impl ModalityLut {
     /// # Errors
     /// A slope or intercept that is there but is no number, or a slope of 0. Never 1 in its place.
     pub(crate) fn read(data: &Dataset<'_>, signed: bool) -> Result<Option<Self>, Refusal> {
-        if let Some(table) = LookUpTable::read_all(data, tags::MODALITY_LUT_SEQUENCE, signed)?.into_iter().next() {
+        if let Some(table) =
+            LookUpTable::read_all(data, tags::MODALITY_LUT_SEQUENCE, signed)?.into_iter().next()
+        {
             return Ok(Some(Self::Table(table)));
         }
         let slope = data.number(tags::RESCALE_SLOPE)?;
@@ -181,7 +185,9 @@ impl Palette {
 fn descriptor(data: &Dataset<'_>, tag: Tag, signed: bool) -> Result<(usize, i32, u32), Refusal> {
     let raw = data.raw(tag).ok_or_else(|| missing(tag))?;
     let values = words(data, raw);
-    let [count, first, bits] = values.get(..3).and_then(|v| <[u16; 3]>::try_from(v).ok())
+    let [count, first, bits] = values
+        .get(..3)
+        .and_then(|v| <[u16; 3]>::try_from(v).ok())
         .ok_or_else(|| unreadable(tag, "does not hold three numbers"))?;
     let count = if count == 0 { 65_536 } else { usize::from(count) };
     let first = if signed { i32::from(first.cast_signed()) } else { i32::from(first) };

@@ -119,12 +119,18 @@ impl<'a> Object<'a> {
     /// A file without a meta header does not say that its pixels are compressed; the first bytes do.
     fn guess_compression(&mut self) {
         let fragment = match self.pixel_data() {
-            Some(PixelData::Encapsulated { fragments, .. }) => fragments.iter().find(|f| !f.is_empty()).copied(),
+            Some(PixelData::Encapsulated { fragments, .. }) => {
+                fragments.iter().find(|f| !f.is_empty()).copied()
+            }
             _ => None,
         };
         let syntax = match fragment {
-            Some([0xFF, 0xD8, rest @ ..]) if rest.windows(2).take(4096).any(|w| w == [0xFF, 0xC3]) => "1.2.840.10008.1.2.4.70",
-            Some([0xFF, 0xD8, rest @ ..]) if rest.windows(2).take(4096).any(|w| w == [0xFF, 0xF7]) => "1.2.840.10008.1.2.4.80",
+            Some([0xFF, 0xD8, rest @ ..]) if rest.windows(2).take(4096).any(|w| w == [0xFF, 0xC3]) => {
+                "1.2.840.10008.1.2.4.70"
+            }
+            Some([0xFF, 0xD8, rest @ ..]) if rest.windows(2).take(4096).any(|w| w == [0xFF, 0xF7]) => {
+                "1.2.840.10008.1.2.4.80"
+            }
             Some([0xFF, 0xD8, ..]) => "1.2.840.10008.1.2.4.50",
             Some([0xFF, 0x4F, 0xFF, 0x51, ..]) => "1.2.840.10008.1.2.4.91",
             _ => return,
@@ -165,7 +171,10 @@ impl<'a> Object<'a> {
             start: element.start as u64,
             announced: (element.end - element.start) as u64 + element.lacking,
             native: !element.undefined,
-            plain: !element.undefined && !big_endian && self.transfer_syntax != DEFLATED && element.tag == tags::PIXEL_DATA,
+            plain: !element.undefined
+                && !big_endian
+                && self.transfer_syntax != DEFLATED
+                && element.tag == tags::PIXEL_DATA,
         })
     }
 
@@ -237,7 +246,10 @@ fn pixel_value(tag: Tag) -> bool {
 }
 
 fn not_dicom() -> Refusal {
-    Refusal::new("not_dicom", "This is not a DICOM file: neither the mark DICM nor a DICOM data set is at its start.")
+    Refusal::new(
+        "not_dicom",
+        "This is not a DICOM file: neither the mark DICM nor a DICOM data set is at its start.",
+    )
 }
 
 /// Reads the meta header (group 0002, always explicit little endian): where it ends, and the transfer syntax.
@@ -260,7 +272,8 @@ fn meta_header(bytes: &[u8]) -> Result<(usize, Option<String>), Refusal> {
     while bytes.get(at..at + 2) == Some(&[2, 0]) {
         let Some(element) = reader.element(0)? else { break };
         if element.tag == tags::TRANSFER_SYNTAX_UID {
-            syntax = Some(CharacterSet::default().decode(&bytes[element.start..element.end]).trim().to_owned());
+            syntax =
+                Some(CharacterSet::default().decode(&bytes[element.start..element.end]).trim().to_owned());
         }
         at = reader.at;
     }
@@ -282,7 +295,11 @@ fn encoding_at(bytes: &[u8], at: usize, transfer_syntax: &str) -> Result<Encodin
     let explicit = head[4..6].iter().all(u8::is_ascii_uppercase);
     let group = u16::from_le_bytes([head[0], head[1]]);
     let swapped = group.swap_bytes();
-    let big_endian = if declared.big_endian { !(group <= 0x00FF && swapped > 0x00FF) } else { group > 0x00FF && swapped <= 0x00FF };
+    let big_endian = if declared.big_endian {
+        !(group <= 0x00FF && swapped > 0x00FF)
+    } else {
+        group > 0x00FF && swapped <= 0x00FF
+    };
     if at == 0 && transfer_syntax.is_empty() {
         let first = if big_endian { swapped } else { group };
         let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
@@ -308,6 +325,8 @@ fn inflate(bytes: &[u8], at: usize) -> Result<Vec<u8>, Refusal> {
     }
     match read {
         Ok(_) => Ok(out),
-        Err(_) => Err(Refusal::new("damaged", "The deflated data set is damaged. Copy or send the file again.")),
+        Err(_) => {
+            Err(Refusal::new("damaged", "The deflated data set is damaged. Copy or send the file again."))
+        }
     }
 }

@@ -83,7 +83,19 @@ impl<'b> Reader<'b> {
         if self.encoding.explicit && !is_mark && vr.iter().all(u8::is_ascii_uppercase) {
             let long = matches!(
                 &vr,
-                b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT" | b"UV"
+                b"OB"
+                    | b"OD"
+                    | b"OF"
+                    | b"OL"
+                    | b"OV"
+                    | b"OW"
+                    | b"SQ"
+                    | b"SV"
+                    | b"UC"
+                    | b"UN"
+                    | b"UR"
+                    | b"UT"
+                    | b"UV"
             );
             let (length, skip) = if long {
                 (self.encoding.u32(self.array(self.at + 8)?), 12)
@@ -109,7 +121,9 @@ impl<'b> Reader<'b> {
             if elements.len() > MOST_ELEMENTS {
                 return Err(Refusal::new(
                     "damaged",
-                    format!("The file has more than {MOST_ELEMENTS} attributes in one data set; it is damaged."),
+                    format!(
+                        "The file has more than {MOST_ELEMENTS} attributes in one data set; it is damaged."
+                    ),
                 ));
             }
         }
@@ -175,9 +189,7 @@ impl<'b> Reader<'b> {
             let Some(Head { tag, length, .. }) = self.head() else { return Err(cut_off(at)) };
             match tag {
                 SEQUENCE_END => return Ok(at),
-                ITEM if length == UNDEFINED && !is_pixels => {
-                    while self.element(depth)?.is_some() {}
-                }
+                ITEM if length == UNDEFINED && !is_pixels => while self.element(depth)?.is_some() {},
                 ITEM => {
                     let there = self.bytes.len() - self.at;
                     if length as usize > there {
@@ -190,7 +202,10 @@ impl<'b> Reader<'b> {
                 _ => {
                     return Err(Refusal::new(
                         "damaged",
-                        format!("A sequence holds {} where an item must stand; the file is damaged.", named(tag)),
+                        format!(
+                            "A sequence holds {} where an item must stand; the file is damaged.",
+                            named(tag)
+                        ),
                     ));
                 }
             }
@@ -199,7 +214,11 @@ impl<'b> Reader<'b> {
 }
 
 /// The items of a sequence as byte ranges. An item that does not fit its sequence is an error.
-pub(crate) fn items(bytes: &[u8], encoding: Encoding, sequence: &Element) -> Result<Vec<(usize, usize)>, Refusal> {
+pub(crate) fn items(
+    bytes: &[u8],
+    encoding: Encoding,
+    sequence: &Element,
+) -> Result<Vec<(usize, usize)>, Refusal> {
     let mut reader = Reader { bytes: &bytes[..sequence.end], encoding, at: sequence.start };
     let mut found = Vec::new();
     while reader.at < sequence.end {
@@ -223,7 +242,10 @@ pub(crate) fn items(bytes: &[u8], encoding: Encoding, sequence: &Element) -> Res
             }
             last
         } else {
-            reader.at = start.checked_add(length as usize).filter(|e| *e <= sequence.end).ok_or_else(|| cut_off(at))?;
+            reader.at = start
+                .checked_add(length as usize)
+                .filter(|e| *e <= sequence.end)
+                .ok_or_else(|| cut_off(at))?;
             reader.at
         };
         found.push((start, end));

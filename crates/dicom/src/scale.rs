@@ -29,14 +29,20 @@ impl Scale {
     ///
     /// # Errors
     /// A spacing that is no number, or not above 0 (PS3.3 10.7.1.3).
-    pub(crate) fn read(data: &Dataset<'_>, measures: &Dataset<'_>, placed: bool) -> Result<Option<Self>, Refusal> {
+    pub(crate) fn read(
+        data: &Dataset<'_>,
+        measures: &Dataset<'_>,
+        placed: bool,
+    ) -> Result<Option<Self>, Refusal> {
         let spacing = positive(measures, tags::PIXEL_SPACING)?;
         let detector = positive(data, tags::IMAGER_PIXEL_SPACING)?;
         let nominal = positive(data, tags::NOMINAL_SCANNED_PIXEL_SPACING)?;
         let with = |[row_mm, column_mm]: [f64; 2], source| Some(Self { row_mm, column_mm, source });
         Ok(match (spacing, detector, nominal) {
             (Some(s), ..) if placed => with(s, ScaleSource::PixelSpacing),
-            (Some(s), ..) if data.has(tags::PIXEL_SPACING_CALIBRATION_TYPE) => with(s, ScaleSource::Calibrated),
+            (Some(s), ..) if data.has(tags::PIXEL_SPACING_CALIBRATION_TYPE) => {
+                with(s, ScaleSource::Calibrated)
+            }
             (Some(s), Some(d), _) if s == d => with(s, ScaleSource::Detector),
             (Some(s), Some(_), _) => with(s, ScaleSource::Calibrated),
             (Some(s), None, _) => with(s, ScaleSource::PixelSpacing),
@@ -72,9 +78,15 @@ impl UltrasoundRegion {
         let are_lengths = [tags::PHYSICAL_UNITS_X_DIRECTION, tags::PHYSICAL_UNITS_Y_DIRECTION]
             .into_iter()
             .all(|tag| whole(tag) == Some(centimetres));
-        let delta_mm = |tag| item.number(tag).ok().flatten().map(|cm: f64| cm.abs() * 10.0).filter(|mm| *mm > 0.0);
-        let scale = delta_mm(tags::PHYSICAL_DELTA_X).zip(delta_mm(tags::PHYSICAL_DELTA_Y)).filter(|_| are_lengths);
-        let scale = scale.map(|(column_mm, row_mm)| Scale { row_mm, column_mm, source: ScaleSource::UltrasoundRegion });
+        let delta_mm =
+            |tag| item.number(tag).ok().flatten().map(|cm: f64| cm.abs() * 10.0).filter(|mm| *mm > 0.0);
+        let scale =
+            delta_mm(tags::PHYSICAL_DELTA_X).zip(delta_mm(tags::PHYSICAL_DELTA_Y)).filter(|_| are_lengths);
+        let scale = scale.map(|(column_mm, row_mm)| Scale {
+            row_mm,
+            column_mm,
+            source: ScaleSource::UltrasoundRegion,
+        });
         Some(Self { rectangle_px, scale })
     }
 

@@ -9,7 +9,6 @@ use glam::DVec3;
 use medsight_image::VolumeWarning;
 use std::collections::BTreeMap;
 
-
 /// One frame of one instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FrameRef {
@@ -138,7 +137,9 @@ fn place(image: &ImageInfo, at: FrameRef) -> Result<(Grid, Placed<'_>), &'static
     if !image.encoded.is_grey() {
         return Err("colour");
     }
-    let (Some(position_mm), Some(axes)) = (info.position_mm, info.orientation) else { return Err("no_geometry") };
+    let (Some(position_mm), Some(axes)) = (info.position_mm, info.orientation) else {
+        return Err("no_geometry");
+    };
     let scale = info.scale.ok_or("no_spacing")?;
     let grid = Grid {
         rows: image.encoded.rows,

@@ -12,7 +12,7 @@ use crate::stack::{FrameRef, Stack};
 use medsight_image::{Frame, Samples, Volume, Voxels, with_samples};
 use medsight_record::Refusal;
 
-/// Slices converted at a time at the end; keeps the second buffer small.
+/// Voxels converted at a time at the end; keeps the second buffer small.
 const PIECE: usize = 1 << 20;
 
 enum Buffer {
@@ -70,7 +70,11 @@ impl VolumeBuilder {
             .iter()
             .map(|at| {
                 let image = &images[at.image];
-                Rule { at: *at, lut: image.frames[at.frame].modality_lut.clone(), encoded: image.encoded.clone() }
+                Rule {
+                    at: *at,
+                    lut: image.frames[at.frame].modality_lut.clone(),
+                    encoded: image.encoded.clone(),
+                }
             })
             .collect();
         let too_large = || Refusal::new("too_large", "The volume is larger than this computer can address.");
@@ -105,7 +109,8 @@ impl VolumeBuilder {
     /// `incomplete` when a slot was not filled.
     pub fn finish(self) -> Result<Volume, Refusal> {
         let filled: Option<Vec<Filled>> = self.filled.iter().copied().collect();
-        let filled = filled.ok_or_else(|| Refusal::new("incomplete", "Not every slice of the volume was read."))?;
+        let filled =
+            filled.ok_or_else(|| Refusal::new("incomplete", "Not every slice of the volume was read."))?;
         let min = filled.iter().map(|f| f.min).fold(f64::INFINITY, f64::min);
         let max = filled.iter().map(|f| f.max).fold(f64::NEG_INFINITY, f64::max);
         let fits = min >= f64::from(i16::MIN) && max <= f64::from(i16::MAX);
@@ -145,7 +150,8 @@ fn unwrapped(mut wrapped: Vec<i16>, rules: &[Rule], size: usize) -> Vec<f32> {
             let intercept = rule.whole_rescale().map_or(0, |(_, intercept)| intercept);
             for (t, s) in target.iter_mut().zip(source) {
                 let stored = s.cast_unsigned().wrapping_sub(intercept as u16);
-                let stored = if rule.encoded.signed { i32::from(stored.cast_signed()) } else { i32::from(stored) };
+                let stored =
+                    if rule.encoded.signed { i32::from(stored.cast_signed()) } else { i32::from(stored) };
                 *t = (stored + intercept) as f32;
             }
         }
@@ -226,7 +232,9 @@ impl FrameSlot<'_> {
         let encoded = &self.rule.encoded;
         let in_place = encoded.bits_allocated == 16 && cfg!(target_endian = "little");
         match &mut self.target {
-            Target::I16(out) if in_place && self.rule.whole_rescale().is_some() => Some(bytemuck::cast_slice_mut(out)),
+            Target::I16(out) if in_place && self.rule.whole_rescale().is_some() => {
+                Some(bytemuck::cast_slice_mut(out))
+            }
             _ => None,
         }
     }
@@ -254,7 +262,12 @@ fn range((low, high): (i32, i32), (slope, intercept): (i32, i32)) -> Filled {
 /// `stored` turns raw bits into the 16 bits of the stored value. Their order as signed numbers is that of the
 /// values once `bias` is taken off: 0 for signed, −32768 for unsigned samples. All of it stays in 16 bits, so that
 /// eight values are done at a time.
-fn in_place(out: &mut [i16], (slope, intercept): (i32, i32), stored: impl Fn(i16) -> i16, bias: i16) -> Filled {
+fn in_place(
+    out: &mut [i16],
+    (slope, intercept): (i32, i32),
+    stored: impl Fn(i16) -> i16,
+    bias: i16,
+) -> Filled {
     let (mut low, mut high) = (i16::MAX, i16::MIN);
     let (slope_16, intercept_16) = (slope as i16, intercept as i16); // modulo 65536 on purpose
     for v in out.iter_mut() {
@@ -280,6 +293,7 @@ fn rescaled<T: Copy + Into<i32>>(out: &mut [i16], values: &[T], (slope, intercep
 }
 
 /// Any sample type, any transform.
+#[allow(clippy::unnecessary_cast, reason = "one of the eight types is f64 already")]
 fn general<T>(out: &mut [T], samples: &Samples, lut: &ModalityLut, convert: impl Fn(f64) -> T) -> Filled {
     let (mut min, mut max, mut whole) = (f64::INFINITY, f64::NEG_INFINITY, true);
     with_samples!(samples, values => {

@@ -55,6 +55,7 @@ impl Samples {
     ///
     /// # Panics
     /// When `index` is not below [`Self::len`].
+    #[allow(clippy::unnecessary_cast, reason = "one of the eight types is f64 already")]
     pub fn value(&self, index: usize) -> f64 {
         with_samples!(self, v => v[index] as f64)
     }
@@ -65,6 +66,7 @@ impl Samples {
     }
 
     /// Smallest value, largest value and mean; `None` when empty. NaN is left out.
+    #[allow(clippy::unnecessary_cast, reason = "one of the eight types is f64 already")]
     pub fn min_max_mean(&self) -> Option<(f64, f64, f64)> {
         if self.is_empty() {
             return None;

@@ -22,7 +22,7 @@ pub fn regular(volume: Volume) -> Volume {
         Voxels::I16(v) => {
             let mut out = Vec::with_capacity(size * count * nt);
             for (at, part) in slices {
-                blend(v, at, size, part, |x| f32::from(x), |x| x.round() as i16, &mut out);
+                blend(v, at, size, part, f32::from, |x| x.round() as i16, &mut out);
             }
             Voxels::I16(out)
         }

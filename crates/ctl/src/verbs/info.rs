@@ -110,7 +110,8 @@ fn read(path: &Path) -> Result<Option<(InstanceRecord, Option<ImageInfo>)>, Refu
 
 fn study(uid: String, series: BTreeMap<String, Members>) -> Study {
     let first = series.values().next().and_then(|(records, _)| records.first()).cloned();
-    let modalities = series.values().flat_map(|(records, _)| records.iter().map(|r| r.modality.clone())).collect();
+    let modalities =
+        series.values().flat_map(|(records, _)| records.iter().map(|r| r.modality.clone())).collect();
     let mut list: Vec<Series> = series.into_iter().map(|(uid, members)| one_series(uid, &members)).collect();
     list.sort_by(|a, b| (a.number, &a.uid).cmp(&(b.number, &b.uid)));
     let patient = first.as_ref().map(|r| r.patient.clone()).unwrap_or_default();

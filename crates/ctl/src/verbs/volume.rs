@@ -75,7 +75,12 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
     document.seconds.read = begun.elapsed().as_secs_f64();
     for skipped in scan.skipped {
         let Refusal { code, reason } = skipped.refusal;
-        document.refused.push(Refused { series: String::new(), file: Some(path_text(&found[skipped.file])), code, reason });
+        document.refused.push(Refused {
+            series: String::new(),
+            file: Some(path_text(&found[skipped.file])),
+            code,
+            reason,
+        });
     }
     let wanted = |series: &&SeriesScan| args.series.as_ref().is_none_or(|uid| *uid == series.uid);
     let mut any = false;
@@ -146,7 +151,10 @@ fn text(document: &Document) -> String {
     for v in &document.volumes {
         let dims = v.dims.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ");
         let [x, y, z] = v.spacing_mm;
-        lines.push(format!("{}  {dims} voxels of {x:.3} × {y:.3} × {z:.3} mm, {} to {} {}", v.series, v.min, v.max, v.unit));
+        lines.push(format!(
+            "{}  {dims} voxels of {x:.3} × {y:.3} × {z:.3} mm, {} to {} {}",
+            v.series, v.min, v.max, v.unit
+        ));
         lines.extend(v.warnings.iter().map(|w| format!("  WARNING {}", w.reason)));
     }
     for r in &document.refused {
