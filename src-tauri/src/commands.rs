@@ -6,9 +6,9 @@
 use crate::bindings::Bindings;
 use crate::desk::Desk;
 use crate::dto::{
-    ChooseImport, CommandError, DeleteStudies, DeskState, ErrorCode, ImportPaths, Nothing, OpenStudy, SetReadState,
-    SettingsChange, SettingsView, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest,
-    WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
+    ChooseImport, CommandError, DeleteStudies, DeskState, ErrorCode, ImportPaths, Nothing, OpenStudy,
+    SetReadState, SettingsChange, SettingsView, StartState, StudyDetails, StudyRequest, Thumbnail,
+    ThumbnailRequest, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
 };
 use crate::{importing, settings, studies, thumbnails};
 use std::sync::Arc;
@@ -45,7 +45,10 @@ macro_rules! commands {
 }
 
 fn fault() -> CommandError {
-    CommandError::new(ErrorCode::Cache, "The desk met a fault of its own in this command. Nothing was lost; try again.")
+    CommandError::new(
+        ErrorCode::Cache,
+        "The desk met a fault of its own in this command. Nothing was lost; try again.",
+    )
 }
 
 commands! {

@@ -19,7 +19,8 @@ pub use study::{
     ThumbnailRequest,
 };
 pub use worklist::{
-    DateRange, FacetCount, SortColumn, StudyRow, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
+    DateRange, FacetCount, SortColumn, StudyRow, WorklistFacets, WorklistFilter, WorklistPage,
+    WorklistRequest,
 };
 
 use serde::{Deserialize, Serialize};

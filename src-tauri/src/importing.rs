@@ -2,8 +2,8 @@
 
 use crate::desk::{Desk, held, who};
 use crate::dto::{
-    ChooseImport, CommandError, DeskEvent, ErrorCode, ImportPaths, ImportProgress, ImportRefusal, ImportState,
-    ImportSummary, Notice,
+    ChooseImport, CommandError, DeskEvent, ErrorCode, ImportPaths, ImportProgress, ImportRefusal,
+    ImportState, ImportSummary, Notice,
 };
 use medsight_cache::{Import, Progress, Summary};
 use medsight_dicom::DicomHeaders;
@@ -72,10 +72,15 @@ impl Importing {
         if inner.running || inner.queue.is_empty() || desk.cache().is_err() {
             return;
         }
-        let desk = Arc::clone(desk);
+        // Seen at once: the thread takes a moment, and the summary of the last import is no answer to this one.
+        inner.state = ImportState::Running(ImportProgress { counting: true, ..ImportProgress::default() });
+        let state = inner.state.clone();
+        let worker = Arc::clone(desk);
         let thread = std::thread::Builder::new().name("import".into());
         // Without a thread the queue waits for the next import.
-        inner.running = thread.spawn(move || desk.importing().run(&desk)).is_ok();
+        inner.running = thread.spawn(move || worker.importing().run(&worker)).is_ok();
+        drop(inner);
+        desk.tell(DeskEvent::Import(state));
     }
 
     fn run(&self, desk: &Arc<Desk>) {
@@ -93,7 +98,10 @@ impl Importing {
                 next
             };
             let (Some(paths), Ok(cache)) = (next, desk.cache()) else { break };
-            self.set(desk, ImportState::Running(ImportProgress { counting: true, ..ImportProgress::default() }));
+            self.set(
+                desk,
+                ImportState::Running(ImportProgress { counting: true, ..ImportProgress::default() }),
+            );
             let mut next_list = Instant::now() + LIST_BEAT;
             let summary = Import::new(&cache, &DicomHeaders, &who()).run(&paths, &self.cancel, |progress| {
                 self.set(desk, ImportState::Running(self.progress(progress)));
@@ -164,7 +172,10 @@ pub(crate) fn import_paths(desk: &Arc<Desk>, request: ImportPaths) -> Result<(),
     let paths: Vec<PathBuf> = request.paths.into_iter().map(|path| from_home(&path)).collect();
     // A folder that does not exist is better said at once than in a summary.
     if let Some(missing) = paths.iter().find(|path| !path.exists()) {
-        let message = format!("There is nothing at {}. Check the path; removable media may not be connected.", missing.display());
+        let message = format!(
+            "There is nothing at {}. Check the path; removable media may not be connected.",
+            missing.display()
+        );
         return Err(CommandError::new(ErrorCode::NotFound, message));
     }
     desk.importing().add(desk, paths);

@@ -3,8 +3,8 @@
 use crate::args::Args;
 use crate::desk::{Desk, Shell};
 use crate::dto::{
-    DeleteStudies, ImportPaths, ImportState, ImportSummary, SetReadState, StartState, StudyRequest, TroubleKind,
-    WorklistFilter, WorklistRequest,
+    DeleteStudies, ImportPaths, ImportState, ImportSummary, SetReadState, StartState, StudyRequest,
+    TroubleKind, WorklistFilter, WorklistRequest,
 };
 use crate::{importing, settings, studies};
 use medsight_record::ReadState;
@@ -40,7 +40,9 @@ fn import(desk: &Arc<Desk>, path: &Path) -> ImportSummary {
 
 fn rows(desk: &Arc<Desk>, text: &str) -> Vec<crate::dto::StudyRow> {
     let filter = WorklistFilter { text: text.to_owned(), ..WorklistFilter::default() };
-    studies::worklist(desk, WorklistRequest { filter, limit: 100, ..WorklistRequest::default() }).unwrap().rows
+    studies::worklist(desk, WorklistRequest { filter, limit: 100, ..WorklistRequest::default() })
+        .unwrap()
+        .rows
 }
 
 #[test]
@@ -52,7 +54,8 @@ fn what_was_imported_read_and_set_is_there_after_a_restart_and_gone_after_deleti
     assert_eq!((summary.imported, summary.studies, summary.failed), (28, 1, None));
     assert_eq!(import(&first, &samples("ct_head_tilted_uneven")).already_present, 28);
     let uid = rows(&first, "")[0].uid.clone();
-    studies::set_read_state(&first, SetReadState { study_uid: uid.clone(), state: ReadState::Final }).unwrap();
+    studies::set_read_state(&first, SetReadState { study_uid: uid.clone(), state: ReadState::Final })
+        .unwrap();
     settings::change(&first, crate::dto::SettingsChange::Locale(Some("es".into()))).unwrap();
     drop(first);
 
@@ -65,7 +68,9 @@ fn what_was_imported_read_and_set_is_there_after_a_restart_and_gone_after_deleti
     let word = row.description.split_whitespace().next().unwrap_or("CT").to_lowercase();
     assert_eq!(rows(&second, &word).len(), 1);
     assert!(rows(&second, "nothing is called like this").is_empty());
-    let details = studies::details(&second, StudyRequest { study_uid: uid.clone(), today: "2026-11-22".into() }).unwrap();
+    let details =
+        studies::details(&second, StudyRequest { study_uid: uid.clone(), today: "2026-11-22".into() })
+            .unwrap();
     assert_eq!(details.series.iter().map(|s| s.instances).sum::<u32>(), 28);
     studies::delete(&second, DeleteStudies { study_uids: vec![uid.clone()] }).unwrap();
     assert!(rows(&second, "").is_empty());

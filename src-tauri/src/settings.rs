@@ -52,7 +52,10 @@ impl SettingsFile {
         };
         let text = self.settings.differences().map_err(refused)?;
         replace(path, &text).map_err(|e| {
-            CommandError::new(ErrorCode::Settings, format!("The settings could not be written: {e}. The change holds until the program ends."))
+            CommandError::new(
+                ErrorCode::Settings,
+                format!("The settings could not be written: {e}. The change holds until the program ends."),
+            )
         })
     }
 }
@@ -134,7 +137,9 @@ fn set(settings: &mut Settings, change: SettingsChange) -> Result<(), CommandErr
     let unknown = || CommandError::new(ErrorCode::BadRequest, "This setting has no such value.");
     match change {
         SettingsChange::Locale(None) => settings.locale = None,
-        SettingsChange::Locale(Some(code)) => settings.locale = Some(Locale::parse(&code).ok_or_else(unknown)?),
+        SettingsChange::Locale(Some(code)) => {
+            settings.locale = Some(Locale::parse(&code).ok_or_else(unknown)?)
+        }
         SettingsChange::Theme(theme) => {
             settings.theme = match theme.as_str() {
                 "dark" => Theme::Dark,

@@ -20,11 +20,11 @@ pub(crate) struct Place {
 impl Place {
     /// From the command line, else from what the cache itself says, else the defaults.
     pub(crate) fn find(args: &Args) -> Result<Self, CacheError> {
-        let folder = args
-            .cache
-            .clone()
-            .or_else(medsight_cache::default_folder)
-            .ok_or_else(|| CacheError::Io(std::io::Error::other("this account has no folder for data; name one with --cache")))?;
+        let folder = args.cache.clone().or_else(medsight_cache::default_folder).ok_or_else(|| {
+            CacheError::Io(std::io::Error::other(
+                "this account has no folder for data; name one with --cache",
+            ))
+        })?;
         let source = match &args.key {
             Some(source) => source.clone(),
             None => medsight_cache::key_source(&folder)?,

@@ -2,8 +2,9 @@
 
 use crate::desk::{Desk, now, who};
 use crate::dto::{
-    CommandError, DeleteStudies, DeskEvent, ErrorCode, FacetCount, Measurement, OpenStudy, SeriesRow, SetReadState,
-    SortColumn, StudyDetails, StudyRequest, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
+    CommandError, DeleteStudies, DeskEvent, ErrorCode, FacetCount, Measurement, OpenStudy, SeriesRow,
+    SetReadState, SortColumn, StudyDetails, StudyRequest, WorklistFacets, WorklistFilter, WorklistPage,
+    WorklistRequest,
 };
 use medsight_base::{DicomDate, SeriesUid, StudyUid, UidError};
 use medsight_cache::{DateRange, Filter, Query, Sort};
@@ -185,5 +186,9 @@ fn scale_word(scale: ScaleSource) -> &'static str {
 /// The word of a state, as it crosses to the window and names its label.
 fn word(state: &medsight_record::ReadState) -> String {
     // A unit variant always becomes a string.
-    state.serialize(serde_json::value::Serializer).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+    state
+        .serialize(serde_json::value::Serializer)
+        .ok()
+        .and_then(|v| v.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }

@@ -69,7 +69,11 @@ pub(crate) fn thumbnail(desk: &Arc<Desk>, request: ThumbnailRequest) -> Result<T
 }
 
 /// Blob and frame in the middle of a series, in reading order.
-fn middle_image(cache: &Cache, study: &StudyUid, series: &SeriesUid) -> Result<Option<(String, u32)>, CommandError> {
+fn middle_image(
+    cache: &Cache,
+    study: &StudyUid,
+    series: &SeriesUid,
+) -> Result<Option<(String, u32)>, CommandError> {
     let manifest = cache.manifest(study)?;
     let images = || manifest.instances.iter().filter(|i| i.series == *series && i.frames > 0);
     let middle = images().map(|i| u64::from(i.frames)).sum::<u64>() / 2;
@@ -101,7 +105,13 @@ impl Thumbnailer {
         Err(NO_PICTURE.to_owned())
     }
 
-    fn ask(&self, desk: &Arc<Desk>, series: &SeriesUid, blob: String, frame: u32) -> Result<Answered, String> {
+    fn ask(
+        &self,
+        desk: &Arc<Desk>,
+        series: &SeriesUid,
+        blob: String,
+        frame: u32,
+    ) -> Result<Answered, String> {
         let (answer, answered) = mpsc::channel();
         let mut inner = held(&self.inner);
         if inner.given_up.contains(series) {
