@@ -38,6 +38,10 @@ struct View {
     invert: u32,
     mip_low: f32, // at and below it the window is at its lower end
     mip_high: f32,
+    nothing_below: f32, // table coordinate: a step with both ends at or below it shows nothing
+    pad_0: u32,
+    pad_1: u32,
+    pad_2: u32,
     // Gradient over voxels → gradient in screen axes (right, down, forward).
     normal_x: vec4f,
     normal_y: vec4f,
@@ -145,9 +149,11 @@ fn fs_composite(@builtin(position) position: vec4f) -> @location(0) vec4f {
             has_front = true;
         }
         let back = table_coordinate(value_at(uvw + ray.step));
-        let seen = textureSampleLevel(table, linear, vec2f(front, back), 0.0);
+        let ends = vec2f(front, back);
         front = back;
         i += 1;
+        if max(ends.x, ends.y) <= view.nothing_below { continue; }
+        let seen = textureSampleLevel(table, linear, ends, 0.0);
         if seen.a < 0.002 { continue; }
         let lit = light(uvw + ray.step * 0.5);
         color += (1.0 - opacity) * (seen.rgb * lit.x + vec3f(seen.a * lit.y));

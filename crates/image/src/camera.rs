@@ -22,17 +22,17 @@ pub struct Camera {
 }
 
 impl Camera {
-    /// Looks along a standard plane's normal so that the box `bounds_mm` fits a target of `size_px`
-    /// from every side.
+    /// Looks along a standard plane's normal so that the box `bounds_mm` fits a target of `size_px` from
+    /// the front, the side and above.
     pub fn facing(plane: Plane, bounds_mm: (DVec3, DVec3), size_px: [u32; 2]) -> Self {
         let (right, down) = plane.screen_axes();
-        let diagonal = (bounds_mm.1 - bounds_mm.0).length().max(1.0);
+        let longest_edge = (bounds_mm.1 - bounds_mm.0).max_element().max(1.0);
         let pixels = f64::from(size_px[0].min(size_px[1]).max(1));
         Self {
             focus_mm: (bounds_mm.0 + bounds_mm.1) / 2.0,
             right,
             down,
-            mm_per_px: diagonal * 0.9 / pixels,
+            mm_per_px: longest_edge * 1.05 / pixels,
             eye_distance_mm: None,
         }
     }

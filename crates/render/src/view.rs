@@ -39,6 +39,10 @@ pub(crate) struct ViewUniform {
     pub(crate) invert: u32,
     pub(crate) mip_low: f32,
     pub(crate) mip_high: f32,
+    pub(crate) nothing_below: f32,
+    pub(crate) pad_0: u32,
+    pub(crate) pad_1: u32,
+    pub(crate) pad_2: u32,
     pub(crate) normal_x: [f32; 4],
     pub(crate) normal_y: [f32; 4],
     pub(crate) normal_z: [f32; 4],
@@ -93,6 +97,9 @@ impl ViewPass {
             VolumeMode::Composite { transfer, shading } => {
                 let seen = volume.seen(device, queue, transfer, uniform.step_mm);
                 [uniform.table_low, uniform.table_high] = seen.range;
+                // The table's first entry, if it is transparent; else no coordinate is low enough.
+                let first_entry = 0.5 / medsight_image::transfer_table::TABLE as f32;
+                uniform.nothing_below = if transfer.at(seen.range[0]).1 == 0.0 { first_entry } else { -1.0 };
                 (uniform.ambient, uniform.diffuse) = (shading.ambient, shading.diffuse);
                 (uniform.specular, uniform.shininess) = (shading.specular, shading.shininess);
                 let resources = [
