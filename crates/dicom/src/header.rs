@@ -2,7 +2,8 @@
 
 use crate::attribute::{Tag, missing, named, tags};
 use crate::dataset::Dataset;
-use crate::image_info::{Encoded, ImageInfo};
+use crate::encoded::Encoded;
+use crate::image_info::ImageInfo;
 use crate::object::{Object, PixelData};
 use medsight_base::{DicomDate, InstanceUid, SeriesUid, StudyUid};
 use medsight_record::{HeaderReader, InstanceRecord, Patient, Refusal, Sex};

@@ -14,6 +14,7 @@ pub mod attribute;
 mod charset;
 mod dataset;
 mod directory;
+mod encoded;
 mod header;
 mod image_info;
 mod layout;
@@ -27,8 +28,9 @@ mod volume;
 
 pub use attribute::{Tag, named, tags};
 pub use dataset::Dataset;
+pub use encoded::Encoded;
 pub use header::{DicomHeaders, check_native_length, instance_record};
-pub use image_info::{Acquisition, Encoded, FrameInfo, ImageInfo, NamedWindow};
+pub use image_info::{Acquisition, FrameInfo, ImageInfo, NamedWindow};
 pub use layout::VolumeLayout;
 pub use lut::{LookUpTable, ModalityLut, Palette};
 pub use object::{Object, PixelData, PixelSpan};

@@ -5,7 +5,8 @@
 //! leave the range once its intercept is added. What the headers cannot tell beforehand is found out while
 //! filling, and the buffer is converted at the end, a piece at a time.
 
-use crate::image_info::{Encoded, ImageInfo};
+use crate::encoded::Encoded;
+use crate::image_info::ImageInfo;
 use crate::layout::VolumeLayout;
 use crate::lut::ModalityLut;
 use crate::stack::{FrameRef, Stack};
