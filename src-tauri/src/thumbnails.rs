@@ -2,7 +2,7 @@
 //! so that a picture that can't be made costs no window. It quits when nothing has been asked for a while.
 
 use crate::desk::{Desk, held, now};
-use crate::dto::{CommandError, ErrorCode, Thumbnail, ThumbnailRequest};
+use crate::dto::{CommandError, ErrorCode, ImportState, Thumbnail, ThumbnailRequest};
 use crate::light_box;
 use crate::process::Process;
 use base64::Engine as _;
@@ -58,8 +58,12 @@ pub(crate) fn thumbnail(desk: &Arc<Desk>, request: ThumbnailRequest) -> Result<T
         .and_then(|(blob, frame)| desk.thumbnailer().make(desk, &series, blob, frame));
     Ok(match made {
         Ok(png_base64) => {
-            // Not kept: made again next time.
-            if let Ok(png) = BASE64.decode(&png_base64) {
+            // A series that is still coming in has another middle when it is all here. What can't be kept is
+            // made again next time.
+            let coming = matches!(desk.importing().state(), ImportState::Running(_));
+            if let Ok(png) = BASE64.decode(&png_base64)
+                && !coming
+            {
                 let _ = cache.set_thumbnail(&series, &png, now());
             }
             Thumbnail { png_base64: Some(png_base64), why_not: None }
