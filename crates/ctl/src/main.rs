@@ -5,6 +5,7 @@
 
 mod files;
 mod output;
+mod picture;
 mod verbs;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +31,23 @@ enum Verb {
     Decode(verbs::decode::Args),
     /// Build the volumes of a series and print their geometry and hash.
     Volume(verbs::volume::Args),
+    /// Show one frame as the light box does, pixel for pixel, and write it as a PNG.
+    Present(verbs::present::Args),
+    /// Draw a series without a window, and print how long it took.
+    Render(verbs::render::Args),
+    /// Take files, folders, zip archives and DICOMDIRs into the encrypted cache.
+    Import(verbs::import::Args),
+    /// List the studies in the cache.
+    Ls(verbs::ls::Args),
+    /// Copy a study out of the cache, byte for byte as it came in.
+    Export(verbs::export::Args),
+    /// Care of the encrypted cache.
+    Cache(verbs::cache::Args),
+    /// Check that this machine has what the workstation needs.
+    Doctor(verbs::doctor::Args),
+    /// Parts of the benchmarks.
+    #[command(hide = true)]
+    BenchInternal(verbs::bench_internal::Args),
 }
 
 impl Verb {
@@ -38,6 +56,14 @@ impl Verb {
             Self::Info(args) => verbs::info::run(args, out),
             Self::Decode(args) => verbs::decode::run(args, out),
             Self::Volume(args) => verbs::volume::run(args, out),
+            Self::Present(args) => verbs::present::run(args, out),
+            Self::Render(args) => verbs::render::run(args, out),
+            Self::Import(args) => verbs::import::run(args, out),
+            Self::Ls(args) => verbs::ls::run(args, out),
+            Self::Export(args) => verbs::export::run(args, out),
+            Self::Cache(args) => verbs::cache::run(args, out),
+            Self::Doctor(args) => verbs::doctor::run(args, out),
+            Self::BenchInternal(args) => verbs::bench_internal::run(args, out),
         }
     }
 }

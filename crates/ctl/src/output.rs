@@ -56,6 +56,11 @@ impl Output {
         Self { json, terminal: std::io::stderr().is_terminal() }
     }
 
+    /// Whether a program reads the result.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Prints the result: the document with `--json`, else `text`.
     ///
     /// A reader that has gone away (`medsightctl … | head`) is no error.

@@ -1,6 +1,7 @@
 //! Invented studies for tests, in a file format of their own: the header as JSON on one line, then bytes. The
 //! cache does not know what DICOM is, so its tests need none.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up its files has failed")]
 
 use medsight_base::{DicomDate, InstanceUid, SeriesUid, StudyUid, Timestamp};
 use medsight_cache::{Cache, Import, Summary};
@@ -9,14 +10,14 @@ use medsight_vault::MasterKey;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-pub const AT: Timestamp = Timestamp(1_790_000_000_000);
+pub(crate) const AT: Timestamp = Timestamp(1_790_000_000_000);
 
-pub fn key() -> MasterKey {
+pub(crate) fn key() -> MasterKey {
     MasterKey::from_bytes([0x42; 32])
 }
 
 /// Reads the invented format, and DICOMDIRs that are lines of paths.
-pub struct Invented;
+pub(crate) struct Invented;
 
 impl HeaderReader for Invented {
     fn read_header(&self, bytes: &[u8]) -> Result<InstanceRecord, Refusal> {
@@ -33,11 +34,11 @@ impl HeaderReader for Invented {
     }
 }
 
-pub fn study_uid(study: u32) -> StudyUid {
+pub(crate) fn study_uid(study: u32) -> StudyUid {
     StudyUid::parse(&format!("1.2.{study}")).unwrap()
 }
 
-pub fn record(study: u32, series: u32, instance: u32) -> InstanceRecord {
+pub(crate) fn record(study: u32, series: u32, instance: u32) -> InstanceRecord {
     InstanceRecord {
         uid: InstanceUid::parse(&format!("1.2.{study}.{series}.{instance}")).unwrap(),
         sop_class: "1.2.840.10008.5.1.4.1.1.2".into(),
@@ -66,7 +67,7 @@ pub fn record(study: u32, series: u32, instance: u32) -> InstanceRecord {
     }
 }
 
-pub fn file_of(record: &InstanceRecord, padding: usize) -> Vec<u8> {
+pub(crate) fn file_of(record: &InstanceRecord, padding: usize) -> Vec<u8> {
     let mut bytes = serde_json::to_vec(record).unwrap();
     bytes.push(b'\n');
     bytes.extend((0..padding).map(|i| (i * 31 + i / 256) as u8));
@@ -74,7 +75,13 @@ pub fn file_of(record: &InstanceRecord, padding: usize) -> Vec<u8> {
 }
 
 /// Writes `instances` files of one study and series.
-pub fn write_series(folder: &Path, study: u32, series: u32, instances: u32, padding: usize) -> Vec<PathBuf> {
+pub(crate) fn write_series(
+    folder: &Path,
+    study: u32,
+    series: u32,
+    instances: u32,
+    padding: usize,
+) -> Vec<PathBuf> {
     std::fs::create_dir_all(folder).unwrap();
     (1..=instances)
         .map(|instance| {
@@ -85,7 +92,7 @@ pub fn write_series(folder: &Path, study: u32, series: u32, instances: u32, padd
         .collect()
 }
 
-pub fn import(cache: &Cache, path: &Path) -> Summary {
+pub(crate) fn import(cache: &Cache, path: &Path) -> Summary {
     let summary =
         Import::new(cache, &Invented, "tester").run(&[path.to_path_buf()], &AtomicBool::new(false), |_| {});
     assert!(summary.failed.is_none(), "{:?}", summary.failed);
@@ -93,7 +100,7 @@ pub fn import(cache: &Cache, path: &Path) -> Summary {
 }
 
 /// A cache with `studies` studies of two series of three files.
-pub fn filled(folder: &Path, studies: u32) -> Cache {
+pub(crate) fn filled(folder: &Path, studies: u32) -> Cache {
     let source = folder.join("source");
     for study in 1..=studies {
         write_series(&source, study, 1, 3, 5000);

@@ -1,5 +1,14 @@
 //! One module a verb. Each has its `Args` and `run(&Args, &Output) -> Exit`.
 
+pub(crate) mod bench_internal;
+pub(crate) mod cache;
 pub(crate) mod decode;
+pub(crate) mod doctor;
+pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod info;
+pub(crate) mod ls;
+pub(crate) mod store;
 pub(crate) mod volume;
+pub(crate) mod present;
+pub(crate) mod render;

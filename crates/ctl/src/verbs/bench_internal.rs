@@ -1,0 +1,121 @@
+//! `bench-internal`: the parts of `cargo xtask bench cache` that must run inside a process. Not for users.
+
+use super::store::{Store, fail};
+use crate::output::{Exit, Output};
+use medsight_base::DicomDate;
+use medsight_cache::{CacheError, DateRange, Filter, Query, Sort, synthetic};
+use medsight_record::ReadState;
+use serde_json::{Map, Value, json};
+use std::time::Instant;
+
+/// Parts of the benchmarks.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Times typical queries over invented studies.
+    Worklist {
+        /// Studies to invent.
+        #[arg(long, default_value_t = 100_000)]
+        studies: usize,
+        #[command(flatten)]
+        store: Store,
+    },
+    /// Reads every image back through decryption, on one thread.
+    ReadBack {
+        #[command(flatten)]
+        store: Store,
+    },
+}
+
+/// How often each query is timed.
+const ROUNDS: usize = 40;
+
+pub(crate) fn run(args: &Args, out: &Output) -> Exit {
+    let measured = match &args.what {
+        What::Worklist { studies, store } => worklist(store, *studies),
+        What::ReadBack { store } => read_back(store),
+    };
+    match measured {
+        Ok(document) => {
+            out.document(&document, Value::to_string);
+            Exit::Done
+        }
+        Err(error) => fail(&error, out),
+    }
+}
+
+fn worklist(store: &Store, studies: usize) -> Result<Value, CacheError> {
+    let cache = store.open_or_create()?;
+    synthetic::fill(&cache, studies.saturating_sub(cache.usage()?.studies as usize), 7)?;
+    let begun = Instant::now();
+    cache.facets(&Filter::default())?;
+    let first_ms = begun.elapsed().as_secs_f64() * 1e3;
+    let text = |text: &str| Filter { text: text.to_owned(), ..Filter::default() };
+    let day = DicomDate::parse;
+    let last_year = DateRange { from: day("20250101"), to: day("20251231") };
+    let ct_unread = Filter {
+        modalities: vec!["CT".into(), "MR".into()],
+        states: vec![ReadState::Unread],
+        dates: last_year,
+        ..Filter::default()
+    };
+    let query = |filter, sort, offset| Query { filter, sort, descending: true, offset, limit: 100 };
+    let queries = [
+        ("all", query(Filter::default(), Sort::Date, 0)),
+        ("all_far_down", query(Filter::default(), Sort::Name, 90_000)),
+        ("one_letter", query(text("m"), Sort::Date, 0)),
+        ("name", query(text("müller jo"), Sort::Name, 0)),
+        ("name_and_description", query(text("garcia thorax"), Sort::Date, 0)),
+        ("id", query(text("p00123"), Sort::Id, 0)),
+        ("accession", query(text("a0042"), Sort::Accession, 0)),
+        ("nothing", query(text("xyzzy"), Sort::Date, 0)),
+        ("filters", query(ct_unread.clone(), Sort::Imported, 0)),
+        ("filters_and_text", query(Filter { text: "kow".into(), ..ct_unread }, Sort::Description, 0)),
+    ];
+    let mut taken: Vec<Vec<f64>> = vec![Vec::with_capacity(ROUNDS); queries.len()];
+    // The order of a column is made once, when it is first asked for: the first round is not counted. Each query
+    // follows another one, so that none is answered by what was kept of itself.
+    for round in 0..=ROUNDS {
+        for ((_, query), taken) in queries.iter().zip(&mut taken) {
+            let begun = Instant::now();
+            cache.worklist(query)?;
+            cache.facets(&query.filter)?;
+            if round > 0 {
+                taken.push(begun.elapsed().as_secs_f64() * 1e3);
+            }
+        }
+    }
+    let (mut p50, mut p95) = (Map::new(), Map::new());
+    for ((name, _), mut ms) in queries.into_iter().zip(taken) {
+        ms.sort_by(f64::total_cmp);
+        p50.insert(name.to_owned(), json!(ms[ROUNDS / 2]));
+        p95.insert(name.to_owned(), json!(ms[ROUNDS * 95 / 100]));
+    }
+    Ok(json!({"studies": studies, "first_ms": first_ms, "queries_ms": p95, "queries_p50_ms": p50}))
+}
+
+fn read_back(store: &Store) -> Result<Value, CacheError> {
+    let cache = store.open_for_reading()?;
+    let page = cache.worklist(&Query { limit: usize::MAX, ..Query::default() })?;
+    let mut buffer = Vec::new();
+    let (mut bytes, mut seconds) = (0_u64, 0.0);
+    for study in page.rows {
+        for instance in cache.manifest(&study.uid)?.instances {
+            let blob = instance.blob.parse().map_err(|_| CacheError::Damaged("a file name".to_owned()))?;
+            let length = usize::try_from(instance.bytes).unwrap_or(usize::MAX);
+            if buffer.len() < length {
+                buffer.resize(length, 0);
+            }
+            let begun = Instant::now();
+            cache.blobs().open(blob)?.read_into(0, &mut buffer[..length])?;
+            seconds += begun.elapsed().as_secs_f64();
+            bytes += instance.bytes;
+        }
+    }
+    Ok(json!({"bytes": bytes, "seconds": seconds, "mb_per_s": bytes as f64 / 1e6 / seconds}))
+}
