@@ -21,11 +21,11 @@ const first = (text: string) => text.charAt(0).toLocaleUpperCase() + text.slice(
 
 export const columns = {
   state: { width: "100px", sort: "state", dim: true, text: (row) => first(named("state", row.state)) },
-  name: { width: "minmax(140px, 1fr)", sort: "name", text: (row) => row.name || "—" },
+  name: { width: "minmax(170px, 1.3fr)", sort: "name", text: (row) => row.name || "—" },
   id: { width: "minmax(80px, 104px)", sort: "id", dim: true, text: (row) => row.id },
   date: { width: "146px", sort: "date", dim: true, text: (row) => `${row.date} ${row.time}`.trim() },
   modality: { width: "72px", sort: "modality", text: (row) => row.modalities.join(" ") },
-  description: { width: "minmax(140px, 1.8fr)", sort: "description", text: (row) => row.description },
+  description: { width: "minmax(140px, 1.5fr)", sort: "description", text: (row) => row.description },
   images: { width: "64px", sort: "images", right: true, dim: true, text: (row) => count(row.images) },
   accession: { width: "minmax(80px, 112px)", sort: "accession", dim: true, text: (row) => row.accession },
   series: { width: "64px", right: true, dim: true, text: (row) => count(row.series) },

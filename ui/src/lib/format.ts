@@ -1,12 +1,25 @@
 // Numbers, sizes and times as people read them, in the language in use.
 import { locale } from "./words.svelte";
 
+/** Formatters are slow to make and quick to use; every row of the worklist uses one. */
+const formatters = new Map<string, Intl.NumberFormat>();
+
+function formatter(digits: number): Intl.NumberFormat {
+  const key = `${locale()} ${digits}`;
+  let found = formatters.get(key);
+  if (!found) {
+    found = new Intl.NumberFormat(locale(), { maximumFractionDigits: digits, minimumFractionDigits: digits });
+    formatters.set(key, found);
+  }
+  return found;
+}
+
 /** `12,345`. */
-export const count = (value: number): string => new Intl.NumberFormat(locale()).format(value);
+export const count = (value: number): string => formatter(0).format(value);
 
 /** A number with at most `digits` behind the point. */
 export const decimal = (value: number, digits: number): string =>
-  new Intl.NumberFormat(locale(), { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
+  formatter(digits).format(value);
 
 /** Bytes in the decimal units of disk makers: `812 kB`, `4.2 MB`, `212 GB`. */
 export function bytes(value: number): string {
