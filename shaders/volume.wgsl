@@ -174,13 +174,14 @@ fn fs_mip(@builtin(position) position: vec4f) -> @location(0) vec4f {
     while i <= ray.count {
         let uvw = ray.start + ray.step * f32(i);
         let brick = floor(uvw * view.dims / BRICK);
-        if textureLoad(brick_max, vec3i(brick), 0).r <= best {
-            i += steps_out(uvw, brick, 0.0, ray.step);
-            continue;
+        let leaves = min(i + steps_out(uvw, brick, 0.0, ray.step), ray.count + 1);
+        if textureLoad(brick_max, vec3i(brick), 0).r > best {
+            for (; i < leaves; i++) {
+                best = max(best, texel_at(ray.start + ray.step * f32(i)));
+            }
+            if best >= enough { break; }
         }
-        best = max(best, texel_at(uvw));
-        if best >= enough { break; }
-        i += 1;
+        i = leaves;
     }
     let value = best * view.value_scale + view.value_offset;
     var y = voi_window(value, view.window_center, view.window_width, view.voi_function);

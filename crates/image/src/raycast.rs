@@ -69,8 +69,8 @@ impl VolumeDraw {
         Self { camera, mode, crop: CropBox::WHOLE, step_mm, background: [0; 3], quality: 1.0 }
     }
 
-    /// A look by its preset name's content: composite or MIP as the preset says, with a step of half the
-    /// smallest spacing.
+    /// A look by its preset name's content: composite or MIP as the preset says, with a step of 0.7 of the
+    /// smallest spacing: with the integrated table finer steps are not seen.
     pub fn preset(camera: Camera, preset: &crate::Preset, volume: &Volume) -> Self {
         let transfer = preset.transfer_function(volume);
         let mode = match preset.mode {
@@ -82,7 +82,7 @@ impl VolumeDraw {
                 VolumeMode::Mip { window: Window::spanning(low, high), invert: false }
             }
         };
-        Self::new(camera, mode, volume.spacing_mm.min_element() * 0.5)
+        Self::new(camera, mode, volume.spacing_mm.min_element() * 0.7)
     }
 
     /// [`Self::step_mm`] within what the algorithm covers.

@@ -12,6 +12,14 @@ pub(crate) struct Pass {
     label: &'static str,
 }
 
+/// Where a picture goes: the target, or a smaller picture that is then stretched over it.
+pub(crate) struct Canvas<'a> {
+    pub(crate) view: &'a wgpu::TextureView,
+    pub(crate) size_px: [u32; 2],
+    /// Target pixels in one of its pixels, across and down.
+    pub(crate) scale: [f64; 2],
+}
+
 /// What is bound at a number.
 pub(crate) enum Slot {
     Uniform,

@@ -3,7 +3,7 @@
 use medsight_image::{Interpolation, PlaneDraw, Projection};
 use wgpu::TextureViewDimension;
 
-use crate::pass::{Pass, Slot, UNFILTERED};
+use crate::pass::{Canvas, Pass, Slot, UNFILTERED};
 use crate::stack::{color, window_uniform};
 use crate::{RenderError, VolumeTexture, shaders};
 
@@ -38,18 +38,22 @@ impl PlanePass {
         Ok(Self(Pass::new(device, "plane", shaders::PLANE, "fs_main", &slots)?))
     }
 
-    /// `scale` target pixels are one pixel of `view`.
     pub(crate) fn draw(
         &self,
         device: &wgpu::Device,
         queue: &wgpu::Queue,
-        view: &wgpu::TextureView,
-        scale: [f64; 2],
+        canvas: &Canvas<'_>,
         volume: &VolumeTexture,
         draw: &PlaneDraw,
     ) {
-        let uniform = uniform(scale, volume, draw);
-        self.0.draw(device, queue, view, &uniform, &[wgpu::BindingResource::TextureView(&volume.view)]);
+        let uniform = uniform(canvas.scale, volume, draw);
+        self.0.draw(
+            device,
+            queue,
+            canvas.view,
+            &uniform,
+            &[wgpu::BindingResource::TextureView(&volume.view)],
+        );
     }
 }
 

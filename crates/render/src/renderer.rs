@@ -6,7 +6,7 @@ use medsight_gpu::{Gpu, MemoryBudget, Tier};
 use medsight_image::{Frame, PlaneDraw, StackDraw, Volume, VolumeDraw};
 use wgpu::{BindingResource, TextureViewDimension};
 
-use crate::pass::{FILTERED, Pass, Slot};
+use crate::pass::{Canvas, FILTERED, Pass, Slot};
 use crate::plane::PlanePass;
 use crate::stack::StackPass;
 use crate::view::ViewPass;
@@ -101,31 +101,29 @@ impl Renderer {
 
     /// Draws a plane or slab. Returns when the work is submitted, not when it is done.
     pub fn draw_plane(&self, target: &Target, volume: &VolumeTexture, draw: &PlaneDraw) {
-        self.at_quality(target, draw.quality, |view, size_px| {
-            let full = target.size_px();
-            let scale = [0, 1].map(|i| f64::from(full[i]) / f64::from(size_px[i]));
-            self.plane.draw(&self.device, &self.queue, view, scale, volume, draw);
+        self.at_quality(target, draw.quality, |canvas| {
+            self.plane.draw(&self.device, &self.queue, canvas, volume, draw);
         });
     }
 
     /// Draws a volume in 3D. Returns when the work is submitted, not when it is done.
     pub fn draw_volume(&self, target: &Target, volume: &VolumeTexture, draw: &VolumeDraw) {
-        self.at_quality(target, draw.quality, |view, size_px| {
-            let scale = f64::from(target.size_px()[0]) / f64::from(size_px[0]);
-            self.view.draw(&self.device, &self.queue, view, size_px, scale, volume, draw);
+        self.at_quality(target, draw.quality, |canvas| {
+            self.view.draw(&self.device, &self.queue, canvas, volume, draw);
         });
     }
 
     /// Draws into the target, or into a smaller picture that is then stretched over it.
-    fn at_quality(&self, target: &Target, quality: f32, draw: impl Fn(&wgpu::TextureView, [u32; 2])) {
+    fn at_quality(&self, target: &Target, quality: f32, draw: impl Fn(&Canvas<'_>)) {
         let full = target.size_px();
         if quality >= 1.0 {
-            return draw(target.view(), full);
+            return draw(&Canvas { view: target.view(), size_px: full, scale: [1.0; 2] });
         }
         let part = quality.clamp(0.1, 1.0);
-        let size = full.map(|edge| ((edge as f32 * part).round() as u32).max(1));
-        let small = Target::of_size(&self.device, size);
-        draw(small.view(), size);
+        let size_px = full.map(|edge| ((edge as f32 * part).round() as u32).max(1));
+        let small = Target::of_size(&self.device, size_px);
+        let scale = [0, 1].map(|i| f64::from(full[i]) / f64::from(size_px[i]));
+        draw(&Canvas { view: small.view(), size_px, scale });
         let uniform = full.map(|edge| 1.0 / edge as f32);
         let resources = [BindingResource::TextureView(small.view()), BindingResource::Sampler(&self.linear)];
         self.upscale.draw(&self.device, &self.queue, target.view(), &uniform, &resources);

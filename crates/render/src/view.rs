@@ -4,7 +4,7 @@ use medsight_image::raycast::{JITTER, Rays};
 use medsight_image::{VoiFunction, VolumeDraw, VolumeMode, Window};
 use wgpu::{BindingResource, TextureSampleType, TextureViewDimension};
 
-use crate::pass::{FILTERED, Pass, Slot, UNFILTERED};
+use crate::pass::{Canvas, FILTERED, Pass, Slot, UNFILTERED};
 use crate::stack::{color, window_uniform};
 use crate::{RenderError, VolumeTexture, shaders};
 
@@ -70,20 +70,19 @@ impl ViewPass {
         })
     }
 
-    /// Draws into `view`, which has `size_px`; `scale` target pixels are one pixel of it. Nothing is drawn before the first slice.
+    /// Nothing is drawn before the first slice is there.
     pub(crate) fn draw(
         &self,
         device: &wgpu::Device,
         queue: &wgpu::Queue,
-        view: &wgpu::TextureView,
-        size_px: [u32; 2],
-        scale: f64,
+        canvas: &Canvas<'_>,
         volume: &VolumeTexture,
         draw: &VolumeDraw,
     ) {
+        let view = canvas.view;
         let Some(brick_max) = volume.brick_max() else { return };
         let passes = if volume.filterable { &self.hardware } else { &self.manual };
-        let mut uniform = uniform(size_px, scale, volume, draw);
+        let mut uniform = uniform(canvas, volume, draw);
         let sampler = || BindingResource::Sampler(&self.sampler);
         let voxels = || BindingResource::TextureView(&volume.view);
         match &draw.mode {
@@ -146,10 +145,10 @@ fn window_ends(window: &Window, min_max: [f32; 2]) -> [f32; 2] {
     [(center - half) as f32, (center + half) as f32 + f32::EPSILON * center.abs() as f32]
 }
 
-fn uniform(size_px: [u32; 2], scale: f64, volume: &VolumeTexture, draw: &VolumeDraw) -> ViewUniform {
+fn uniform(canvas: &Canvas<'_>, volume: &VolumeTexture, draw: &VolumeDraw) -> ViewUniform {
     let mut camera = draw.camera;
-    camera.mm_per_px *= scale;
-    let size = size_px.map(f64::from);
+    camera.mm_per_px *= canvas.scale[0];
+    let size = canvas.size_px.map(f64::from);
     let rays = Rays::new(volume.patient_from_voxel, volume.dims(), &camera, size);
     let [normal_x, normal_y, normal_z] = rays.screen_from_gradient.map(|v| v.extend(0.0).to_array());
     ViewUniform {
