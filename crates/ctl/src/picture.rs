@@ -8,7 +8,9 @@ use std::path::Path;
 pub(crate) fn size(text: &str) -> Result<[u32; 2], String> {
     let edge = |part: &str| part.parse::<u32>().ok().filter(|n| (1..=16_384).contains(n));
     let parts = text.split_once(['x', 'X', '×']);
-    parts.and_then(|(w, h)| Some([edge(w)?, edge(h)?])).ok_or_else(|| "not a size such as 1024x768".to_owned())
+    parts
+        .and_then(|(w, h)| Some([edge(w)?, edge(h)?]))
+        .ok_or_else(|| "not a size such as 1024x768".to_owned())
 }
 
 /// `C,W`: a LINEAR window in modality units.
@@ -21,7 +23,12 @@ pub(crate) fn window(text: &str) -> Result<Window, String> {
 }
 
 /// Writes RGBA pixels as a PNG of three colours, or of grey.
-pub(crate) fn write_png(path: &Path, [width, height]: [u32; 2], rgba: &[u8], color: bool) -> Result<(), String> {
+pub(crate) fn write_png(
+    path: &Path,
+    [width, height]: [u32; 2],
+    rgba: &[u8],
+    color: bool,
+) -> Result<(), String> {
     let file = std::fs::File::create(path).map_err(|e| e.kind().to_string())?;
     let mut encoder = png::Encoder::new(BufWriter::new(file), width, height);
     encoder.set_color(if color { png::ColorType::Rgb } else { png::ColorType::Grayscale });

@@ -3,10 +3,10 @@
 use crate::files;
 use crate::output::{Exit, Output};
 use crate::picture;
+use glam::{DAffine2, DMat2, DVec2};
 use medsight_codec::FrameDecoder;
 use medsight_dicom::{ImageInfo, Object, Softcopy};
 use medsight_gpu::Gpu;
-use glam::{DAffine2, DMat2, DVec2};
 use medsight_image::{Frame, Modality, Photometric, StackDraw, Voi, VoiFunction, Window};
 use medsight_record::Refusal;
 use medsight_render::{Renderer, Target};
@@ -56,7 +56,9 @@ struct WindowRow {
 pub(crate) fn run(args: &Args, out: &Output) -> Exit {
     match present(args) {
         Ok(document) => {
-            out.document(&document, |d| format!("{} × {} pixels, {} channels, on {}", d.width, d.height, d.channels, d.adapter));
+            out.document(&document, |d| {
+                format!("{} × {} pixels, {} channels, on {}", d.width, d.height, d.channels, d.adapter)
+            });
             Exit::Done
         }
         Err((exit, refusal)) => {

@@ -124,7 +124,9 @@ fn preset(args: &Args, modality: &str) -> Result<Preset, String> {
         _ => {
             let mut all = Preset::all().into_iter();
             let first = all.find(|p| p.mode == wanted_mode && p.suits(modality));
-            first.or_else(|| Preset::all().into_iter().find(|p| p.mode == wanted_mode)).ok_or_else(String::new)
+            first
+                .or_else(|| Preset::all().into_iter().find(|p| p.mode == wanted_mode))
+                .ok_or_else(String::new)
         }
     }
 }
@@ -180,7 +182,8 @@ impl Look {
         };
         if matches!(args.view, View::Mip | View::Vr) {
             let turn = args.turn.to_radians();
-            let camera = Camera::facing(plane, volume.bounds_mm(), args.size).turned_about(glam::DVec3::Z, turn);
+            let camera =
+                Camera::facing(plane, volume.bounds_mm(), args.size).turned_about(glam::DVec3::Z, turn);
             let mut look = VolumeDraw::preset(camera, preset, volume);
             if let (VolumeMode::Mip { window, .. }, Some(wanted)) = (&mut look.mode, args.window) {
                 *window = wanted;
@@ -211,7 +214,8 @@ impl Look {
             }
             Self::Plane(look, size) => {
                 let middle = look.patient_from_target_px(f64::from(size[0]) / 2.0, f64::from(size[1]) / 2.0);
-                let turn = glam::DQuat::from_axis_angle(look.down_mm_per_px.normalize_or(glam::DVec3::Z), angle);
+                let turn =
+                    glam::DQuat::from_axis_angle(look.down_mm_per_px.normalize_or(glam::DVec3::Z), angle);
                 let turned = PlaneDraw {
                     origin_mm: middle + turn * (look.origin_mm - middle),
                     right_mm_per_px: turn * look.right_mm_per_px,
@@ -227,7 +231,10 @@ impl Look {
 fn load(args: &Args, out: &Output) -> Result<(Volume, String), (Exit, Refusal)> {
     let (found, missing) = files::collect(std::slice::from_ref(&args.path));
     if !missing.is_empty() {
-        return Err((Exit::NotFound, Refusal::new("not_found", format!("Not found: {}", args.path.display()))));
+        return Err((
+            Exit::NotFound,
+            Refusal::new("not_found", format!("Not found: {}", args.path.display())),
+        ));
     }
     let source = FolderSource::new(found);
     let progress = |event: LoadEvent| match event {
