@@ -31,10 +31,9 @@ pub(crate) fn demo(words: &[String]) -> Result<()> {
     show()
 }
 
-/// Builds the three programs. The desk goes alone, or cargo would unify features and link decoders into it.
+/// Builds the programs, all in one call: separate calls would compile shared packages once for each set of features.
 pub(crate) fn build() -> Result<()> {
-    run("cargo build -p medsight-desk --locked")?;
-    run("cargo build --workspace --exclude medsight-desk --exclude xtask --exclude medsight-e2e --locked")
+    run("cargo build --workspace --bins --locked")
 }
 
 /// Builds the front end, unless nothing in it is newer than the last build.
