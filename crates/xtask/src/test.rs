@@ -25,9 +25,9 @@ pub(crate) fn test(end_to_end: bool) -> Result<()> {
     step("tests (shaders and their CPU twins are among them)", || {
         run("cargo test --workspace --locked --no-fail-fast")
     })?;
+    step("build the programs", demo::build)?;
     step("generated files are what the code says", || codegen::codegen(true))?;
     if end_to_end {
-        step("build the programs", demo::build)?;
         step("end to end: the real application on a screen of its own", end_to_end_runs)?;
     }
     println!("\nAll of it holds: {:.0} s", begun.elapsed().as_secs_f64());
