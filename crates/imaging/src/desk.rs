@@ -49,6 +49,11 @@ impl Desk {
         let _ = self.out.send(message);
     }
 
+    /// For threads that answer by themselves.
+    pub(crate) fn sender(&self) -> Sender<FromLightBox> {
+        self.out.clone()
+    }
+
     /// Sends what has to be kept; also what was refused before.
     pub(crate) fn keep(&mut self, sent: Sent) {
         self.send_refused_again();

@@ -12,7 +12,9 @@ use medsight_viewport::{ImageScale, SliceFacts, SlicePlace, UltrasoundScale};
 pub(crate) fn of_frames(image: &ImageInfo) -> Vec<Arc<SliceFacts>> {
     let mut known: BTreeMap<*const medsight_dicom::FrameInfo, Arc<SliceFacts>> = BTreeMap::new();
     (0..image.frames.len())
-        .map(|i| known.entry(Arc::as_ptr(&image.frames[i])).or_insert_with(|| Arc::new(of_frame(image, i))).clone())
+        .map(|i| {
+            known.entry(Arc::as_ptr(&image.frames[i])).or_insert_with(|| Arc::new(of_frame(image, i))).clone()
+        })
         .collect()
 }
 
@@ -20,16 +22,12 @@ pub(crate) fn of_frames(image: &ImageInfo) -> Vec<Arc<SliceFacts>> {
 pub(crate) fn of_frame(image: &ImageInfo, frame: usize) -> SliceFacts {
     let info = &image.frames[frame.min(image.frames.len() - 1)];
     let encoded = &image.encoded;
-    let scale = info.scale.map(|s| ImageScale {
-        mm_per_px: DVec2::new(s.column_mm, s.row_mm),
-        source: s.source,
-    });
-    let place = info.position_mm.zip(info.orientation).zip(scale).map(|((origin_mm, [right, down]), scale)| SlicePlace {
-        origin_mm,
-        right,
-        down,
-        spacing_mm: scale.mm_per_px,
-    });
+    let scale =
+        info.scale.map(|s| ImageScale { mm_per_px: DVec2::new(s.column_mm, s.row_mm), source: s.source });
+    let place =
+        info.position_mm.zip(info.orientation).zip(scale).map(|((origin_mm, [right, down]), scale)| {
+            SlicePlace { origin_mm, right, down, spacing_mm: scale.mm_per_px }
+        });
     let regions = image.regions.iter().filter_map(|r| {
         let scale = r.scale?;
         let [x0, y0, x1, y1] = r.rectangle_px.map(|p| p as f64);
@@ -77,8 +75,16 @@ fn warnings(image: &ImageInfo) -> Vec<VolumeWarning> {
             all.push(VolumeWarning { code: code.to_owned(), reason: reason.to_owned() });
         }
     };
-    add(image.lossy, "lossy", "Lossy Image Compression (0028,2110) is 01: the pixels were changed when the image was stored.");
-    add(image.burned_in, "burned_in", "Burned In Annotation (0028,0301) is YES: there is text in the pixels, which may name the patient.");
+    add(
+        image.lossy,
+        "lossy",
+        "Lossy Image Compression (0028,2110) is 01: the pixels were changed when the image was stored.",
+    );
+    add(
+        image.burned_in,
+        "burned_in",
+        "Burned In Annotation (0028,0301) is YES: there is text in the pixels, which may name the patient.",
+    );
     all
 }
 
@@ -98,7 +104,11 @@ fn acquisition(image: &ImageInfo) -> Vec<String> {
             a.echo_time_ms.map(|v| format!("TE {}", trimmed(v))),
             a.flip_angle_deg.map(|v| format!("FA {}°", trimmed(v))),
         ]),
-        join(vec![a.slice_thickness_mm.map(|v| format!("{} mm", trimmed(v))), text(&a.kernel), text(&a.patient_position)]),
+        join(vec![
+            a.slice_thickness_mm.map(|v| format!("{} mm", trimmed(v))),
+            text(&a.kernel),
+            text(&a.patient_position),
+        ]),
         join(vec![text(&a.view_position), text(&a.laterality)]),
         a.institution.clone(),
     ];

@@ -63,8 +63,9 @@ pub(crate) enum News {
     Thumbnail { series: usize, rgba: Vec<u8>, size: [usize; 2] },
     /// Share of a volume that is read.
     Building { series: usize, share: f32 },
-    /// A volume, or why there is none.
-    Volume { series: usize, volume: Result<Arc<Volume>, String> },
+    /// A volume, or why there is none. `holds_slices` when its slices are the stored images; it was made even
+    /// where the slice distance is not, and then they are not.
+    Volume { series: usize, volume: Result<Arc<Volume>, String>, holds_slices: bool },
     /// Nothing can be shown.
     Nothing(String),
 }
@@ -96,7 +97,11 @@ struct Sorted {
 
 impl Loader {
     /// Loads a study. `manifest` says which file belongs to which series, where the desk knows it.
-    pub(crate) fn start(source: Arc<dyn ByteSource + Send + Sync>, manifest: Option<Manifest>, tell: Tell) -> Self {
+    pub(crate) fn start(
+        source: Arc<dyn ByteSource + Send + Sync>,
+        manifest: Option<Manifest>,
+        tell: Tell,
+    ) -> Self {
         let wanted: Arc<(Mutex<Wanted>, Condvar)> = Arc::default();
         let cancel = Arc::new(AtomicBool::new(false));
         let loader = Self { wanted: wanted.clone(), cancel: cancel.clone() };
@@ -183,7 +188,11 @@ impl Scout {
         let with_pixels: Vec<usize> = match &self.manifest {
             Some(m) => {
                 let largest = m.series.iter().max_by_key(|s| s.frame_count).map(|s| s.uid.clone());
-                let of_series = m.instances.iter().enumerate().filter(|(_, i)| i.frames > 0 && Some(&i.series) == largest.as_ref());
+                let of_series = m
+                    .instances
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, i)| i.frames > 0 && Some(&i.series) == largest.as_ref());
                 of_series.map(|(i, _)| i).collect()
             }
             None => (0..self.source.len()).collect(),
@@ -202,8 +211,13 @@ impl Scout {
             let facts = Arc::new(facts::of_frame(&image, frame_number));
             let (study, mut series) = describe(&object, &image);
             series.photometric = frame.photometric;
-            series.slices = vec![FoundSlice { instance: instance_of(&image, file), frame: frame_number, file, facts }];
-            (self.tell)(News::First { study: Box::new(study), series: Box::new(series), frame: Arc::new(frame) });
+            series.slices =
+                vec![FoundSlice { instance: instance_of(&image, file), frame: frame_number, file, facts }];
+            (self.tell)(News::First {
+                study: Box::new(study),
+                series: Box::new(series),
+                frame: Arc::new(frame),
+            });
             return;
         }
     }
@@ -215,7 +229,10 @@ impl Scout {
             Err(_) => return Default::default(),
         };
         if scan.series.is_empty() {
-            let why = scan.skipped.first().map_or_else(|| "There is no file.".to_owned(), |s| s.refusal.reason.clone());
+            let why = scan
+                .skipped
+                .first()
+                .map_or_else(|| "There is no file.".to_owned(), |s| s.refusal.reason.clone());
             (self.tell)(News::Nothing(why));
             return Default::default();
         }
@@ -225,7 +242,9 @@ impl Scout {
             self.sort(series, &files, None, &mut found, &mut sorted);
         }
         let mut order: Vec<usize> = (0..found.len()).collect();
-        order.sort_by_key(|i| (found[*i].number.unwrap_or(i32::MAX), std::cmp::Reverse(found[*i].slices.len())));
+        order.sort_by_key(|i| {
+            (found[*i].number.unwrap_or(i32::MAX), std::cmp::Reverse(found[*i].slices.len()))
+        });
         let mut sorted: Vec<Option<Sorted>> = sorted.into_iter().map(Some).collect();
         let found: Vec<FoundSeries> = order.iter().map(|i| found[*i].clone()).collect();
         let sorted = order.iter().filter_map(|i| sorted[*i].take()).collect();
@@ -348,25 +367,31 @@ impl Scout {
             &self.cancel,
             &mut seconds,
         );
+        let mut holds_slices = true;
         let volume = match built {
-            Ok(volume) => Ok(Arc::new(volume)),
+            Ok(volume) => {
+                let offsets = volume.slice_offsets_mm.clone();
+                let even = medsight_image::regular::regular(volume);
+                holds_slices = even.slice_offsets_mm == offsets;
+                Ok(Arc::new(even))
+            }
             Err(refusal) if refusal.code == "cancelled" => return,
             Err(refusal) => Err(refusal.reason),
         };
-        (self.tell)(News::Volume { series: index, volume });
+        (self.tell)(News::Volume { series: index, volume, holds_slices });
     }
 }
 
 fn instance_of(image: &ImageInfo, file: usize) -> InstanceUid {
     // Files without a UID are told apart by their place in the list; such measurements are never kept.
-    InstanceUid::parse(&image.instance_uid).unwrap_or_else(|_| {
-        InstanceUid(medsight_base::Uid::from_uuid(file as u128))
-    })
+    InstanceUid::parse(&image.instance_uid)
+        .unwrap_or_else(|_| InstanceUid(medsight_base::Uid::from_uuid(file as u128)))
 }
 
 fn describe(object: &Object<'_>, image: &ImageInfo) -> (FoundStudy, FoundSeries) {
     let record = instance_record(object).ok();
-    let series = SeriesUid::parse(&image.series_uid).unwrap_or_else(|_| SeriesUid(medsight_base::Uid::from_uuid(0)));
+    let series =
+        SeriesUid::parse(&image.series_uid).unwrap_or_else(|_| SeriesUid(medsight_base::Uid::from_uuid(0)));
     let study = record.as_ref().map_or_else(FoundStudy::default, |r| FoundStudy {
         uid: Some(r.study.clone()),
         patient: r.patient.clone(),
@@ -408,7 +433,9 @@ impl Reader {
             };
             let decoded = self.decode(slice, &mut last);
             match task {
-                Task::Frame(series, slice, _) => (self.tell)(News::Frame { series, slice, frame: decoded.map(Arc::new) }),
+                Task::Frame(series, slice, _) => {
+                    (self.tell)(News::Frame { series, slice, frame: decoded.map(Arc::new) })
+                }
                 Task::Thumbnail(series, slice) => {
                     let Ok(frame) = decoded else { continue };
                     let (rgba, size) = thumbnail::draw(&frame, &slice.facts, 128);
@@ -424,7 +451,9 @@ impl Reader {
             if wanted.quit {
                 return None;
             }
-            let slice_of = |w: &Wanted, series: usize, slice: usize| Some(w.series.get(series)?.slices.get(slice)?.clone());
+            let slice_of = |w: &Wanted, series: usize, slice: usize| {
+                Some(w.series.get(series)?.slices.get(slice)?.clone())
+            };
             if let Some((series, slice)) = wanted.frames.pop_front() {
                 match slice_of(&wanted, series, slice) {
                     Some(found) => return Some(Task::Frame(series, slice, Box::new(found))),
@@ -442,10 +471,17 @@ impl Reader {
         }
     }
 
-    fn decode(&self, slice: &FoundSlice, last: &mut Option<(usize, Object<'static>)>) -> Result<Frame, String> {
+    fn decode(
+        &self,
+        slice: &FoundSlice,
+        last: &mut Option<(usize, Object<'static>)>,
+    ) -> Result<Frame, String> {
         if last.as_ref().is_none_or(|(file, _)| *file != slice.file) {
             *last = None;
-            let bytes = self.source.read(slice.file).map_err(|e| format!("The file cannot be read: {}.", e.kind()))?;
+            let bytes = self
+                .source
+                .read(slice.file)
+                .map_err(|e| format!("The file cannot be read: {}.", e.kind()))?;
             let object = Object::from_vec(bytes).map_err(|r| r.reason)?;
             *last = Some((slice.file, object));
         }

@@ -54,7 +54,11 @@ impl Painter {
         Textures {
             cells: self.cells.iter().map(id).collect(),
             lens: id(&self.lens),
-            thumbnails: self.thumbnails.iter().map(|t| t.as_ref().map(|(_, id, aspect)| (*id, *aspect))).collect(),
+            thumbnails: self
+                .thumbnails
+                .iter()
+                .map(|t| t.as_ref().map(|(_, id, aspect)| (*id, *aspect)))
+                .collect(),
         }
     }
 
@@ -63,7 +67,11 @@ impl Painter {
     ///
     /// # Errors
     /// A volume or image that does not fit the device: cell and reason.
-    pub(crate) fn draw_pictures(&mut self, light_box: &LightBox, pixels_per_point: f32) -> (bool, Vec<(usize, String)>) {
+    pub(crate) fn draw_pictures(
+        &mut self,
+        light_box: &LightBox,
+        pixels_per_point: f32,
+    ) -> (bool, Vec<(usize, String)>) {
         let mut appeared = false;
         let mut failed = Vec::new();
         let visible = light_box.visible_cells();
@@ -106,7 +114,9 @@ impl Painter {
             }
             if let Some(slot) = &mut slot {
                 let was_shown = slot.picture != Picture::None;
-                result = self.draw(&slot.target, &picture).map(|()| picture != Picture::None && (!was_shown || !fits));
+                result = self
+                    .draw(&slot.target, &picture)
+                    .map(|()| picture != Picture::None && (!was_shown || !fits));
                 slot.picture = if result.is_ok() { picture } else { Picture::None };
             }
         }
@@ -122,7 +132,12 @@ impl Painter {
         let filter = wgpu::FilterMode::Linear;
         let id = match old {
             Some(old) => {
-                self.egui.update_egui_texture_from_wgpu_texture(&self.gpu.device, target.view(), filter, old.id);
+                self.egui.update_egui_texture_from_wgpu_texture(
+                    &self.gpu.device,
+                    target.view(),
+                    filter,
+                    old.id,
+                );
                 old.id
             }
             None => self.egui.register_native_texture(&self.gpu.device, target.view(), filter),
@@ -179,14 +194,17 @@ impl Painter {
 
     /// Lets go of frames and volumes that the light box let go of.
     fn forget_unused(&mut self, light_box: &LightBox) {
-        self.volumes.retain(|(v, _)| light_box.series.iter().any(|s| s.volume().is_some_and(|own| Arc::ptr_eq(own, v))));
+        self.volumes.retain(|(v, _)| {
+            light_box.series.iter().any(|s| s.volume().is_some_and(|own| Arc::ptr_eq(own, v)))
+        });
         // One reference is this cache's own.
         self.frames.retain(|(f, _)| Arc::strong_count(f) > 1);
     }
 
     /// A picture of a series for the strip.
     pub(crate) fn put_thumbnail(&mut self, series: usize, rgba: &[u8], size: [usize; 2]) {
-        let extent = wgpu::Extent3d { width: size[0] as u32, height: size[1] as u32, depth_or_array_layers: 1 };
+        let extent =
+            wgpu::Extent3d { width: size[0] as u32, height: size[1] as u32, depth_or_array_layers: 1 };
         let texture = self.gpu.device.create_texture(&wgpu::TextureDescriptor {
             label: Some("thumbnail"),
             size: extent,
@@ -197,7 +215,11 @@ impl Painter {
             usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
             view_formats: &[],
         });
-        let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(extent.width * 4), rows_per_image: None };
+        let layout = wgpu::TexelCopyBufferLayout {
+            offset: 0,
+            bytes_per_row: Some(extent.width * 4),
+            rows_per_image: None,
+        };
         self.gpu.queue.write_texture(texture.as_image_copy(), rgba, layout, extent);
         let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
         let id = self.egui.register_native_texture(&self.gpu.device, &view, wgpu::FilterMode::Linear);
@@ -234,7 +256,13 @@ impl Painter {
     }
 
     /// egui over everything, on the window.
-    pub(crate) fn paint(&mut self, view: &wgpu::TextureView, size_px: [u32; 2], pixels_per_point: f32, shapes: &[egui::ClippedPrimitive]) {
+    pub(crate) fn paint(
+        &mut self,
+        view: &wgpu::TextureView,
+        size_px: [u32; 2],
+        pixels_per_point: f32,
+        shapes: &[egui::ClippedPrimitive],
+    ) {
         let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let screen = egui_wgpu::ScreenDescriptor { size_in_pixels: size_px, pixels_per_point };
         let more = self.egui.update_buffers(&self.gpu.device, &self.gpu.queue, &mut encoder, shapes, &screen);
@@ -243,7 +271,10 @@ impl Painter {
                 view,
                 resolve_target: None,
                 depth_slice: None,
-                ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::BLACK), store: wgpu::StoreOp::Store },
+                ops: wgpu::Operations {
+                    load: wgpu::LoadOp::Clear(wgpu::Color::BLACK),
+                    store: wgpu::StoreOp::Store,
+                },
             };
             let mut pass = encoder
                 .begin_render_pass(&wgpu::RenderPassDescriptor {

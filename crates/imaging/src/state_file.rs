@@ -57,7 +57,8 @@ impl StateFile {
 
 fn describe(light_box: &LightBox, figures: &Figures<'_>) -> Value {
     let scale = figures.pixels_per_point;
-    let cells: Vec<Value> = light_box.visible_cells().into_iter().map(|i| cell(light_box, i, scale)).collect();
+    let cells: Vec<Value> =
+        light_box.visible_cells().into_iter().map(|i| cell(light_box, i, scale)).collect();
     let series: Vec<Value> = light_box
         .series
         .iter()
@@ -102,8 +103,10 @@ fn describe(light_box: &LightBox, figures: &Figures<'_>) -> Value {
 fn cell(light_box: &LightBox, index: usize, scale: f32) -> Value {
     let cell = &light_box.cells[index];
     let has_picture = light_box.picture(index, [16, 16], 1.0) != Picture::None;
-    let rect = [cell.rect.min.x, cell.rect.min.y, cell.rect.width(), cell.rect.height()].map(|v| (v * scale).round());
-    let window = light_box.window(index).filter(|_| cell.view != ViewKind::Volume3d).map(|w| [w.center(), w.width()]);
+    let rect = [cell.rect.min.x, cell.rect.min.y, cell.rect.width(), cell.rect.height()]
+        .map(|v| (v * scale).round());
+    let window =
+        light_box.window(index).filter(|_| cell.view != ViewKind::Volume3d).map(|w| [w.center(), w.width()]);
     let mpr = light_box.series_of(index).and_then(|s| light_box.mprs.get(&s.uid));
     let camera = cell.view_3d.camera.map(|c| [c.right.to_array(), c.down.to_array()]);
     json!({

@@ -160,7 +160,14 @@ impl LightBox {
         }
         let is_quiet = matches!(
             command,
-            C::SelectTool(_) | C::Undo | C::Redo | C::Cancel | C::Palette | C::Help | C::DeleteSelected | C::ToggleKeyImage
+            C::SelectTool(_)
+                | C::Undo
+                | C::Redo
+                | C::Cancel
+                | C::Palette
+                | C::Help
+                | C::DeleteSelected
+                | C::ToggleKeyImage
         );
         if !is_quiet {
             self.effects.push(Effect::SessionChanged);
@@ -228,7 +235,9 @@ impl LightBox {
         if c.plane().is_none() {
             return vec![cell];
         }
-        (0..self.cells.len()).filter(|i| self.cells[*i].plane().is_some() && self.cells[*i].series == c.series).collect()
+        (0..self.cells.len())
+            .filter(|i| self.cells[*i].plane().is_some() && self.cells[*i].series == c.series)
+            .collect()
     }
 
     fn window_preset(&mut self, n: u8) {
@@ -256,7 +265,9 @@ impl LightBox {
     }
 
     fn true_size(&mut self) {
-        let has_scale = self.surface(self.active).is_some_and(|s| s.screen_per_mm(self.cells[self.active].rect.center()).is_some());
+        let has_scale = self
+            .surface(self.active)
+            .is_some_and(|s| s.screen_per_mm(self.cells[self.active].rect.center()).is_some());
         match self.screen_points_per_mm {
             Some(points) if has_scale => self.magnify_to(points, true),
             Some(_) => self.notice = Some(self.words.text("scale.none").to_owned()),
@@ -323,13 +334,28 @@ impl LightBox {
             return;
         }
         let from = self.cells[self.active].clone();
+        if from.plane().is_some() {
+            // Put back after a restart: what was there before the planes is not known any more.
+            self.layout = Layout::default();
+            self.cells[0] = Cell { rect: self.cells[0].rect, view: ViewKind::Stack, ..from };
+            self.active = 0;
+            return;
+        }
         self.before_mpr = Some(Box::new((self.layout, self.cells.clone(), self.active)));
         self.layout = Layout { columns: 2, rows: 2 };
         self.maximised = false;
         let views = [ViewKind::Axial, ViewKind::Coronal, ViewKind::Sagittal, ViewKind::Volume3d];
         for (cell, view) in self.cells.iter_mut().zip(views) {
             let rect = cell.rect;
-            *cell = Cell { series: from.series, view, window: from.window, slice: from.slice, invert: from.invert, rect, ..Cell::default() };
+            *cell = Cell {
+                series: from.series,
+                view,
+                window: from.window,
+                slice: from.slice,
+                invert: from.invert,
+                rect,
+                ..Cell::default()
+            };
         }
         self.active = 0;
     }
@@ -440,7 +466,10 @@ impl LightBox {
         self.tell_changes(&before);
     }
 
-    fn step_history(&mut self, step: impl Fn(&mut medsight_record::History<BTreeMap<AnnotationId, Annotation>>) -> bool) {
+    fn step_history(
+        &mut self,
+        step: impl Fn(&mut medsight_record::History<BTreeMap<AnnotationId, Annotation>>) -> bool,
+    ) {
         let before = self.annotations.present().clone();
         if step(&mut self.annotations) {
             self.tell_changes(&before);
@@ -477,8 +506,13 @@ impl LightBox {
         match &annotation.place {
             Place::Image { series, instance, frame, .. } => {
                 let Some(index) = self.series.iter().position(|s| &s.uid == series) else { return };
-                let slice = self.series[index].slices.iter().position(|s| &s.instance == instance && s.frame_number == *frame);
-                let shows = |i: &usize| self.cells[*i].series == Some(index) && self.cells[*i].view == ViewKind::Stack;
+                let slice = self.series[index]
+                    .slices
+                    .iter()
+                    .position(|s| &s.instance == instance && s.frame_number == *frame);
+                let shows = |i: &usize| {
+                    self.cells[*i].series == Some(index) && self.cells[*i].view == ViewKind::Stack
+                };
                 let cell = self.visible_cells().into_iter().find(shows).unwrap_or(self.active);
                 if !shows(&cell) {
                     self.put_series(cell, index);
@@ -491,14 +525,16 @@ impl LightBox {
             Place::Plane { series, points_mm, right, down, .. } => {
                 let Some(index) = self.series.iter().position(|s| &s.uid == series) else { return };
                 let normal = glam::DVec3::from_array(*right).cross(glam::DVec3::from_array(*down));
-                let is_mpr = |i: &usize| self.cells[*i].series == Some(index) && self.cells[*i].plane().is_some();
+                let is_mpr =
+                    |i: &usize| self.cells[*i].series == Some(index) && self.cells[*i].plane().is_some();
                 if !self.visible_cells().iter().any(is_mpr) {
                     if self.cells[self.active].series != Some(index) {
                         self.put_series(self.active, index);
                     }
                     self.toggle_mpr();
                 }
-                if let (Some(first), Some(volume)) = (points_mm.first(), self.series[index].volume().cloned()) {
+                if let (Some(first), Some(volume)) = (points_mm.first(), self.series[index].volume().cloned())
+                {
                     let at = glam::DVec3::from_array(*first);
                     let active = self.active;
                     self.with_mpr(active, |mpr| *mpr = mpr.moved_to(at, &volume));

@@ -11,7 +11,14 @@ use crate::surface::Surface;
 use crate::theme;
 
 /// Text with a dark outline.
-pub(crate) fn outlined(painter: &Painter, at: Pos2, align: Align2, text: &str, size: f32, color: Color32) -> Rect {
+pub(crate) fn outlined(
+    painter: &Painter,
+    at: Pos2,
+    align: Align2,
+    text: &str,
+    size: f32,
+    color: Color32,
+) -> Rect {
     let font = FontId::proportional(size);
     let galley = painter.layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER);
     let rect = align.anchor_size(at, galley.size());
@@ -76,10 +83,18 @@ fn shape(painter: &Painter, kind: &AnnotationKind, points: &[Pos2], color: Color
                 stroked(painter, vec![end - across, end + across], false, color, width);
             }
         }
-        (AnnotationKind::Angle, points) if points.len() >= 2 => stroked(painter, points.to_vec(), false, color, width),
+        (AnnotationKind::Angle, points) if points.len() >= 2 => {
+            stroked(painter, points.to_vec(), false, color, width)
+        }
         (AnnotationKind::Rectangle, [a, b]) => {
             let r = Rect::from_two_pos(*a, *b);
-            stroked(painter, vec![r.left_top(), r.right_top(), r.right_bottom(), r.left_bottom()], true, color, width);
+            stroked(
+                painter,
+                vec![r.left_top(), r.right_top(), r.right_bottom(), r.left_bottom()],
+                true,
+                color,
+                width,
+            );
         }
         (AnnotationKind::Ellipse, [a, b]) => {
             let r = Rect::from_two_pos(*a, *b);

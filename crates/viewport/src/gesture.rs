@@ -61,7 +61,9 @@ pub(crate) enum Gesture {
 impl Gesture {
     pub(crate) fn moves_3d(&self, in_cell: usize) -> bool {
         match self {
-            Self::Transfer { cell, .. } | Self::Camera { cell, .. } | Self::CropFace { cell, .. } => *cell == in_cell,
+            Self::Transfer { cell, .. } | Self::Camera { cell, .. } | Self::CropFace { cell, .. } => {
+                *cell == in_cell
+            }
             _ => false,
         }
     }
@@ -208,7 +210,11 @@ impl LightBox {
                 if (cross.middle + direction * cross.radius * side).distance(at) <= 9.0 {
                     let start = *self.mprs.get(&self.series_of(cell)?.uid)?;
                     let arm = at - cross.middle;
-                    return Some(Gesture::TurnCrosshair { cell, start, from_rad: f64::from(arm.y.atan2(arm.x)) });
+                    return Some(Gesture::TurnCrosshair {
+                        cell,
+                        start,
+                        from_rad: f64::from(arm.y.atan2(arm.x)),
+                    });
                 }
             }
         }
@@ -226,7 +232,8 @@ impl LightBox {
         let mut on_top: Vec<&Annotation> = self.annotations.present().values().collect();
         on_top.sort_by_key(|a| (Some(a.id) == self.selected, a.changed_at));
         on_top.into_iter().rev().find_map(|a| {
-            let points: Vec<Pos2> = surface.points_of(&a.place)?.into_iter().map(|p| surface.screen(p)).collect();
+            let points: Vec<Pos2> =
+                surface.points_of(&a.place)?.into_iter().map(|p| surface.screen(p)).collect();
             let label = crate::draw_shape::label_rect_estimate(a, &points, &self.words);
             hit(&a.kind, &points, label, at).map(|hit| (a.clone(), hit))
         })
@@ -287,15 +294,16 @@ impl LightBox {
             Gesture::Hover => {}
             Gesture::Crosshair { cell } => self.move_crosshair(*cell, at),
             Gesture::TurnCrosshair { cell, start, from_rad } => {
-                let turned = self.crosshair_on(*cell).zip(self.surface(*cell)).and_then(|(cross, surface)| {
-                    let arm = at - cross.middle;
-                    let plane = self.cells[*cell].plane()?;
-                    // On a mirrored picture a hand that turns clockwise turns the planes the other way.
-                    let [right, down] = surface.screen_directions()?;
-                    let sign = right.cross(down).dot(start.normal(plane)).signum();
-                    let by = (f64::from(arm.y.atan2(arm.x)) - from_rad) * sign;
-                    Some((self.series_of(*cell)?.uid.clone(), start.turned_in(plane, by)))
-                });
+                let turned =
+                    self.crosshair_on(*cell).zip(self.surface(*cell)).and_then(|(cross, surface)| {
+                        let arm = at - cross.middle;
+                        let plane = self.cells[*cell].plane()?;
+                        // On a mirrored picture a hand that turns clockwise turns the planes the other way.
+                        let [right, down] = surface.screen_directions()?;
+                        let sign = right.cross(down).dot(start.normal(plane)).signum();
+                        let by = (f64::from(arm.y.atan2(arm.x)) - from_rad) * sign;
+                        Some((self.series_of(*cell)?.uid.clone(), start.turned_in(plane, by)))
+                    });
                 if let Some((series, mpr)) = turned {
                     self.mprs.insert(series, mpr);
                 }
@@ -364,7 +372,11 @@ impl LightBox {
         let was_click = draft.pressed_at.distance(at) < 4.0;
         let needed = draft.kind.point_count();
         let has_length = draft.points.len() >= 2
-            && draft.surface.screen(draft.points[0]).distance(draft.surface.screen(draft.points[draft.points.len() - 1])) >= 4.0;
+            && draft
+                .surface
+                .screen(draft.points[0])
+                .distance(draft.surface.screen(draft.points[draft.points.len() - 1]))
+                >= 4.0;
         if draft.points.len() == needed && (!was_click || has_length) {
             if let Some(draft) = self.draft.take() {
                 let id = AnnotationId((self.new_id)());
@@ -422,7 +434,9 @@ impl LightBox {
                 let place = series.slices[i].facts.as_ref()?.place?;
                 Some(place.image_from_patient(patient).1.abs())
             };
-            let near = (0..series.slices.len()).filter_map(|i| Some((i, distance(i)?))).min_by(|a, b| a.1.total_cmp(&b.1));
+            let near = (0..series.slices.len())
+                .filter_map(|i| Some((i, distance(i)?)))
+                .min_by(|a, b| a.1.total_cmp(&b.1));
             if let Some((slice, _)) = near {
                 self.cells[other].slice = slice;
             }

@@ -25,6 +25,7 @@ mod ui;
 
 pub use apply::Action;
 pub use cell::{Cell, Crop, Orientation, View3d};
+pub use gesture::Button;
 pub use light_box::{Effect, LightBox, Overlays, Popup, SaveState, StudyFacts};
 pub use mpr::Mpr;
 pub use picture::{Picture, PlanePicture, StackPicture, VolumePicture};

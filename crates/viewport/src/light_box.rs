@@ -1,7 +1,7 @@
 //! The state of one window of the light box. Views read it; [`crate::apply`] alone changes it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use egui::Pos2;
@@ -243,10 +243,12 @@ impl LightBox {
     /// Facts of the slice a stack cell shows.
     pub fn facts(&self, cell: usize) -> Option<&Arc<SliceFacts>> {
         let series = self.series_of(cell)?;
-        let slice = series.slices.get(self.cells[cell].slice)?;
+        let own = series.slices.get(self.cells[cell].slice).and_then(|s| s.facts.as_ref());
+        if self.cells[cell].view == ViewKind::Stack {
+            return own;
+        }
         // Planes take what they need from any slice that was read.
-        let own = (self.cells[cell].view == ViewKind::Stack).then_some(slice.facts.as_ref());
-        own.unwrap_or_else(|| series.slices.iter().find_map(|s| s.facts.as_ref()))
+        own.or_else(|| series.slices.iter().find_map(|s| s.facts.as_ref()))
     }
 
     /// The window of a cell: the reader's, else the file's, else one that spans the values.
@@ -273,7 +275,14 @@ impl LightBox {
             None if cell.view == ViewKind::Stack => {
                 let slice = series.slices.get(cell.slice)?;
                 let facts = slice.facts.as_ref()?;
-                Some(Surface::of_image(cell, cell.rect, &series.uid, &slice.instance, slice.frame_number, facts))
+                Some(Surface::of_image(
+                    cell,
+                    cell.rect,
+                    &series.uid,
+                    &slice.instance,
+                    slice.frame_number,
+                    facts,
+                ))
             }
             None => None,
         }
@@ -334,7 +343,11 @@ impl LightBox {
 
     /// Number of annotations that are durable.
     pub fn saved_count(&self) -> usize {
-        self.annotations.present().keys().filter(|id| self.save_states.get(id) == Some(&SaveState::Saved)).count()
+        self.annotations
+            .present()
+            .keys()
+            .filter(|id| self.save_states.get(id) == Some(&SaveState::Saved))
+            .count()
     }
 
     /// True when the image a stack cell shows is a key image.
@@ -344,7 +357,8 @@ impl LightBox {
 
     pub(crate) fn key_image_of(&self, cell: usize) -> Option<AnnotationId> {
         let surface = self.surface(cell)?;
-        let is_here = |a: &&Annotation| a.kind == AnnotationKind::KeyImage && surface.points_of(&a.place).is_some();
+        let is_here =
+            |a: &&Annotation| a.kind == AnnotationKind::KeyImage && surface.points_of(&a.place).is_some();
         self.annotations.present().values().find(is_here).map(|a| a.id)
     }
 

@@ -20,21 +20,20 @@ pub(crate) fn measure(
     let mut m = Measured::default();
     let scale = surface.scale(points);
     match (kind, points) {
-        (AnnotationKind::Length, [a, b]) => {
-            match scale {
-                Some((mm, source)) => {
-                    m.length_mm = Some(((*b - *a) * mm).length());
-                    m.scale = Some(source);
-                }
-                None => m.length_px = Some((*b - *a).length()),
+        (AnnotationKind::Length, [a, b]) => match scale {
+            Some((mm, source)) => {
+                m.length_mm = Some(((*b - *a) * mm).length());
+                m.scale = Some(source);
             }
-        }
+            None => m.length_px = Some((*b - *a).length()),
+        },
         (AnnotationKind::Angle, [a, vertex, b]) => {
             // Angles need the shape of the pixels, not their size.
             let shape = scale.map_or(DVec2::ONE, |(mm, _)| mm);
             let (u, v) = ((*a - *vertex) * shape, (*b - *vertex) * shape);
             if u.length() > 0.0 && v.length() > 0.0 {
-                m.angle_deg = Some((u.dot(v) / (u.length() * v.length())).clamp(-1.0, 1.0).acos().to_degrees());
+                m.angle_deg =
+                    Some((u.dot(v) / (u.length() * v.length())).clamp(-1.0, 1.0).acos().to_degrees());
             }
         }
         (AnnotationKind::Ellipse | AnnotationKind::Rectangle, [a, b]) => {
@@ -116,7 +115,13 @@ pub fn lines(kind: &AnnotationKind, m: &Measured, words: &Words) -> Vec<String> 
                 out.push(format!("{}{sd}{unit}", number(mean, 1)));
             }
             if let (Some(min), Some(max)) = (m.min, m.max) {
-                out.push(format!("{} {} · {} {}", words.text("lightbox.min"), with_unit(min), words.text("lightbox.max"), with_unit(max)));
+                out.push(format!(
+                    "{} {} · {} {}",
+                    words.text("lightbox.min"),
+                    with_unit(min),
+                    words.text("lightbox.max"),
+                    with_unit(max)
+                ));
             }
             out.extend(m.area_mm2.map(area).or(m.area_px.map(|px| format!("{} px²", number(px, 0)))));
         }
@@ -127,7 +132,11 @@ pub fn lines(kind: &AnnotationKind, m: &Measured, words: &Words) -> Vec<String> 
 }
 
 fn area(mm2: f64) -> String {
-    if mm2 >= 1000.0 { format!("{} cm²", number(mm2 / 100.0, 1)) } else { format!("{} mm²", number(mm2, 1)) }
+    if mm2 >= 1000.0 {
+        format!("{} cm²", number(mm2 / 100.0, 1))
+    } else {
+        format!("{} mm²", number(mm2, 1))
+    }
 }
 
 /// True when the kind has a length or an area, for which the scale must be said.
@@ -192,7 +201,8 @@ pub(crate) mod tests {
     #[test]
     fn a_length_is_in_millimetres_only_where_the_file_gives_a_scale_and_says_which() {
         let points = [DVec2::ZERO, DVec2::new(30.0, 40.0)];
-        let with = facts(Some(ImageScale { mm_per_px: DVec2::splat(0.5), source: ScaleSource::PixelSpacing }));
+        let with =
+            facts(Some(ImageScale { mm_per_px: DVec2::splat(0.5), source: ScaleSource::PixelSpacing }));
         let m = measure(&AnnotationKind::Length, &points, &surface(&with), None, "");
         assert_eq!((m.length_mm, m.length_px, m.scale), (Some(25.0), None, Some(ScaleSource::PixelSpacing)));
         let m = measure(&AnnotationKind::Length, &points, &surface(&facts(None)), None, "");
@@ -222,9 +232,11 @@ pub(crate) mod tests {
             mm_per_px: DVec2::splat(0.1),
         });
         let surface = surface(&facts);
-        let inside = measure(&AnnotationKind::Length, &[DVec2::ZERO, DVec2::new(10.0, 0.0)], &surface, None, "");
+        let inside =
+            measure(&AnnotationKind::Length, &[DVec2::ZERO, DVec2::new(10.0, 0.0)], &surface, None, "");
         assert_eq!((inside.length_mm, inside.scale), (Some(1.0), Some(ScaleSource::UltrasoundRegion)));
-        let across = measure(&AnnotationKind::Length, &[DVec2::ZERO, DVec2::new(30.0, 0.0)], &surface, None, "");
+        let across =
+            measure(&AnnotationKind::Length, &[DVec2::ZERO, DVec2::new(30.0, 0.0)], &surface, None, "");
         assert_eq!((across.length_mm, across.length_px), (None, Some(30.0)));
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use glam::{DAffine2, DMat2, DVec2, DVec3};
 use medsight_image::{
-    Camera, Frame, Interpolation, PlaneDraw, Preset, StackDraw, Voi, Volume, VolumeDraw, VolumeMode, VoiFunction,
-    Window, raycast::CropBox, transfer::PresetMode,
+    Camera, Frame, Interpolation, PlaneDraw, Preset, StackDraw, Voi, VoiFunction, Volume, VolumeDraw,
+    VolumeMode, Window, raycast::CropBox, transfer::PresetMode,
 };
 use medsight_record::ViewKind;
 
@@ -92,7 +92,13 @@ impl LightBox {
         Some((cell, rect, self.flat_picture(cell, &surface, rect, pixels_per_point)))
     }
 
-    fn flat_picture(&self, index: usize, surface: &Surface, rect: egui::Rect, pixels_per_point: f32) -> Picture {
+    fn flat_picture(
+        &self,
+        index: usize,
+        surface: &Surface,
+        rect: egui::Rect,
+        pixels_per_point: f32,
+    ) -> Picture {
         let cell = &self.cells[index];
         let Some(series) = self.series_of(index) else { return Picture::None };
         let local = local_from_target(surface, rect, pixels_per_point);
@@ -113,7 +119,9 @@ impl LightBox {
             };
             return Picture::Stack(StackPicture { frame: frame.clone(), draw });
         };
-        let (Some(volume), Some(mpr)) = (series.volume(), self.mprs.get(&series.uid)) else { return Picture::None };
+        let (Some(volume), Some(mpr)) = (series.volume(), self.mprs.get(&series.uid)) else {
+            return Picture::None;
+        };
         let patient = |v: DVec2| right * v.x + down * v.y;
         Picture::Plane(PlanePicture {
             volume: volume.clone(),
@@ -179,7 +187,11 @@ impl LightBox {
         let preset = self.volume_preset(index)?;
         let function = self.transfer(&series.uid, preset)?;
         let [by, stretch] = cell.view_3d.transfer;
-        let function = if cell.view_3d.transfer == [0.0, 1.0] { function } else { Arc::new(function.moved(by, stretch)) };
+        let function = if cell.view_3d.transfer == [0.0, 1.0] {
+            function
+        } else {
+            Arc::new(function.moved(by, stretch))
+        };
         Some(match preset.mode {
             PresetMode::Composite => {
                 let mut shading = preset.shading;
@@ -190,7 +202,8 @@ impl LightBox {
             }
             PresetMode::Mip => {
                 let [low, high] = function.range().map(f64::from);
-                let window = Window::new((low + high) / 2.0, (high - low).max(1e-3), VoiFunction::LinearExact)?;
+                let window =
+                    Window::new((low + high) / 2.0, (high - low).max(1e-3), VoiFunction::LinearExact)?;
                 VolumeMode::Mip { window, invert: cell.invert }
             }
         })

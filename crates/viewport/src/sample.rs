@@ -2,7 +2,7 @@
 
 use glam::DVec2;
 use medsight_image::present::Modality;
-use medsight_image::{Frame, PlaneDraw, Projection, Volume, VoiFunction, Window, plane};
+use medsight_image::{Frame, PlaneDraw, Projection, VoiFunction, Volume, Window, plane};
 
 use crate::series::SliceFacts;
 use crate::surface::{Space, Surface};
@@ -56,7 +56,9 @@ pub(crate) fn value_at(source: &Source<'_>, surface: &Surface, local: DVec2) -> 
                 return medsight_image::present::rgb8(&one).map(|rgb| Value::Color(rgb[0]));
             }
             if let Some(palette) = &facts.palette {
-                return Some(Value::Color(palette.apply(frame.samples.value(row * frame.columns + column) as f32)));
+                return Some(Value::Color(
+                    palette.apply(frame.samples.value(row * frame.columns + column) as f32),
+                ));
             }
             stored(frame, facts, column, row).map(Value::Grey)
         }

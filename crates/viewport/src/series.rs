@@ -27,7 +27,9 @@ pub struct SlicePlace {
 impl SlicePlace {
     /// The patient coordinates of an image point (column, row).
     pub fn patient_from_image(&self, image_px: DVec2) -> DVec3 {
-        self.origin_mm + self.right * (image_px.x * self.spacing_mm.x) + self.down * (image_px.y * self.spacing_mm.y)
+        self.origin_mm
+            + self.right * (image_px.x * self.spacing_mm.x)
+            + self.down * (image_px.y * self.spacing_mm.y)
     }
 
     /// The image point under a patient point, and its distance from the slice in millimetres.

@@ -32,13 +32,16 @@ pub(crate) fn restore(light_box: &mut LightBox, session: &ReadingSession) {
     light_box.layout = session.layout;
     light_box.maximised = false;
     for (cell, state) in light_box.cells.iter_mut().zip(&session.cells) {
-        let series = state.series.as_ref().and_then(|uid| light_box.series.iter().position(|s| &s.uid == uid));
+        let series =
+            state.series.as_ref().and_then(|uid| light_box.series.iter().position(|s| &s.uid == uid));
         let rect = cell.rect;
         *cell = Cell {
             series,
             view: state.view,
             slice: state.slice as usize,
-            window: state.window.and_then(|[c, w]| Window::new(c, w, VoiFunction::Linear).or_else(|| Window::new(c, w, VoiFunction::LinearExact))),
+            window: state.window.and_then(|[c, w]| {
+                Window::new(c, w, VoiFunction::Linear).or_else(|| Window::new(c, w, VoiFunction::LinearExact))
+            }),
             zoom: if state.zoom.is_finite() && state.zoom > 0.0 { state.zoom } else { 1.0 },
             pan: DVec2::from_array(state.pan),
             rect,

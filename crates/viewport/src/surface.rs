@@ -97,7 +97,14 @@ impl Surface {
     }
 
     /// The surface of a plane through a volume in `rect`.
-    pub fn of_plane(cell: &Cell, rect: Rect, series: &SeriesUid, plane: Plane, mpr: &Mpr, volume: &Volume) -> Self {
+    pub fn of_plane(
+        cell: &Cell,
+        rect: Rect,
+        series: &SeriesUid,
+        plane: Plane,
+        mpr: &Mpr,
+        volume: &Volume,
+    ) -> Self {
         let [right, down] = mpr.axes(plane);
         let normal = right.cross(down);
         let span = |direction| {
@@ -134,7 +141,9 @@ impl Surface {
     pub fn patient(&self, local: DVec2) -> Option<DVec3> {
         match &self.space {
             Space::Image { place, .. } => place.map(|place| place.patient_from_image(local)),
-            Space::Plane { origin_mm, right, down, .. } => Some(*origin_mm + *right * local.x + *down * local.y),
+            Space::Plane { origin_mm, right, down, .. } => {
+                Some(*origin_mm + *right * local.x + *down * local.y)
+            }
         }
     }
 
@@ -154,7 +163,9 @@ impl Surface {
         let along = |step: DVec2| {
             let local = self.local_from_screen.transform_vector2(step);
             match &self.space {
-                Space::Image { place, .. } => place.map(|p| p.right * local.x * p.spacing_mm.x + p.down * local.y * p.spacing_mm.y),
+                Space::Image { place, .. } => {
+                    place.map(|p| p.right * local.x * p.spacing_mm.x + p.down * local.y * p.spacing_mm.y)
+                }
                 Space::Plane { right, down, .. } => Some(*right * local.x + *down * local.y),
             }
         };
@@ -168,9 +179,9 @@ impl Surface {
         match &self.space {
             Space::Plane { .. } => Some((DVec2::ONE, ScaleSource::PixelSpacing)),
             Space::Image { scale, regions, .. } => {
-                let region = regions.iter().rfind(|r| {
-                    points.iter().all(|p| p.cmpge(r.min_px).all() && p.cmple(r.max_px).all())
-                });
+                let region = regions
+                    .iter()
+                    .rfind(|r| points.iter().all(|p| p.cmpge(r.min_px).all() && p.cmple(r.max_px).all()));
                 match region {
                     Some(region) => Some((region.mm_per_px, ScaleSource::UltrasoundRegion)),
                     None => *scale,
@@ -198,7 +209,10 @@ impl Surface {
             },
             Space::Plane { series, origin_mm, right, down, slab_mm } => Place::Plane {
                 series: series.clone(),
-                points_mm: points.iter().map(|p| (*origin_mm + *right * p.x + *down * p.y).to_array()).collect(),
+                points_mm: points
+                    .iter()
+                    .map(|p| (*origin_mm + *right * p.x + *down * p.y).to_array())
+                    .collect(),
                 right: right.to_array(),
                 down: down.to_array(),
                 slab_mm: *slab_mm,
@@ -228,7 +242,10 @@ impl Surface {
                 let reach = (slab_mm / 2.0).max(0.5);
                 let local = points_mm.iter().filter_map(|p| self.local_from_patient(DVec3::from_array(*p)));
                 let local: Vec<_> = local.collect();
-                local.iter().all(|(_, d)| d.abs() <= reach).then(|| local.into_iter().map(|(p, _)| p).collect())
+                local
+                    .iter()
+                    .all(|(_, d)| d.abs() <= reach)
+                    .then(|| local.into_iter().map(|(p, _)| p).collect())
             }
             _ => None,
         }

@@ -117,9 +117,12 @@ pub fn apply(ctx: &egui::Context) {
         style.interaction.tooltip_delay = 0.35;
         style.spacing.item_spacing = egui::vec2(6.0, 4.0);
         style.spacing.button_padding = egui::vec2(8.0, 4.0);
-        for (name, size) in
-            [(TextStyle::Small, 11.0), (TextStyle::Body, 12.5), (TextStyle::Button, 12.5), (TextStyle::Heading, 15.0)]
-        {
+        for (name, size) in [
+            (TextStyle::Small, 11.0),
+            (TextStyle::Body, 12.5),
+            (TextStyle::Button, 12.5),
+            (TextStyle::Heading, 15.0),
+        ] {
             style.text_styles.insert(name, FontId::proportional(size));
         }
     });

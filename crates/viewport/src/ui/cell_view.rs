@@ -32,8 +32,13 @@ pub(super) fn show(
         painter.image(texture, rect, WHOLE, egui::Color32::WHITE);
     }
     if let Some(text) = message(light_box, index) {
-        let galley = painter.layout(text, egui::FontId::proportional(13.0), theme::TEXT_2, rect.width() * 0.8);
-        painter.galley(Align2::CENTER_CENTER.anchor_size(rect.center(), galley.size()).min, galley, theme::TEXT_2);
+        let galley =
+            painter.layout(text, egui::FontId::proportional(13.0), theme::TEXT_2, rect.width() * 0.8);
+        painter.galley(
+            Align2::CENTER_CENTER.anchor_size(rect.center(), galley.size()).min,
+            galley,
+            theme::TEXT_2,
+        );
     }
     if let Some(surface) = light_box.surface(index) {
         if light_box.crosshair {
@@ -65,7 +70,9 @@ pub(super) fn show(
 /// What a screen reader says of a cell.
 fn name_cell(response: &Response, light_box: &LightBox, index: usize) {
     let words = &light_box.words;
-    let what = light_box.series_of(index).map_or_else(|| words.text("lightbox.empty_cell").to_owned(), crate::Series::title);
+    let what = light_box
+        .series_of(index)
+        .map_or_else(|| words.text("lightbox.empty_cell").to_owned(), crate::Series::title);
     let at = light_box.position(index).map(|(at, count)| {
         words.fill("lightbox.slice_of", &[("slice", &(at + 1).to_string()), ("count", &count.to_string())])
     });
@@ -127,7 +134,12 @@ fn button_of(button: PointerButton) -> Option<Button> {
 }
 
 /// The mouse, event by event: what happened between two frames is not lost.
-pub(super) fn pointer(ui: &Ui, light_box: &LightBox, cells: &[(usize, Rect, Response)], out: &mut Vec<Action>) {
+pub(super) fn pointer(
+    ui: &Ui,
+    light_box: &LightBox,
+    cells: &[(usize, Rect, Response)],
+    out: &mut Vec<Action>,
+) {
     let over = |at: Pos2| cells.iter().find(|(_, rect, _)| rect.contains(at));
     let is_free = |response: &Response| response.contains_pointer() || response.is_pointer_button_down_on();
     let mut down = light_box.gesture.is_some();
@@ -136,13 +148,17 @@ pub(super) fn pointer(ui: &Ui, light_box: &LightBox, cells: &[(usize, Rect, Resp
     for event in ui.input(|i| i.events.clone()) {
         match event {
             Event::PointerButton { pos, button, pressed: true, .. } if !covered => {
-                let (Some(button), Some((index, _, response))) = (button_of(button), over(pos)) else { continue };
+                let (Some(button), Some((index, _, response))) = (button_of(button), over(pos)) else {
+                    continue;
+                };
                 if is_free(response) && !down {
                     down = true;
                     out.push(Action::Press(*index, pos, button));
                 }
             }
-            Event::PointerButton { pos, pressed: true, .. } if over(pos).is_some_and(|(.., r)| is_free(r)) => {
+            Event::PointerButton { pos, pressed: true, .. }
+                if over(pos).is_some_and(|(.., r)| is_free(r)) =>
+            {
                 let closing = if matches!(light_box.popup, Popup::Text { .. }) {
                     Action::KeepText
                 } else {
@@ -181,7 +197,9 @@ pub(super) fn pointer(ui: &Ui, light_box: &LightBox, cells: &[(usize, Rect, Resp
 fn cursor(ui: &Ui, light_box: &LightBox, cells: &[(usize, Rect, Response)]) {
     use crate::gesture::Gesture;
     let icon = match &light_box.gesture {
-        Some(Gesture::Pan { .. } | Gesture::Annotation { .. } | Gesture::CropFace { .. }) => egui::CursorIcon::Grabbing,
+        Some(Gesture::Pan { .. } | Gesture::Annotation { .. } | Gesture::CropFace { .. }) => {
+            egui::CursorIcon::Grabbing
+        }
         Some(Gesture::Zoom { .. }) => egui::CursorIcon::ZoomIn,
         _ => egui::CursorIcon::Crosshair,
     };

@@ -45,7 +45,8 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, index: usize, from: Pos2, 
             return;
         }
         let response = ui.interact(rect, chip_id(index, &warning.code), egui::Sense::click());
-        let label = format!("{}: {}", light_box.words.text("lightbox.warning"), name(light_box, &warning.code));
+        let label =
+            format!("{}: {}", light_box.words.text("lightbox.warning"), name(light_box, &warning.code));
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, &label));
         let fill = if response.hovered() || response.has_focus() { theme::BG_4 } else { theme::WARNING_BG };
         let painter = ui.painter().with_clip_rect(clip);
@@ -61,17 +62,23 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, index: usize, from: Pos2, 
 /// What a warning means, beside its chip.
 pub(super) fn explain(ui: &Ui, light_box: &LightBox, index: usize, code: &str) {
     let Some(warning) = warnings(light_box, index).into_iter().find(|w| w.code == code) else { return };
-    let chip = ui.ctx().read_response(chip_id(index, code)).map_or(light_box.cells[index].rect.left_top(), |r| r.rect.right_top());
-    egui::Area::new(egui::Id::unique("warning")).order(egui::Order::Foreground).fixed_pos(chip + vec2(8.0, 0.0)).show(ui.ctx(), |ui| {
-        egui::Frame::popup(ui.style()).show(ui, |ui| {
-            ui.set_max_width(320.0);
-            ui.label(RichText::new(name(light_box, code)).color(theme::WARNING).strong());
-            ui.label(RichText::new(&warning.reason).color(theme::TEXT_1));
-            let what = format!("warning_help.{code}");
-            let help = light_box.words.text(&what);
-            if help != what {
-                ui.label(RichText::new(help).color(theme::TEXT_2));
-            }
+    let chip = ui
+        .ctx()
+        .read_response(chip_id(index, code))
+        .map_or(light_box.cells[index].rect.left_top(), |r| r.rect.right_top());
+    egui::Area::new(egui::Id::unique("warning"))
+        .order(egui::Order::Foreground)
+        .fixed_pos(chip + vec2(8.0, 0.0))
+        .show(ui.ctx(), |ui| {
+            egui::Frame::popup(ui.style()).show(ui, |ui| {
+                ui.set_max_width(320.0);
+                ui.label(RichText::new(name(light_box, code)).color(theme::WARNING).strong());
+                ui.label(RichText::new(&warning.reason).color(theme::TEXT_1));
+                let what = format!("warning_help.{code}");
+                let help = light_box.words.text(&what);
+                if help != what {
+                    ui.label(RichText::new(help).color(theme::TEXT_2));
+                }
+            });
         });
-    });
 }

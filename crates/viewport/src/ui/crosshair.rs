@@ -31,7 +31,10 @@ fn planes(painter: &Painter, light_box: &LightBox, index: usize) {
         let gap = direction * 14.0;
         // Free in the middle, so that the crosshair does not cover what it points at.
         for side in [1.0, -1.0] {
-            painter.line_segment([cross.middle + gap * side, cross.middle + far * side], Stroke::new(1.0, color));
+            painter.line_segment(
+                [cross.middle + gap * side, cross.middle + far * side],
+                Stroke::new(1.0, color),
+            );
             let handle = cross.middle + direction * cross.radius * side;
             painter.circle(handle, 4.5, Color32::BLACK, Stroke::new(1.5, color));
         }
@@ -39,7 +42,12 @@ fn planes(painter: &Painter, light_box: &LightBox, index: usize) {
             let across = egui::vec2(-direction.y, direction.x) * half;
             for side in [across, -across] {
                 let line = [cross.middle - far + side, cross.middle + far + side];
-                painter.extend(egui::Shape::dashed_line(&line, Stroke::new(0.8, color.gamma_multiply(0.7)), 4.0, 5.0));
+                painter.extend(egui::Shape::dashed_line(
+                    &line,
+                    Stroke::new(0.8, color.gamma_multiply(0.7)),
+                    4.0,
+                    5.0,
+                ));
             }
         }
     }
@@ -64,12 +72,18 @@ fn reference_lines(painter: &Painter, light_box: &LightBox, index: usize, surfac
 }
 
 /// The line on image `here` along which the rectangle of image `there` cuts it, in image pixels.
-fn cut(here: &SlicePlace, size: [usize; 2], there: &SlicePlace, other_size: [usize; 2]) -> Option<[DVec2; 2]> {
+fn cut(
+    here: &SlicePlace,
+    size: [usize; 2],
+    there: &SlicePlace,
+    other_size: [usize; 2],
+) -> Option<[DVec2; 2]> {
     if here.normal().dot(there.normal()).abs() > 0.98 {
         return None;
     }
     let (w, h) = (other_size[0] as f64 - 0.5, other_size[1] as f64 - 0.5);
-    let corners = [(-0.5, -0.5), (w, -0.5), (w, h), (-0.5, h)].map(|(x, y)| here.image_from_patient(there.patient_from_image(DVec2::new(x, y))));
+    let corners = [(-0.5, -0.5), (w, -0.5), (w, h), (-0.5, h)]
+        .map(|(x, y)| here.image_from_patient(there.patient_from_image(DVec2::new(x, y))));
     let mut ends = Vec::new();
     for i in 0..4 {
         let ((p, d), (q, e)) = (corners[i], corners[(i + 1) % 4]);
@@ -100,7 +114,6 @@ fn clip(a: DVec2, b: DVec2, end: DVec2) -> Option<[DVec2; 2]> {
     (t0 < t1).then(|| [a + d * t0, a + d * t1])
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,12 +121,8 @@ mod tests {
 
     #[test]
     fn a_sagittal_slice_is_an_upright_line_on_an_axial_one() {
-        let axial = SlicePlace {
-            origin_mm: DVec3::ZERO,
-            right: DVec3::X,
-            down: DVec3::Y,
-            spacing_mm: DVec2::ONE,
-        };
+        let axial =
+            SlicePlace { origin_mm: DVec3::ZERO, right: DVec3::X, down: DVec3::Y, spacing_mm: DVec2::ONE };
         let sagittal = SlicePlace {
             origin_mm: DVec3::new(30.0, 0.0, 50.0),
             right: DVec3::Y,

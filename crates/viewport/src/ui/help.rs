@@ -22,7 +22,9 @@ pub(super) fn show(ui: &Ui, light_box: &LightBox, out: &mut Vec<Action>) {
                 ui.horizontal(|ui| {
                     ui.label(RichText::new(light_box.words.text("app.help")).size(15.0).color(theme::TEXT_1));
                     ui.add_space(12.0);
-                    ui.label(RichText::new(light_box.words.text("lightbox.mouse")).size(12.0).color(theme::TEXT_2));
+                    ui.label(
+                        RichText::new(light_box.words.text("lightbox.mouse")).size(12.0).color(theme::TEXT_2),
+                    );
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                         if ui.button(light_box.words.text("lightbox.close")).clicked() {
                             out.push(Action::Show(Popup::None));
@@ -37,7 +39,11 @@ pub(super) fn show(ui: &Ui, light_box: &LightBox, out: &mut Vec<Action>) {
                                 let Some(command) = commands.get(column * rows + row) else { continue };
                                 let key = command_key(light_box, &command.id());
                                 ui.label(RichText::new(key).size(12.0).color(theme::ACCENT));
-                                ui.label(RichText::new(command_name(light_box, *command)).size(12.0).color(theme::TEXT_1));
+                                ui.label(
+                                    RichText::new(command_name(light_box, *command))
+                                        .size(12.0)
+                                        .color(theme::TEXT_1),
+                                );
                             }
                             ui.end_row();
                         }

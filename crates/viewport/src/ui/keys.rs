@@ -24,7 +24,12 @@ fn key_name(key: Key) -> Option<String> {
 pub(crate) fn shortcut(key: Key, modifiers: Modifiers) -> Option<Shortcut> {
     let name = key_name(key)?;
     let is_sign = name.chars().count() == 1 && !name.chars().all(char::is_alphanumeric);
-    Some(Shortcut { ctrl: modifiers.command, alt: modifiers.alt, shift: modifiers.shift && !is_sign, key: name })
+    Some(Shortcut {
+        ctrl: modifiers.command,
+        alt: modifiers.alt,
+        shift: modifiers.shift && !is_sign,
+        key: name,
+    })
 }
 
 /// Reads the keys of this frame.
@@ -49,6 +54,7 @@ pub(crate) fn read(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
         if command == ViewCommand::TogglePanel || command == ViewCommand::Cancel {
             // The key belongs to the light box; Shift+Tab still walks through the controls.
             ui.memory_mut(|m| {
+                m.move_focus(egui::FocusDirection::None);
                 if let Some(id) = m.focused() {
                     m.surrender_focus(id);
                 }
@@ -66,7 +72,8 @@ mod tests {
     #[test]
     fn keys_reach_their_commands_with_and_without_shift() {
         let hotkeys = Hotkeys::built_in("lightbox").unwrap();
-        let command = |key, modifiers| shortcut(key, modifiers).and_then(|s| hotkeys.command(&s).map(str::to_owned));
+        let command =
+            |key, modifiers| shortcut(key, modifiers).and_then(|s| hotkeys.command(&s).map(str::to_owned));
         assert_eq!(command(Key::I, Modifiers::NONE).as_deref(), Some("view.overlays"));
         assert_eq!(command(Key::I, Modifiers::SHIFT).as_deref(), Some("view.invert"));
         assert_eq!(command(Key::Questionmark, Modifiers::SHIFT).as_deref(), Some("app.help"));

@@ -53,10 +53,17 @@ impl LightBox {
     }
 
     fn draw(&self, ui: &mut Ui, textures: &Textures, out: &mut Vec<Action>) {
-        egui::Panel::top("header").exact_size(BAR).resizable(false).frame(bar(theme::BG_2)).show(ui, |ui| header(ui, self));
-        egui::Panel::bottom("tools").exact_size(BAR + 4.0).resizable(false).frame(bar(theme::BG_2)).show(ui, |ui| {
-            tools::show(ui, self, out);
-        });
+        egui::Panel::top("header")
+            .exact_size(BAR)
+            .resizable(false)
+            .frame(bar(theme::BG_2))
+            .show(ui, |ui| header(ui, self));
+        egui::Panel::bottom("tools").exact_size(BAR + 4.0).resizable(false).frame(bar(theme::BG_2)).show(
+            ui,
+            |ui| {
+                tools::show(ui, self, out);
+            },
+        );
         egui::Panel::left("strip")
             .exact_size(strip::WIDTH)
             .resizable(false)
@@ -69,7 +76,9 @@ impl LightBox {
                 .frame(Frame::new().fill(theme::BG_1).inner_margin(Margin::symmetric(12, 10)))
                 .show(ui, |ui| panel::show(ui, self, out));
         }
-        egui::CentralPanel::default().frame(Frame::new().fill(theme::BG_0)).show(ui, |ui| cells(ui, self, textures, out));
+        egui::CentralPanel::default()
+            .frame(Frame::new().fill(theme::BG_0))
+            .show(ui, |ui| cells(ui, self, textures, out));
         match &self.popup {
             Popup::None => {}
             Popup::Palette { query, chosen } => palette::show(ui, self, query, *chosen, out),
@@ -82,12 +91,17 @@ impl LightBox {
 
 fn header(ui: &mut Ui, light_box: &LightBox) {
     ui.horizontal_centered(|ui| {
-        ui.add(egui::Label::new(RichText::new(&light_box.facts.identity).color(theme::TEXT_1).strong()).truncate());
+        ui.add(
+            egui::Label::new(RichText::new(&light_box.facts.identity).color(theme::TEXT_1).strong())
+                .truncate(),
+        );
         ui.add_space(10.0);
         ui.add(egui::Label::new(RichText::new(&light_box.facts.description).color(theme::TEXT_2)).truncate());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if let Some(notice) = &light_box.notice {
-                ui.add(egui::Label::new(RichText::new(format!("! {notice}")).color(theme::WARNING)).truncate());
+                ui.add(
+                    egui::Label::new(RichText::new(format!("! {notice}")).color(theme::WARNING)).truncate(),
+                );
             }
         });
     });
@@ -114,8 +128,10 @@ fn cell_rects(light_box: &LightBox, room: Rect) -> Vec<(usize, Rect)> {
 
 fn cells(ui: &mut Ui, light_box: &LightBox, textures: &Textures, out: &mut Vec<Action>) {
     let room = ui.max_rect();
-    let rects: Vec<(usize, Rect)> =
-        cell_rects(light_box, room).into_iter().map(|(i, r)| (i, snapped(r, ui.pixels_per_point()))).collect();
+    let rects: Vec<(usize, Rect)> = cell_rects(light_box, room)
+        .into_iter()
+        .map(|(i, r)| (i, snapped(r, ui.pixels_per_point())))
+        .collect();
     let mut responses = Vec::new();
     for (index, rect) in &rects {
         if light_box.cells[*index].rect != *rect {
@@ -138,7 +154,10 @@ fn cells(ui: &mut Ui, light_box: &LightBox, textures: &Textures, out: &mut Vec<A
 /// On whole pixels, so that a pixel of the texture is a pixel of the screen.
 fn snapped(rect: Rect, pixels_per_point: f32) -> Rect {
     let snap = |p: egui::Pos2| {
-        egui::pos2((p.x * pixels_per_point).round() / pixels_per_point, (p.y * pixels_per_point).round() / pixels_per_point)
+        egui::pos2(
+            (p.x * pixels_per_point).round() / pixels_per_point,
+            (p.y * pixels_per_point).round() / pixels_per_point,
+        )
     };
     Rect::from_min_max(snap(rect.min), snap(rect.max))
 }

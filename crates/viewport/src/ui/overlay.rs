@@ -31,7 +31,10 @@ pub(super) fn corners(painter: &Painter, light_box: &LightBox, index: usize, rec
     let plane = cell.plane();
     if let Some(plane) = plane {
         let mut name = words.text(plane_key(plane)).to_owned();
-        let oblique = light_box.series_of(index).and_then(|s| light_box.mprs.get(&s.uid)).is_some_and(|m| m.is_oblique(plane));
+        let oblique = light_box
+            .series_of(index)
+            .and_then(|s| light_box.mprs.get(&s.uid))
+            .is_some_and(|m| m.is_oblique(plane));
         if oblique {
             name += &format!(" · {}", words.text("lightbox.oblique"));
         }
@@ -39,7 +42,9 @@ pub(super) fn corners(painter: &Painter, light_box: &LightBox, index: usize, rec
     }
     let Some(series) = light_box.series_of(index) else { return rect.top() + MARGIN };
     if cell.view == ViewKind::Volume3d {
-        let preset = light_box.volume_preset(index).map(|p| words.text(&format!("volume_preset.{}", p.name)).to_owned());
+        let preset = light_box
+            .volume_preset(index)
+            .map(|p| words.text(&format!("volume_preset.{}", p.name)).to_owned());
         top_left.push((format!("3D · {}", preset.unwrap_or_default()), theme::TEXT_IMAGE));
     }
     if light_box.overlays == Overlays::All {
@@ -56,7 +61,8 @@ pub(super) fn corners(painter: &Painter, light_box: &LightBox, index: usize, rec
         column(painter, rect.min + vec2(MARGIN, MARGIN), Align2::LEFT_TOP, &top_left, LINE)
     };
     if light_box.overlays == Overlays::All {
-        let mut right = vec![(format!("{} {}", words.text("lightbox.series"), series.title()), theme::TEXT_IMAGE)];
+        let mut right =
+            vec![(format!("{} {}", words.text("lightbox.series"), series.title()), theme::TEXT_IMAGE)];
         if let Some(facts) = light_box.facts(index) {
             right.extend(facts.acquisition.iter().map(|l| (l.clone(), theme::TEXT_IMAGE)));
         }
@@ -68,7 +74,13 @@ pub(super) fn corners(painter: &Painter, light_box: &LightBox, index: usize, rec
             lines.truncate(1);
         }
         lines.reverse();
-        column(painter, pos2(rect.left() + MARGIN, rect.bottom() - MARGIN), Align2::LEFT_BOTTOM, &lines, -LINE);
+        column(
+            painter,
+            pos2(rect.left() + MARGIN, rect.bottom() - MARGIN),
+            Align2::LEFT_BOTTOM,
+            &lines,
+            -LINE,
+        );
     }
     end
 }
@@ -107,7 +119,8 @@ fn bottom_left(light_box: &LightBox, index: usize) -> Vec<(String, egui::Color32
     if let Some(window) = light_box.window(index).filter(|_| !is_color) {
         let decimals = if window.width() < 10.0 { 2 } else { 0 };
         let name = window_name(light_box, index).map(|n| format!(" ({n})")).unwrap_or_default();
-        let inverted = if cell.invert { format!(" · {}", words.text("lightbox.inverted")) } else { String::new() };
+        let inverted =
+            if cell.invert { format!(" · {}", words.text("lightbox.inverted")) } else { String::new() };
         lines.push(format!(
             "{} {} {} {}{name}{inverted}",
             words.text("lightbox.w"),
@@ -117,7 +130,8 @@ fn bottom_left(light_box: &LightBox, index: usize) -> Vec<(String, egui::Color32
         ));
     }
     if let Some((at, count)) = light_box.position(index) {
-        let slice = words.fill("lightbox.slice_of", &[("slice", &(at + 1).to_string()), ("count", &count.to_string())]);
+        let slice = words
+            .fill("lightbox.slice_of", &[("slice", &(at + 1).to_string()), ("count", &count.to_string())]);
         lines.push(format!("{} {} · {slice}", words.text("lightbox.zoom"), number(cell.zoom, 2)));
     }
     if let Some(line) = place_line(light_box, index) {
@@ -149,7 +163,10 @@ fn place_line(light_box: &LightBox, index: usize) -> Option<String> {
     }
     let place = light_box.facts(index)?.place?;
     let normal = place.normal();
-    let axis = [('x', normal.x), ('y', normal.y), ('z', normal.z)].into_iter().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))?.0;
+    let axis = [('x', normal.x), ('y', normal.y), ('z', normal.z)]
+        .into_iter()
+        .max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))?
+        .0;
     let value = match axis {
         'x' => place.origin_mm.x,
         'y' => place.origin_mm.y,
@@ -183,7 +200,8 @@ fn window_name(light_box: &LightBox, index: usize) -> Option<String> {
             return Some(light_box.words.text("lightbox.as_stored").to_owned());
         }
     }
-    let preset = light_box.presets.of(&series.modality).iter().find(|p| p.window(range).is_some_and(|w| same(&w)))?;
+    let preset =
+        light_box.presets.of(&series.modality).iter().find(|p| p.window(range).is_some_and(|w| same(&w)))?;
     Some(light_box.words.text(&format!("preset.{}", preset.name)).to_owned())
 }
 
@@ -210,7 +228,14 @@ pub(super) fn geometry(painter: &Painter, light_box: &LightBox, index: usize, re
         None => "scale.none",
     };
     if light_box.overlays == Overlays::All && light_box.facts(index).is_some() {
-        outlined(painter, rect.max - vec2(MARGIN, MARGIN), Align2::RIGHT_BOTTOM, light_box.words.text(key), IMAGE_TEXT, theme::TEXT_3);
+        outlined(
+            painter,
+            rect.max - vec2(MARGIN, MARGIN),
+            Align2::RIGHT_BOTTOM,
+            light_box.words.text(key),
+            IMAGE_TEXT,
+            theme::TEXT_3,
+        );
     }
 }
 
@@ -234,13 +259,21 @@ fn scale_bar(painter: &Painter, rect: Rect, points_per_mm: f64) {
 
 /// The value under the pointer with its unit, and where it is in the patient.
 pub(super) fn probe(painter: &Painter, light_box: &LightBox, index: usize, surface: &Surface) {
-    let Some((_, at)) = light_box.hover.filter(|(cell, _)| *cell == index && light_box.tool == Tool::Probe) else {
+    let Some((_, at)) = light_box.hover.filter(|(cell, _)| *cell == index && light_box.tool == Tool::Probe)
+    else {
         return;
     };
     let lines = probe_lines(light_box, index, surface, at);
     let left = if at.x + 170.0 > painter.clip_rect().right() { at.x - 170.0 } else { at.x + 16.0 };
     for (i, line) in lines.iter().enumerate() {
-        outlined(painter, pos2(left, at.y + 14.0 + i as f32 * LINE), Align2::LEFT_TOP, line, 13.0, theme::MEASURE_ACTIVE);
+        outlined(
+            painter,
+            pos2(left, at.y + 14.0 + i as f32 * LINE),
+            Align2::LEFT_TOP,
+            line,
+            13.0,
+            theme::MEASURE_ACTIVE,
+        );
     }
 }
 
@@ -262,7 +295,11 @@ pub(super) fn probe_lines(light_box: &LightBox, index: usize, surface: &Surface,
         };
         lines.push(format!("{}  {}  {} mm", side(p.x, 'L', 'R'), side(p.y, 'P', 'A'), side(p.z, 'H', 'F')));
     } else {
-        lines.push(format!("{} × {}", number((local.x + 0.5).floor(), 0), number((local.y + 0.5).floor(), 0)));
+        lines.push(format!(
+            "{} × {}",
+            number((local.x + 0.5).floor(), 0),
+            number((local.y + 0.5).floor(), 0)
+        ));
     }
     lines
 }

@@ -29,43 +29,53 @@ pub(super) fn show(ui: &Ui, light_box: &LightBox, query: &str, chosen: usize, ou
     let mut done = None;
     let screen = ui.ctx().content_rect();
     let at = egui::pos2(screen.center().x - 230.0, screen.top() + 90.0);
-    egui::Area::new(egui::Id::unique("palette")).order(egui::Order::Foreground).fixed_pos(at).show(ui.ctx(), |ui| {
-        egui::Frame::popup(ui.style()).inner_margin(10).show(ui, |ui| {
-            ui.set_width(440.0);
-            let edit = egui::TextEdit::singleline(&mut text).hint_text(light_box.words.text("lightbox.palette_hint")).desired_width(f32::INFINITY);
-            let response = ui.add(edit);
-            let name = light_box.words.text("app.palette").to_owned();
-            response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::TextInput, true, &name));
-            response.request_focus();
-            let (down, up, enter) = ui.input(|i| (i.key_pressed(Key::ArrowDown), i.key_pressed(Key::ArrowUp), i.key_pressed(Key::Enter)));
-            if down {
-                line = (line + 1).min(commands.len().saturating_sub(1));
-            }
-            if up {
-                line = line.saturating_sub(1);
-            }
-            if enter {
-                done = commands.get(line).map(|(c, _)| *c);
-            }
-            ui.add_space(4.0);
-            ScrollArea::vertical().max_height(360.0).auto_shrink([false, true]).show(ui, |ui| {
-                for (i, (command, name)) in commands.iter().enumerate() {
-                    let key = command_key(light_box, &command.id());
-                    let row = ui.horizontal(|ui| {
-                        let response = ui.add(egui::Button::selectable(i == line, name).min_size(egui::vec2(330.0, 22.0)));
-                        ui.label(RichText::new(key).size(11.0).color(theme::TEXT_3));
-                        response
-                    });
-                    if row.inner.clicked() {
-                        done = Some(*command);
-                    }
-                    if i == line && (down || up) {
-                        row.inner.scroll_to_me(None);
-                    }
+    egui::Area::new(egui::Id::unique("palette")).order(egui::Order::Foreground).fixed_pos(at).show(
+        ui.ctx(),
+        |ui| {
+            egui::Frame::popup(ui.style()).inner_margin(10).show(ui, |ui| {
+                ui.set_width(440.0);
+                let edit = egui::TextEdit::singleline(&mut text)
+                    .hint_text(light_box.words.text("lightbox.palette_hint"))
+                    .desired_width(f32::INFINITY);
+                let response = ui.add(edit);
+                let name = light_box.words.text("app.palette").to_owned();
+                response
+                    .widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::TextInput, true, &name));
+                response.request_focus();
+                let (down, up, enter) = ui.input(|i| {
+                    (i.key_pressed(Key::ArrowDown), i.key_pressed(Key::ArrowUp), i.key_pressed(Key::Enter))
+                });
+                if down {
+                    line = (line + 1).min(commands.len().saturating_sub(1));
                 }
+                if up {
+                    line = line.saturating_sub(1);
+                }
+                if enter {
+                    done = commands.get(line).map(|(c, _)| *c);
+                }
+                ui.add_space(4.0);
+                ScrollArea::vertical().max_height(360.0).auto_shrink([false, true]).show(ui, |ui| {
+                    for (i, (command, name)) in commands.iter().enumerate() {
+                        let key = command_key(light_box, &command.id());
+                        let row = ui.horizontal(|ui| {
+                            let response = ui.add(
+                                egui::Button::selectable(i == line, name).min_size(egui::vec2(330.0, 22.0)),
+                            );
+                            ui.label(RichText::new(key).size(11.0).color(theme::TEXT_3));
+                            response
+                        });
+                        if row.inner.clicked() {
+                            done = Some(*command);
+                        }
+                        if i == line && (down || up) {
+                            row.inner.scroll_to_me(None);
+                        }
+                    }
+                });
             });
-        });
-    });
+        },
+    );
     if let Some(command) = done {
         out.push(Action::Show(Popup::None));
         out.push(Action::Command(command));

@@ -18,7 +18,8 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
         heading(ui, words.text("lightbox.measurements"));
         if measured.is_empty() {
-            let hint = words.fill("lightbox.no_measurements", &[("key", &command_key(light_box, Tool::Length.id()))]);
+            let hint = words
+                .fill("lightbox.no_measurements", &[("key", &command_key(light_box, Tool::Length.id()))]);
             ui.label(RichText::new(hint).color(theme::TEXT_3));
         }
         for (number, annotation) in measured.into_iter().enumerate() {
@@ -27,7 +28,8 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
         ui.add_space(14.0);
         heading(ui, words.text("lightbox.key_images"));
         if keys.is_empty() {
-            let hint = words.fill("lightbox.no_key_images", &[("key", &command_key(light_box, "tool.key_image"))]);
+            let hint =
+                words.fill("lightbox.no_key_images", &[("key", &command_key(light_box, "tool.key_image"))]);
             ui.label(RichText::new(hint).color(theme::TEXT_3));
         }
         for (number, annotation) in keys.into_iter().enumerate() {
@@ -54,9 +56,9 @@ fn place(light_box: &LightBox, annotation: &Annotation) -> String {
         }
         Place::Plane { points_mm, right, down, .. } => {
             let normal = glam::DVec3::from_array(*right).cross(glam::DVec3::from_array(*down));
-            let plane = medsight_base::Plane::ALL.into_iter().max_by(|a, b| {
-                a.normal().dot(normal).abs().total_cmp(&b.normal().dot(normal).abs())
-            });
+            let plane = medsight_base::Plane::ALL
+                .into_iter()
+                .max_by(|a, b| a.normal().dot(normal).abs().total_cmp(&b.normal().dot(normal).abs()));
             let name = plane.map_or("", |p| light_box.words.text(super::overlay::plane_key(p)));
             let at = points_mm.first().map(|p| glam::DVec3::from_array(*p).dot(normal));
             format!("MPR {name} {}", at.map_or_else(String::new, |mm| format!("{} mm", number(mm, 1))))
@@ -83,24 +85,33 @@ fn row(ui: &mut Ui, light_box: &LightBox, index: usize, annotation: &Annotation,
         below += &format!(" · {}", words.text(scale_key(annotation.measured.scale)));
     }
     let fill = if is_selected { theme::BG_SELECTED } else { egui::Color32::TRANSPARENT };
-    let shown = egui::Frame::new().fill(fill).corner_radius(3).inner_margin(egui::Margin::symmetric(6, 4)).show(ui, |ui| {
-        ui.set_width(ui.available_width());
-        ui.horizontal(|ui| {
-            ui.label(RichText::new(format!("◆ {index}")).color(theme::MEASURE));
-            ui.label(RichText::new(name).color(theme::TEXT_1));
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                ui.add(egui::Label::new(RichText::new(&value).color(theme::TEXT_1)).truncate());
+    let shown = egui::Frame::new()
+        .fill(fill)
+        .corner_radius(3)
+        .inner_margin(egui::Margin::symmetric(6, 4))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.horizontal(|ui| {
+                ui.label(RichText::new(format!("◆ {index}")).color(theme::MEASURE));
+                ui.label(RichText::new(name).color(theme::TEXT_1));
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    ui.add(egui::Label::new(RichText::new(&value).color(theme::TEXT_1)).truncate());
+                });
             });
+            for line in text.iter().skip(1) {
+                ui.label(RichText::new(line).size(11.5).color(theme::TEXT_2));
+            }
+            ui.label(RichText::new(below).size(11.0).color(theme::TEXT_3));
+            state(ui, light_box, annotation);
         });
-        for line in text.iter().skip(1) {
-            ui.label(RichText::new(line).size(11.5).color(theme::TEXT_2));
-        }
-        ui.label(RichText::new(below).size(11.0).color(theme::TEXT_3));
-        state(ui, light_box, annotation);
-    });
-    let response = ui.interact(shown.response.rect, egui::Id::unique(("annotation", annotation.id.0)), egui::Sense::click());
+    let response = ui.interact(
+        shown.response.rect,
+        egui::Id::unique(("annotation", annotation.id.0)),
+        egui::Sense::click(),
+    );
     let label = format!("{name} {index}: {value}");
-    response.widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::Button, true, is_selected, &label));
+    response
+        .widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::Button, true, is_selected, &label));
     if response.clicked() {
         out.push(Action::GoTo(annotation.id));
     }
@@ -115,7 +126,9 @@ fn state(ui: &mut Ui, light_box: &LightBox, annotation: &Annotation) {
     let (text, color) = match light_box.save_states.get(&annotation.id) {
         Some(SaveState::Saved) => (format!("✓ {}", words.text("lightbox.saved")), theme::OK),
         Some(SaveState::Waiting) => (words.text("lightbox.saving").to_owned(), theme::TEXT_3),
-        Some(SaveState::Failed(why)) => (format!("▲ {}: {why}", words.text("lightbox.not_saved")), theme::CRITICAL),
+        Some(SaveState::Failed(why)) => {
+            (format!("▲ {}: {why}", words.text("lightbox.not_saved")), theme::CRITICAL)
+        }
         Some(SaveState::NotKept) | None => (words.text("lightbox.not_kept").to_owned(), theme::TEXT_3),
     };
     ui.label(RichText::new(text).size(11.0).color(color));
@@ -125,16 +138,21 @@ fn state(ui: &mut Ui, light_box: &LightBox, annotation: &Annotation) {
 pub(super) fn text_editor(ui: &Ui, light_box: &LightBox, out: &mut Vec<Action>) {
     let Popup::Text { cell, at, text, id } = &light_box.popup else { return };
     let mut written = text.clone();
-    egui::Area::new(egui::Id::unique("text editor")).order(egui::Order::Foreground).fixed_pos(*at).show(ui.ctx(), |ui| {
-        let edit = egui::TextEdit::singleline(&mut written).hint_text(light_box.words.text("lightbox.text_hint")).desired_width(200.0);
-        let response = ui.add(edit);
-        response.request_focus();
-        if response.lost_focus() || ui.input(|i| i.key_pressed(egui::Key::Enter)) {
-            out.push(Action::Show(Popup::None));
-            out.push(Action::Show(Popup::Text { cell: *cell, at: *at, text: written.clone(), id: *id }));
-            out.push(Action::KeepText);
-        } else if written != *text {
-            out.push(Action::Show(Popup::Text { cell: *cell, at: *at, text: written.clone(), id: *id }));
-        }
-    });
+    egui::Area::new(egui::Id::unique("text editor")).order(egui::Order::Foreground).fixed_pos(*at).show(
+        ui.ctx(),
+        |ui| {
+            let edit = egui::TextEdit::singleline(&mut written)
+                .hint_text(light_box.words.text("lightbox.text_hint"))
+                .desired_width(200.0);
+            let response = ui.add(edit);
+            response.request_focus();
+            if ui.input(|i| i.key_pressed(egui::Key::Enter)) {
+                out.push(Action::Show(Popup::None));
+                out.push(Action::Show(Popup::Text { cell: *cell, at: *at, text: written.clone(), id: *id }));
+                out.push(Action::KeepText);
+            } else if written != *text {
+                out.push(Action::Show(Popup::Text { cell: *cell, at: *at, text: written.clone(), id: *id }));
+            }
+        },
+    );
 }

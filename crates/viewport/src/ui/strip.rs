@@ -25,13 +25,26 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, textures: &Textures, out: 
     });
 }
 
-fn entry(ui: &mut Ui, light_box: &LightBox, index: usize, texture: Option<(egui::TextureId, f32)>, out: &mut Vec<Action>) {
+fn entry(
+    ui: &mut Ui,
+    light_box: &LightBox,
+    index: usize,
+    texture: Option<(egui::TextureId, f32)>,
+    out: &mut Vec<Action>,
+) {
     let series = &light_box.series[index];
-    let (rect, response) = ui.allocate_exact_size(vec2(PICTURE + 6.0, PICTURE + 30.0), Sense::click_and_drag());
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(PICTURE + 6.0, PICTURE + 30.0), Sense::click_and_drag());
     let count = light_box.words.fill("lightbox.images", &[("count", &series.slices.len().to_string())]);
-    let label = format!("{} {}, {}, {count}", light_box.words.text("lightbox.series"), series.title(), series.modality);
+    let label = format!(
+        "{} {}, {}, {count}",
+        light_box.words.text("lightbox.series"),
+        series.title(),
+        series.modality
+    );
     let is_shown = light_box.visible_cells().iter().any(|c| light_box.cells[*c].series == Some(index));
-    response.widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::Button, true, is_shown, &label));
+    response
+        .widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::Button, true, is_shown, &label));
     response.dnd_set_drag_payload(Dragged(index));
     if response.clicked() {
         out.push(Action::PutSeries { cell: light_box.active, series: index });
@@ -43,7 +56,8 @@ fn entry(ui: &mut Ui, light_box: &LightBox, index: usize, texture: Option<(egui:
     let picture = Rect::from_min_size(rect.min + vec2(1.0, 1.0), vec2(PICTURE + 4.0, PICTURE));
     painter.rect_filled(picture, 2.0, theme::BG_IMAGE);
     if let Some((texture, aspect)) = texture {
-        let size = if aspect >= 1.0 { vec2(PICTURE, PICTURE / aspect) } else { vec2(PICTURE * aspect, PICTURE) };
+        let size =
+            if aspect >= 1.0 { vec2(PICTURE, PICTURE / aspect) } else { vec2(PICTURE * aspect, PICTURE) };
         let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
         painter.image(texture, Rect::from_center_size(picture.center(), size), uv, Color32::WHITE);
     }
@@ -55,21 +69,44 @@ fn entry(ui: &mut Ui, light_box: &LightBox, index: usize, texture: Option<(egui:
     };
     painter.rect_stroke(picture, 2.0, edge, egui::StrokeKind::Inside);
     if series.failure.is_some() {
-        painter.text(picture.center(), Align2::CENTER_CENTER, "▲", FontId::proportional(20.0), theme::CRITICAL);
+        painter.text(
+            picture.center(),
+            Align2::CENTER_CENTER,
+            "▲",
+            FontId::proportional(20.0),
+            theme::CRITICAL,
+        );
     }
     let font = FontId::proportional(11.0);
     let mut title = egui::text::LayoutJob::simple_singleline(series.title(), font.clone(), theme::TEXT_1);
     title.wrap = egui::text::TextWrapping::truncate_at_width(PICTURE + 4.0);
     painter.galley(pos2(rect.left() + 2.0, picture.bottom() + 2.0), painter.layout_job(title), theme::TEXT_1);
     let below = format!("{} · {}", series.modality, series.slices.len());
-    painter.text(pos2(rect.left() + 2.0, picture.bottom() + 15.0), Align2::LEFT_TOP, below, font, theme::TEXT_3);
+    painter.text(
+        pos2(rect.left() + 2.0, picture.bottom() + 15.0),
+        Align2::LEFT_TOP,
+        below,
+        font,
+        theme::TEXT_3,
+    );
     if response.dragged() {
         if let Some(at) = ui.ctx().pointer_latest_pos() {
-            let ghost = ui.ctx().layer_painter(egui::LayerId::new(egui::Order::Tooltip, egui::Id::unique("dragged series")));
-            ghost.rect_filled(Rect::from_center_size(at, vec2(60.0, 60.0)), 2.0, theme::BG_4.gamma_multiply(0.7));
+            let ghost = ui
+                .ctx()
+                .layer_painter(egui::LayerId::new(egui::Order::Tooltip, egui::Id::unique("dragged series")));
+            ghost.rect_filled(
+                Rect::from_center_size(at, vec2(60.0, 60.0)),
+                2.0,
+                theme::BG_4.gamma_multiply(0.7),
+            );
             if let Some((texture, _)) = texture {
                 let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-                ghost.image(texture, Rect::from_center_size(at, vec2(56.0, 56.0)), uv, Color32::from_white_alpha(170));
+                ghost.image(
+                    texture,
+                    Rect::from_center_size(at, vec2(56.0, 56.0)),
+                    uv,
+                    Color32::from_white_alpha(170),
+                );
             }
         }
     }

@@ -55,7 +55,14 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
     });
 }
 
-fn button(ui: &mut Ui, light_box: &LightBox, command: ViewCommand, on: bool, with_key: bool, out: &mut Vec<Action>) {
+fn button(
+    ui: &mut Ui,
+    light_box: &LightBox,
+    command: ViewCommand,
+    on: bool,
+    with_key: bool,
+    out: &mut Vec<Action>,
+) {
     let id = command.id();
     let (name, key) = (command_name(light_box, command), command_key(light_box, &id));
     let mut text = LayoutJob::default();
@@ -96,7 +103,8 @@ fn slab(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
     if response.changed() {
         out.push(Action::Slab(active, mm));
     }
-    let keys = format!("{} {}", command_key(light_box, "slab.thinner"), command_key(light_box, "slab.thicker"));
+    let keys =
+        format!("{} {}", command_key(light_box, "slab.thinner"), command_key(light_box, "slab.thicker"));
     response.on_hover_text(keys);
     if mpr.slab_mm > 0.0 {
         let name = super::overlay::projection_name(light_box, mpr.projection).to_owned();
@@ -104,7 +112,11 @@ fn slab(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
         if response.clicked() {
             out.push(Action::Command(ViewCommand::NextProjection));
         }
-        response.on_hover_text(format!("{}  {}", words.text("slab.projection"), command_key(light_box, "slab.projection")));
+        response.on_hover_text(format!(
+            "{}  {}",
+            words.text("slab.projection"),
+            command_key(light_box, "slab.projection")
+        ));
     }
 }
 

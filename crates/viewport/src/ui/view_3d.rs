@@ -50,18 +50,30 @@ pub(crate) fn crop_axis_on_screen(light_box: &LightBox, index: usize, axis: usiz
     Some(screen(light_box, index, corners[1 << axis])? - screen(light_box, index, corners[0])?)
 }
 
-pub(super) fn show(ui: &mut Ui, painter: &Painter, light_box: &LightBox, index: usize, rect: Rect, out: &mut Vec<Action>) {
+pub(super) fn show(
+    ui: &mut Ui,
+    painter: &Painter,
+    light_box: &LightBox,
+    index: usize,
+    rect: Rect,
+    out: &mut Vec<Action>,
+) {
     let Some(volume) = light_box.series_of(index).and_then(|s| s.volume()) else { return };
     let view = &light_box.cells[index].view_3d;
     if view.crop.shown {
         outline(painter, light_box, index, volume);
     }
     letters(painter, light_box, index, rect);
-    let bar = Rect::from_min_max(pos2(rect.left() + 6.0, rect.bottom() - 54.0), pos2(rect.right() - 6.0, rect.bottom() - 26.0));
+    let bar = Rect::from_min_max(
+        pos2(rect.left() + 6.0, rect.bottom() - 54.0),
+        pos2(rect.right() - 6.0, rect.bottom() - 26.0),
+    );
     if rect.width() < 260.0 {
         return;
     }
-    let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(bar).layout(egui::Layout::left_to_right(egui::Align::Center)));
+    let mut ui = ui.new_child(
+        egui::UiBuilder::new().max_rect(bar).layout(egui::Layout::left_to_right(egui::Align::Center)),
+    );
     controls(&mut ui, light_box, index, out);
     if view.crop.shown {
         crop_sliders(&mut ui, light_box, index, rect, out);
@@ -73,13 +85,16 @@ fn controls(ui: &mut Ui, light_box: &LightBox, index: usize, out: &mut Vec<Actio
     let name = |preset: &str| words.text(&format!("volume_preset.{preset}")).to_owned();
     let modality = light_box.series_of(index).map_or("", |s| s.modality.as_str());
     let chosen = light_box.volume_preset(index).map(|p| p.name.clone()).unwrap_or_default();
-    let combo = egui::ComboBox::from_id_salt(("volume preset", index)).selected_text(name(&chosen)).width(130.0).show_ui(ui, |ui| {
-        for preset in light_box.volume_presets.iter().filter(|p| p.suits(modality)) {
-            if ui.selectable_label(preset.name == chosen, name(&preset.name)).clicked() {
-                out.push(Action::VolumePreset(index, preset.name.clone()));
+    let combo = egui::ComboBox::from_id_salt(("volume preset", index))
+        .selected_text(name(&chosen))
+        .width(130.0)
+        .show_ui(ui, |ui| {
+            for preset in light_box.volume_presets.iter().filter(|p| p.suits(modality)) {
+                if ui.selectable_label(preset.name == chosen, name(&preset.name)).clicked() {
+                    out.push(Action::VolumePreset(index, preset.name.clone()));
+                }
             }
-        }
-    });
+        });
     let label = words.text("lightbox.volume_look").to_owned();
     combo.response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::ComboBox, true, &label));
     let view = &light_box.cells[index].view_3d;
@@ -99,7 +114,10 @@ fn controls(ui: &mut Ui, light_box: &LightBox, index: usize, out: &mut Vec<Actio
 /// Two sliders an axis, above the bar.
 fn crop_sliders(ui: &mut Ui, light_box: &LightBox, index: usize, rect: Rect, out: &mut Vec<Action>) {
     let crop = light_box.cells[index].view_3d.crop;
-    let place = Rect::from_min_max(pos2(rect.left() + 6.0, rect.bottom() - 140.0), pos2(rect.left() + 300.0, rect.bottom() - 58.0));
+    let place = Rect::from_min_max(
+        pos2(rect.left() + 6.0, rect.bottom() - 140.0),
+        pos2(rect.left() + 300.0, rect.bottom() - 58.0),
+    );
     let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(place));
     ui.spacing_mut().slider_width = 90.0;
     for axis in 0..3 {
@@ -107,13 +125,23 @@ fn crop_sliders(ui: &mut Ui, light_box: &LightBox, index: usize, rect: Rect, out
             let name = ["x", "y", "z"][axis];
             ui.label(egui::RichText::new(name).color(theme::TEXT_IMAGE));
             let mut region = crop.region;
-            let low = egui::Slider::new(&mut region.min[axis], 0.0..=(crop.region.max[axis] - 0.02)).show_value(false);
+            let low = egui::Slider::new(&mut region.min[axis], 0.0..=(crop.region.max[axis] - 0.02))
+                .show_value(false);
             let low = ui.add(low);
-            let text = format!("{} {name} {}", light_box.words.text("volume.crop"), light_box.words.text("lightbox.min"));
+            let text = format!(
+                "{} {name} {}",
+                light_box.words.text("volume.crop"),
+                light_box.words.text("lightbox.min")
+            );
             low.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Slider, true, &text));
-            let high = egui::Slider::new(&mut region.max[axis], (crop.region.min[axis] + 0.02)..=1.0).show_value(false);
+            let high = egui::Slider::new(&mut region.max[axis], (crop.region.min[axis] + 0.02)..=1.0)
+                .show_value(false);
             let high = ui.add(high);
-            let text = format!("{} {name} {}", light_box.words.text("volume.crop"), light_box.words.text("lightbox.max"));
+            let text = format!(
+                "{} {name} {}",
+                light_box.words.text("volume.crop"),
+                light_box.words.text("lightbox.max")
+            );
             high.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Slider, true, &text));
             if low.changed() || high.changed() {
                 out.push(Action::SetCrop(index, Crop { region, ..crop }));
@@ -131,7 +159,9 @@ fn outline(painter: &Painter, light_box: &LightBox, index: usize, volume: &medsi
             if j == i {
                 continue;
             }
-            if let (Some(a), Some(b)) = (screen(light_box, index, corners[i]), screen(light_box, index, corners[j])) {
+            if let (Some(a), Some(b)) =
+                (screen(light_box, index, corners[i]), screen(light_box, index, corners[j]))
+            {
                 painter.line_segment([a, b], line);
             }
         }
@@ -155,6 +185,13 @@ fn letters(painter: &Painter, light_box: &LightBox, index: usize, rect: Rect) {
         (pos2(rect.left() + 8.0, middle.y), egui::Align2::LEFT_CENTER, -camera.right),
         (pos2(middle.x, rect.top() + 8.0), egui::Align2::CENTER_TOP, -camera.down),
     ] {
-        crate::draw_shape::outlined(painter, at, align, &orientation_letters(direction), 13.0, theme::TEXT_IMAGE);
+        crate::draw_shape::outlined(
+            painter,
+            at,
+            align,
+            &orientation_letters(direction),
+            13.0,
+            theme::TEXT_IMAGE,
+        );
     }
 }

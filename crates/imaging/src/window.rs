@@ -1,0 +1,601 @@
+//! One window of a study: input in, the light box, pictures out. Drawn only when something changed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use egui_winit::accesskit_winit;
+use medsight_base::{DicomDate, StudyUid, Timestamp};
+use medsight_gpu::Gpu;
+use medsight_image::{Frame, Samples, Volume, Voxels};
+use medsight_record::{Annotation, ReadingSession, ViewKind};
+use medsight_render::Renderer;
+use medsight_viewport::{FrameState, LightBox, Series, Slice, StudyFacts, VolumeState};
+use winit::event_loop::{ActiveEventLoop, EventLoopProxy};
+use winit::window::Window;
+
+use crate::facts;
+use crate::load::{FoundSeries, Loader, News};
+use crate::painter::Painter;
+use crate::state_file::{Figures, StateFile};
+
+/// Decoded frames of series without a volume, in bytes.
+const FRAME_CACHE: usize = 384 << 20;
+
+/// Slices before and behind the shown one that are decoded ahead.
+const AHEAD: usize = 3;
+
+/// What belongs to the device; made anew when the device is lost.
+struct Screen {
+    context: egui::Context,
+    input: egui_winit::State,
+    surface: wgpu::Surface<'static>,
+    config: wgpu::SurfaceConfiguration,
+    painter: Painter,
+}
+
+/// A window.
+pub(crate) struct StudyWindow {
+    pub(crate) window: Arc<Window>,
+    pub(crate) light_box: LightBox,
+    screen: Screen,
+    gpu: Arc<Gpu>,
+    adapter: String,
+    loader: Option<Loader>,
+    found: Vec<FoundSeries>,
+    /// Layout to be put back once the series are known.
+    session: Option<ReadingSession>,
+    began: Instant,
+    opened: Instant,
+    first_image_ms: Option<f64>,
+    frames: u64,
+    state_file: StateFile,
+    /// Series whose volume was asked for.
+    asked_volumes: Vec<usize>,
+    /// Series whose slices come out of their volume.
+    slices_from_volume: Vec<usize>,
+    cached: Vec<(usize, usize, usize)>,
+    /// Next frame at the latest.
+    pub(crate) due: Option<Instant>,
+    /// The layout changed and has to be kept.
+    pub(crate) session_changed: Option<Instant>,
+    thumbnails: Vec<(usize, Vec<u8>, [usize; 2])>,
+    buttons_down: u32,
+}
+
+/// What a frame left to be done.
+pub(crate) struct AfterFrame {
+    /// For the desk.
+    pub(crate) effects: Vec<medsight_viewport::Effect>,
+    /// The first picture of the study was shown just now, after so many milliseconds.
+    pub(crate) first_image_ms: Option<f64>,
+}
+
+fn screen<T: From<accesskit_winit::Event> + Send>(
+    gpu: &Arc<Gpu>,
+    renderer: &Arc<Renderer>,
+    window: &Arc<Window>,
+    event_loop: &ActiveEventLoop,
+    proxy: &EventLoopProxy<T>,
+) -> Result<Screen, String> {
+    let surface = gpu.instance.create_surface(window.clone()).map_err(|e| e.to_string())?;
+    let capabilities = surface.get_capabilities(&gpu.adapter);
+    // egui wants a target without gamma conversion.
+    let plain = [wgpu::TextureFormat::Bgra8Unorm, wgpu::TextureFormat::Rgba8Unorm];
+    let format = *capabilities
+        .formats
+        .iter()
+        .find(|f| plain.contains(f))
+        .or(capabilities.formats.first())
+        .ok_or("the graphics adapter can't draw on this screen")?;
+    let size = window.inner_size();
+    let mut config = surface
+        .get_default_config(&gpu.adapter, size.width.max(1), size.height.max(1))
+        .ok_or("the graphics adapter can't draw on this screen")?;
+    config.format = format;
+    config.present_mode = wgpu::PresentMode::AutoVsync;
+    config.desired_maximum_frame_latency = 1;
+    gpu.configure(&surface, &config).map_err(|e| e.to_string())?;
+    let context = egui::Context::default();
+    medsight_viewport::setup(&context);
+    let limit = Some(gpu.max_edge_2d() as usize);
+    let scale = Some(window.scale_factor() as f32);
+    let mut input =
+        egui_winit::State::new(context.clone(), egui::ViewportId::ROOT, window, scale, window.theme(), limit);
+    input.init_accesskit(event_loop, window, proxy.clone());
+    let painter = Painter::new(gpu.clone(), renderer.clone(), format);
+    Ok(Screen { context, input, surface, config, painter })
+}
+
+impl StudyWindow {
+    /// A window for a study. It is hidden until [`Self::show`].
+    #[allow(clippy::too_many_arguments, reason = "what a window is made of")]
+    pub(crate) fn new<T: From<accesskit_winit::Event> + Send>(
+        event_loop: &ActiveEventLoop,
+        proxy: &EventLoopProxy<T>,
+        gpu: &Arc<Gpu>,
+        renderer: &Arc<Renderer>,
+        window: Window,
+        light_box: LightBox,
+        began: Instant,
+    ) -> Result<Self, String> {
+        let window = Arc::new(window);
+        let screen = screen(gpu, renderer, &window, event_loop, proxy)?;
+        Ok(Self {
+            screen,
+            window,
+            light_box,
+            gpu: gpu.clone(),
+            adapter: gpu.adapter_text(),
+            loader: None,
+            found: Vec::new(),
+            session: None,
+            began: Instant::now(),
+            opened: began,
+            first_image_ms: None,
+            frames: 0,
+            state_file: StateFile::from_env(),
+            asked_volumes: Vec::new(),
+            slices_from_volume: Vec::new(),
+            cached: Vec::new(),
+            due: None,
+            session_changed: None,
+            thumbnails: Vec::new(),
+            buttons_down: 0,
+        })
+    }
+
+    /// The same study on a new device.
+    pub(crate) fn recover<T: From<accesskit_winit::Event> + Send>(
+        &mut self,
+        event_loop: &ActiveEventLoop,
+        proxy: &EventLoopProxy<T>,
+        gpu: &Arc<Gpu>,
+        renderer: &Arc<Renderer>,
+    ) -> Result<(), String> {
+        self.screen = screen(gpu, renderer, &self.window, event_loop, proxy)?;
+        self.gpu = gpu.clone();
+        self.adapter = gpu.adapter_text();
+        for (series, rgba, size) in &self.thumbnails {
+            self.screen.painter.put_thumbnail(*series, rgba, *size);
+        }
+        self.window.request_redraw();
+        Ok(())
+    }
+
+    /// Begins to load; what comes is given to [`Self::news`].
+    pub(crate) fn load(
+        &mut self,
+        loader: Loader,
+        session: Option<ReadingSession>,
+        annotations: Vec<Annotation>,
+    ) {
+        self.loader = Some(loader);
+        self.session = session;
+        self.light_box.put_annotations(annotations);
+        self.window.request_redraw();
+    }
+
+    pub(crate) fn study(&self) -> &StudyUid {
+        &self.light_box.study
+    }
+
+    /// Position and size on the desktop.
+    pub(crate) fn place_px(&self) -> Option<[i32; 4]> {
+        let at = self.window.outer_position().ok()?;
+        let size = self.window.inner_size();
+        Some([at.x, at.y, i32::try_from(size.width).ok()?, i32::try_from(size.height).ok()?])
+    }
+
+    /// A native event. True when the window is to be closed.
+    pub(crate) fn event(&mut self, event: &winit::event::WindowEvent) -> bool {
+        use winit::event::{ElementState, WindowEvent as W};
+        match event {
+            W::CloseRequested => return true,
+            W::MouseInput { state: ElementState::Pressed, .. } => self.buttons_down += 1,
+            W::MouseInput { .. } => self.buttons_down = self.buttons_down.saturating_sub(1),
+            // A drag goes on outside the window: the grab still delivers motion, so the pointer is not gone.
+            W::CursorLeft { .. } if self.buttons_down > 0 => return false,
+            W::Resized(_) | W::Moved(_) => self.session_changed = Some(Instant::now()),
+            _ => {}
+        }
+        if matches!(event, W::RedrawRequested) {
+            return false;
+        }
+        let response = self.screen.input.on_window_event(&self.window, event);
+        if response.repaint {
+            self.window.request_redraw();
+        }
+        false
+    }
+
+    /// A screen reader came, went or did something.
+    pub(crate) fn accessibility(&mut self, event: accesskit_winit::WindowEvent) {
+        use accesskit_winit::WindowEvent as A;
+        match event {
+            A::InitialTreeRequested => self.screen.context.enable_accesskit(),
+            A::AccessibilityDeactivated => self.screen.context.disable_accesskit(),
+            A::ActionRequested(request) => self.screen.input.on_accesskit_action_request(request),
+        }
+        self.window.request_redraw();
+    }
+
+    /// News of the loader.
+    pub(crate) fn news(&mut self, news: News) {
+        match news {
+            News::First { study, series, frame } => {
+                if let Some(uid) = study.uid.clone() {
+                    if self.light_box.facts == StudyFacts::default() {
+                        let facts = study_facts(&study.patient, &study.description, study.date);
+                        self.window.set_title(&facts.identity);
+                        self.light_box.facts = facts;
+                        self.light_box.study = uid;
+                    }
+                }
+                if self.light_box.series.is_empty() {
+                    let mut shown = to_series(&series);
+                    put_frame(&mut shown, 0, frame);
+                    self.light_box.series = vec![shown];
+                    self.light_box.cells[0] = medsight_viewport::Cell {
+                        rect: self.light_box.cells[0].rect,
+                        ..medsight_viewport::Cell::showing(0, 0)
+                    };
+                    self.found = vec![*series];
+                }
+            }
+            News::Series { series, complete } => self.put_series(series, complete),
+            News::Frame { series, slice, frame } => self.put_frame(series, slice, frame),
+            News::Thumbnail { series, rgba, size } => {
+                self.screen.painter.put_thumbnail(series, &rgba, size);
+                self.thumbnails.push((series, rgba, size));
+            }
+            News::Building { series, share } => {
+                if let Some(s) = self.light_box.series.get_mut(series) {
+                    s.volume = VolumeState::Building(share);
+                }
+            }
+            News::Volume { series, volume, holds_slices } => match volume {
+                Ok(volume) => self.put_volume(series, &volume, holds_slices),
+                Err(why) => {
+                    if let Some(s) = self.light_box.series.get_mut(series) {
+                        s.volume = VolumeState::Refused(why);
+                    }
+                }
+            },
+            News::Nothing(why) => {
+                let mut nothing = Series::new(medsight_base::SeriesUid(medsight_base::Uid::from_uuid(0)), "");
+                nothing.failure = Some(why);
+                self.light_box.series = vec![nothing];
+                self.light_box.cells[0].series = Some(0);
+            }
+        }
+        self.window.request_redraw();
+    }
+
+    /// The sorted series take the place of the first image, which stays on the screen.
+    fn put_series(&mut self, found: Vec<FoundSeries>, complete: bool) {
+        let first =
+            self.light_box.series.first().and_then(|s| Some((s.uid.clone(), s.slices.first()?.clone())));
+        self.light_box.series = found.iter().map(to_series).collect();
+        self.found = found;
+        self.asked_volumes.clear();
+        self.slices_from_volume.clear();
+        self.cached.clear();
+        self.screen.painter.forget_thumbnails();
+        self.thumbnails.clear();
+        let mut at = None;
+        if let Some((uid, shown)) = first {
+            for (s, series) in self.light_box.series.iter_mut().enumerate().filter(|(_, s)| s.uid == uid) {
+                let same = |x: &Slice| x.instance == shown.instance && x.frame_number == shown.frame_number;
+                if let Some(slice) = series.slices.iter().position(same) {
+                    if let FrameState::Ready(frame) = &shown.frame {
+                        put_frame(series, slice, frame.clone());
+                    }
+                    at = Some((s, slice));
+                }
+            }
+        }
+        match self.session.take().filter(|_| complete) {
+            Some(session) => self.light_box.restore(&session),
+            None => {
+                let (series, slice) = at.unwrap_or((0, 0));
+                let cell = &mut self.light_box.cells[0];
+                (cell.series, cell.slice) = (Some(series), slice);
+            }
+        }
+        for cell in &mut self.light_box.cells {
+            let count = cell.series.and_then(|s| self.light_box.series.get(s)).map_or(0, |s| s.slices.len());
+            cell.slice = cell.slice.min(count.saturating_sub(1));
+        }
+    }
+
+    fn put_frame(&mut self, series: usize, slice: usize, frame: Result<Arc<Frame>, String>) {
+        let Some(s) = self.light_box.series.get_mut(series) else { return };
+        match frame {
+            // A volume came in the meantime: its slices are used.
+            Ok(_) if self.slices_from_volume.contains(&series) => {}
+            Ok(frame) => {
+                let bytes = frame.samples.len() * 2;
+                put_frame(s, slice, frame);
+                self.cached.push((series, slice, bytes));
+                self.trim_cache();
+            }
+            Err(why) => {
+                if let Some(slice) = s.slices.get_mut(slice) {
+                    slice.frame = FrameState::Failed(why);
+                }
+            }
+        }
+    }
+
+    fn trim_cache(&mut self) {
+        let mut total: usize = self.cached.iter().map(|c| c.2).sum();
+        while total > FRAME_CACHE && self.cached.len() > 2 * AHEAD + 2 {
+            let (series, slice, bytes) = self.cached.remove(0);
+            total -= bytes;
+            if let Some(slice) = self.light_box.series.get_mut(series).and_then(|s| s.slices.get_mut(slice)) {
+                slice.frame = FrameState::Waiting;
+            }
+        }
+    }
+
+    /// From now on the slices of the series come out of the volume: the pixels are in memory once.
+    fn put_volume(&mut self, series: usize, volume: &Arc<Volume>, holds_slices: bool) {
+        let Some(s) = self.light_box.series.get_mut(series) else { return };
+        s.volume = VolumeState::Ready(volume.clone());
+        if !holds_slices {
+            self.light_box.volume_ready(series);
+            return;
+        }
+        self.slices_from_volume.push(series);
+        for slice in &mut s.slices {
+            slice.frame = FrameState::Waiting;
+            if let Some(facts) = &slice.facts {
+                slice.facts = Some(Arc::new(facts::for_voxels(facts)));
+            }
+        }
+        self.cached.retain(|c| c.0 != series);
+        self.light_box.volume_ready(series);
+        self.fill_from_volumes();
+    }
+
+    /// Slices on the screen out of volumes; the others are let go of.
+    fn fill_from_volumes(&mut self) {
+        let shown: Vec<(usize, usize)> = self.stack_cells().collect();
+        for index in &self.slices_from_volume {
+            let Some(s) = self.light_box.series.get_mut(*index) else { continue };
+            let Some(volume) = s.volume().cloned() else { continue };
+            let photometric = self.found.get(*index).map(|f| f.photometric);
+            for slice in 0..s.slices.len() {
+                let is_shown = shown.contains(&(*index, slice));
+                let is_there = matches!(s.slices[slice].frame, FrameState::Ready(_));
+                if is_shown && !is_there {
+                    if let Some(frame) = slice_of(&volume, slice, photometric) {
+                        s.slices[slice].frame = FrameState::Ready(Arc::new(frame));
+                    }
+                } else if !is_shown && is_there {
+                    s.slices[slice].frame = FrameState::Waiting;
+                }
+            }
+        }
+    }
+
+    fn stack_cells(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let visible = self.light_box.visible_cells();
+        visible.into_iter().filter_map(|i| {
+            let cell = &self.light_box.cells[i];
+            (cell.view == ViewKind::Stack).then_some((cell.series?, cell.slice))
+        })
+    }
+
+    /// Asks the loader for what the cells show and will show next.
+    fn ask(&mut self) {
+        self.fill_from_volumes();
+        let Some(loader) = &self.loader else { return };
+        let waiting = |series: usize, slice: usize| {
+            let s = self.light_box.series.get(series)?;
+            (!self.slices_from_volume.contains(&series)
+                && matches!(s.slices.get(slice)?.frame, FrameState::Waiting))
+            .then_some((series, slice))
+        };
+        let shown: Vec<(usize, usize)> = self.stack_cells().collect();
+        let mut frames: Vec<(usize, usize)> = shown.iter().filter_map(|(s, i)| waiting(*s, *i)).collect();
+        for step in 1..=AHEAD {
+            for (s, i) in &shown {
+                frames.extend(waiting(*s, i + step));
+                frames.extend(i.checked_sub(step).and_then(|i| waiting(*s, i)));
+            }
+        }
+        loader.want_frames(frames);
+        // Volumes only after the first image is on the screen.
+        if self.first_image_ms.is_none() {
+            return;
+        }
+        for index in self.light_box.visible_cells() {
+            let Some(series) = self.light_box.cells[index].series else { continue };
+            let can = self.found.get(series).is_some_and(|f| f.no_volume.is_none() && f.slices.len() > 1);
+            if can && self.found.len() == self.light_box.series.len() && !self.asked_volumes.contains(&series)
+            {
+                self.asked_volumes.push(series);
+                loader.want_volume(series);
+            }
+        }
+    }
+
+    /// Draws a frame.
+    ///
+    /// # Errors
+    /// When the surface is lost and the device with it.
+    pub(crate) fn frame(&mut self, event_loop: &ActiveEventLoop) -> Result<AfterFrame, String> {
+        let nothing = AfterFrame { effects: Vec::new(), first_image_ms: None };
+        let size = self.window.inner_size();
+        if size.width == 0 || size.height == 0 {
+            return Ok(nothing);
+        }
+        if [self.screen.config.width, self.screen.config.height] != [size.width, size.height] {
+            self.screen.config.width = size.width;
+            self.screen.config.height = size.height;
+            self.gpu.configure(&self.screen.surface, &self.screen.config).map_err(|e| e.to_string())?;
+        }
+        self.due = None;
+        self.light_box.now = Timestamp::from_system(SystemTime::now());
+        self.light_box.clock_s = self.began.elapsed().as_secs_f64();
+        let cine = self.light_box.advance_cines();
+        self.ask();
+        let raw = self.screen.input.take_egui_input(&self.window);
+        let textures = self.screen.painter.textures();
+        let context = self.screen.context.clone();
+        let mut out = context.run_ui(raw, |ui| self.light_box.show(ui, &textures));
+        let scale = out.pixels_per_point;
+        // What the reader did in this frame is asked for in this frame.
+        self.ask();
+        let (appeared, failed) = self.screen.painter.draw_pictures(&self.light_box, scale);
+        for (cell, why) in failed {
+            self.refuse_picture(cell, &why);
+        }
+        let shapes = context.tessellate(std::mem::take(&mut out.shapes), scale);
+        let delay = out.viewport_output.get(&egui::ViewportId::ROOT).map(|v| v.repaint_delay);
+        let cine = cine.map(Duration::from_secs_f64);
+        let wait = if appeared { Some(Duration::ZERO) } else { cine.into_iter().chain(delay).min() };
+        self.due = wait.filter(|d| *d < Duration::from_secs(3600)).map(|d| Instant::now() + d);
+        self.screen.input.handle_platform_output_with_event_loop(
+            &self.window,
+            event_loop,
+            out.platform_output,
+        );
+        let shown = self.present([size.width, size.height], scale, &shapes, &mut out.textures_delta)?;
+        let mut first = None;
+        let has_picture = textures.cells.iter().any(Option::is_some);
+        if shown {
+            self.frames += 1;
+            if self.first_image_ms.is_none() && has_picture {
+                first = Some(self.opened.elapsed().as_secs_f64() * 1e3);
+                self.first_image_ms = first;
+                // Now there is time for the volume.
+                self.due = Some(Instant::now());
+            }
+        }
+        let figures = Figures {
+            adapter: &self.adapter,
+            first_image_ms: self.first_image_ms,
+            frames: self.frames,
+            pictures: self.screen.painter.drawn,
+            size_px: [size.width, size.height],
+            pixels_per_point: scale,
+        };
+        self.state_file.write(&self.light_box, &figures);
+        let effects = self.light_box.take_effects();
+        Ok(AfterFrame { effects, first_image_ms: first })
+    }
+
+    /// True when it was shown.
+    fn present(
+        &mut self,
+        size: [u32; 2],
+        scale: f32,
+        shapes: &[egui::ClippedPrimitive],
+        textures: &mut egui::TexturesDelta,
+    ) -> Result<bool, String> {
+        use wgpu::CurrentSurfaceTexture as Got;
+        let got = self.screen.surface.get_current_texture();
+        let _submitting = self.gpu.submitting();
+        // Also for a frame that is not shown: egui sends each change once.
+        self.screen.painter.upload(textures);
+        let shown = match got {
+            Got::Success(frame) | Got::Suboptimal(frame) => {
+                let view = frame.texture.create_view(&wgpu::TextureViewDescriptor::default());
+                self.screen.painter.paint(&view, size, scale, shapes);
+                self.gpu.queue.present(frame);
+                true
+            }
+            Got::Outdated => {
+                self.screen.config.width = 0; // set up again before the next frame
+                self.due = Some(Instant::now());
+                false
+            }
+            Got::Timeout | Got::Occluded => {
+                self.due = Some(Instant::now() + Duration::from_millis(100));
+                false
+            }
+            _ => return Err("the window's surface is lost".to_owned()),
+        };
+        self.screen.painter.free(textures);
+        Ok(shown)
+    }
+
+    /// A picture could not be put on the device: said where it would be.
+    fn refuse_picture(&mut self, cell: usize, why: &str) {
+        let view = self.light_box.cells[cell].view;
+        let slice = self.light_box.cells[cell].slice;
+        let Some(series) = self.light_box.cells[cell].series else { return };
+        let Some(s) = self.light_box.series.get_mut(series) else { return };
+        if view == ViewKind::Stack {
+            if let Some(slice) = s.slices.get_mut(slice) {
+                slice.frame = FrameState::Failed(why.to_owned());
+            }
+        } else {
+            self.light_box.notice = Some(why.to_owned());
+        }
+    }
+
+    /// The line with which a test ends: how many frames were drawn.
+    pub(crate) fn closing_line(&mut self) {
+        let line = serde_json::json!({"event": "closed", "frames_drawn": self.frames, "pictures_drawn": self.screen.painter.drawn});
+        self.state_file.write_line(&line);
+    }
+}
+
+/// Identity and description for the header.
+pub(crate) fn study_facts(
+    patient: &medsight_record::Patient,
+    description: &str,
+    date: Option<DicomDate>,
+) -> StudyFacts {
+    let parts = [description.to_owned(), date.map(DicomDate::iso).unwrap_or_default()];
+    let parts: Vec<String> = parts.into_iter().filter(|p| !p.is_empty()).collect();
+    StudyFacts { identity: patient.identity_line(date), description: parts.join(" · ") }
+}
+
+fn to_series(found: &FoundSeries) -> Series {
+    let mut series = Series::new(found.uid.clone(), &found.modality);
+    series.number = found.number;
+    series.description = found.description.clone();
+    series.warnings = found.warnings.clone();
+    if let Some(why) = &found.no_volume {
+        series.volume = VolumeState::Refused(why.clone());
+    }
+    series.slices = found
+        .slices
+        .iter()
+        .map(|f| Slice {
+            facts: Some(f.facts.clone()),
+            ..Slice::new(f.instance.clone(), u32::try_from(f.frame).unwrap_or(0))
+        })
+        .collect();
+    series
+}
+
+fn put_frame(series: &mut Series, slice: usize, frame: Arc<Frame>) {
+    let Some(at) = series.slices.get_mut(slice) else { return };
+    if let (Some(facts), Some((min, max, _))) = (&at.facts, frame.samples.min_max_mean()) {
+        let [a, b] = [min, max].map(|v| f64::from(facts.modality.apply(v as f32)));
+        let [low, high] = series.range.unwrap_or([f64::INFINITY, f64::NEG_INFINITY]);
+        series.range = Some([low.min(a.min(b)), high.max(a.max(b))]);
+    }
+    at.frame = FrameState::Ready(frame);
+}
+
+/// A slice of a volume as a frame of modality values. Time points come one after the other.
+fn slice_of(
+    volume: &Volume,
+    index: usize,
+    photometric: Option<medsight_image::Photometric>,
+) -> Option<Frame> {
+    let size = volume.dims[0] * volume.dims[1];
+    let range = index * size..(index + 1) * size;
+    let samples = match &volume.voxels {
+        Voxels::I16(v) => Samples::I16(v.get(range)?.to_vec()),
+        Voxels::F32(v) => Samples::F32(v.get(range)?.to_vec()),
+    };
+    let photometric = photometric.unwrap_or(medsight_image::Photometric::Monochrome2);
+    Some(Frame { rows: volume.dims[1], columns: volume.dims[0], photometric, samples })
+}

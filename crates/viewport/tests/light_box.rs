@@ -1,0 +1,403 @@
+//! The light box driven by keys and mouse, without a window or a graphics device.
+
+use std::sync::Arc;
+
+use egui::{Key, Modifiers, PointerButton, pos2, vec2};
+use egui_kittest::{Harness, kittest::Queryable};
+use glam::{DMat4, DVec2, DVec3};
+use medsight_base::geometry::orientation_letters;
+use medsight_base::{Plane, SeriesUid, StudyUid};
+use medsight_image::present::Modality;
+use medsight_image::{Frame, Photometric, Samples, VoiFunction, Volume, Voxels, Window};
+use medsight_record::words::Locale;
+use medsight_record::{AnnotationKind, ScaleSource, Tool, ViewCommand, ViewKind};
+use medsight_viewport::{
+    Action, Cell, Effect, FrameState, ImageScale, LightBox, Popup, SaveState, Series, Slice, SliceFacts,
+    SlicePlace, Textures, VolumeState, setup,
+};
+use uuid::Uuid;
+
+/// A CT of 20 axial slices of 100×100 pixels of 1 mm, 2 mm apart, with a volume.
+fn light_box() -> LightBox {
+    let mut next = 0u128;
+    let new_id = move || {
+        next += 1;
+        Uuid::from_u128(next)
+    };
+    let mut b = LightBox::new(StudyUid::parse("1.2").unwrap(), Locale::En, new_id);
+    b.facts.identity = "DOE^JANE · 1957-03-14 (69 F) · ID 004711".into();
+    let mut series = Series::new(SeriesUid::parse("1.2.3").unwrap(), "CT");
+    let frame = Arc::new(Frame {
+        rows: 100,
+        columns: 100,
+        photometric: Photometric::Monochrome2,
+        samples: Samples::I16((0..10_000).map(|i| i % 100).collect()),
+    });
+    for z in 0..20 {
+        let mut slice = Slice::new(medsight_base::InstanceUid::parse(&format!("1.2.3.{z}")).unwrap(), 0);
+        slice.facts = Some(Arc::new(SliceFacts {
+            size_px: [100, 100],
+            place: Some(SlicePlace {
+                origin_mm: DVec3::new(-50.0, -50.0, f64::from(z) * 2.0),
+                right: DVec3::X,
+                down: DVec3::Y,
+                spacing_mm: DVec2::ONE,
+            }),
+            scale: Some(ImageScale { mm_per_px: DVec2::ONE, source: ScaleSource::PixelSpacing }),
+            regions: Vec::new(),
+            pixel_aspect: 1.0,
+            modality: Modality::IDENTITY,
+            unit: "HU".into(),
+            windows: vec![(Window::new(40.0, 400.0, VoiFunction::Linear).unwrap(), String::new())],
+            voi_lut: None,
+            palette: None,
+            padding: None,
+            is_color: false,
+            acquisition: vec!["120 kV".into()],
+            warnings: Vec::new(),
+            frames_per_second: None,
+        }));
+        slice.frame = FrameState::Ready(frame.clone());
+        series.slices.push(slice);
+    }
+    series.volume = VolumeState::Ready(Arc::new(Volume {
+        dims: [100, 100, 20, 1],
+        spacing_mm: DVec3::new(1.0, 1.0, 2.0),
+        origin_mm: DVec3::new(-50.0, -50.0, 0.0),
+        axes: [DVec3::X, DVec3::Y, DVec3::Z],
+        patient_from_voxel: DMat4::from_translation(DVec3::new(-50.0, -50.0, 0.0))
+            * DMat4::from_scale(DVec3::new(1.0, 1.0, 2.0)),
+        voxels: Voxels::I16((0..200_000).map(|i| (i % 100) as i16).collect()),
+        min_max: [0.0, 99.0],
+        unit: "HU".into(),
+        slice_offsets_mm: Vec::new(),
+        warnings: Vec::new(),
+    }));
+    b.series.push(series);
+    b.volume_ready(0);
+    b.cells[0] = Cell::showing(0, 10);
+    b
+}
+
+fn harness(b: LightBox) -> Harness<'static, LightBox> {
+    let mut h = Harness::builder().with_size(egui::vec2(1200.0, 800.0)).build_ui_state(
+        |ui, b: &mut LightBox| {
+            setup(ui.ctx());
+            b.show(ui, &Textures::default());
+        },
+        b,
+    );
+    h.run();
+    h.state_mut().take_effects();
+    h
+}
+
+/// Drags from the middle of the first cell.
+fn drag(h: &mut Harness<'_, LightBox>, button: PointerButton, from: egui::Vec2, to: egui::Vec2) {
+    let middle = h.state().cells[0].rect.center();
+    let modifiers = Modifiers::NONE;
+    h.hover_at(middle + from);
+    h.run();
+    h.event(egui::Event::PointerButton { pos: middle + from, button, pressed: true, modifiers });
+    h.run();
+    for step in 1..=4 {
+        h.hover_at(middle + from + (to - from) * (step as f32 / 4.0));
+        h.run();
+    }
+    h.event(egui::Event::PointerButton { pos: middle + to, button, pressed: false, modifiers });
+    h.run();
+}
+
+fn saves(effects: &[Effect]) -> usize {
+    effects.iter().filter(|e| matches!(e, Effect::Save(_))).count()
+}
+
+#[test]
+fn dragging_the_window_tool_changes_width_across_and_centre_down_and_is_no_undo_step() {
+    let mut h = harness(light_box());
+    drag(&mut h, PointerButton::Primary, vec2(0.0, 0.0), vec2(50.0, 20.0));
+    let window = h.state().window(0).unwrap();
+    // 400 HU wide: 2 HU a point for the centre, 4 HU for the width.
+    assert_eq!((window.width(), window.center()), (600.0, 80.0));
+    let effects = h.state_mut().take_effects();
+    assert_eq!(effects.iter().filter(|e| **e == Effect::SessionChanged).count(), 1);
+    h.state_mut().command(ViewCommand::Undo);
+    assert_eq!(h.state().window(0).unwrap().width(), 600.0);
+    h.state_mut().command(ViewCommand::WindowAsStored);
+    assert_eq!(h.state().window(0).unwrap().width(), 400.0);
+}
+
+#[test]
+fn the_right_button_windows_whatever_the_tool_is() {
+    let mut h = harness(light_box());
+    h.key_press(Key::L);
+    h.run();
+    drag(&mut h, PointerButton::Secondary, vec2(0.0, 0.0), vec2(0.0, 10.0));
+    assert_eq!(h.state().window(0).unwrap().center(), 60.0);
+    assert!(h.state().annotations.present().is_empty());
+}
+
+#[test]
+fn a_length_drawn_with_the_mouse_is_one_undo_step_and_is_sent_once_at_the_end() {
+    let mut h = harness(light_box());
+    h.state_mut().has_desk = true;
+    h.key_press(Key::L);
+    h.run();
+    assert_eq!(h.state().tool, Tool::Length);
+    let per_mm = h.state().surface(0).unwrap().screen_per_mm(pos2(0.0, 0.0)).unwrap().0;
+    drag(&mut h, PointerButton::Primary, vec2(0.0, 0.0), vec2(40.0 * per_mm as f32, 0.0));
+    let effects = h.state_mut().take_effects();
+    assert_eq!(saves(&effects), 1);
+    let (id, annotation) =
+        h.state().annotations.present().iter().next().map(|(i, a)| (*i, a.clone())).unwrap();
+    assert!((annotation.measured.length_mm.unwrap() - 40.0).abs() < 0.1);
+    assert_eq!(annotation.measured.scale, Some(ScaleSource::PixelSpacing));
+    assert_eq!(h.state().save_states[&id], SaveState::Waiting);
+    assert_eq!(h.state().saved_count(), 0);
+
+    h.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    h.run();
+    assert!(h.state().annotations.present().is_empty());
+    assert_eq!(h.state_mut().take_effects(), [Effect::Remove(id)]);
+    h.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    h.run();
+    assert_eq!(saves(&h.state_mut().take_effects()), 1);
+    assert_eq!(h.state().annotations.present()[&id], annotation);
+}
+
+#[test]
+fn a_handle_that_is_moved_changes_the_length_in_one_step() {
+    let mut h = harness(light_box());
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Length));
+    drag(&mut h, PointerButton::Primary, vec2(0.0, 0.0), vec2(100.0, 0.0));
+    let before = h.state().annotations.present().values().next().unwrap().measured.length_mm.unwrap();
+    h.state_mut().take_effects();
+    drag(&mut h, PointerButton::Primary, vec2(100.0, 0.0), vec2(200.0, 0.0));
+    assert_eq!(h.state().annotations.present().len(), 1, "the handle was taken, nothing new was drawn");
+    let after = h.state().annotations.present().values().next().unwrap().measured.length_mm.unwrap();
+    assert!((after - 2.0 * before).abs() < 0.2, "{before} {after}");
+    assert_eq!(saves(&h.state_mut().take_effects()), 1);
+    h.state_mut().command(ViewCommand::Undo);
+    let undone = h.state().annotations.present().values().next().unwrap().measured.length_mm.unwrap();
+    assert_eq!(undone, before);
+}
+
+#[test]
+fn an_angle_takes_a_drag_and_a_click() {
+    let mut h = harness(light_box());
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Angle));
+    drag(&mut h, PointerButton::Primary, vec2(100.0, 0.0), vec2(0.0, 0.0));
+    assert!(h.state().annotations.present().is_empty());
+    let end = h.state().cells[0].rect.center() + vec2(0.0, 90.0);
+    h.hover_at(end);
+    h.run();
+    h.drag_at(end);
+    h.run();
+    h.drop_at(end);
+    h.run();
+    let angle = h.state().annotations.present().values().next().unwrap().measured.angle_deg.unwrap();
+    assert!((angle - 90.0).abs() < 0.5, "{angle}");
+}
+
+#[test]
+fn a_region_says_mean_and_area_in_modality_units() {
+    let mut h = harness(light_box());
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Rectangle));
+    drag(&mut h, PointerButton::Primary, vec2(-100.0, -50.0), vec2(100.0, 50.0));
+    let m = h.state().annotations.present().values().next().unwrap().measured.clone();
+    assert!((m.mean.unwrap() - 49.5).abs() < 1.0, "{m:?}");
+    assert_eq!(m.unit, "HU");
+    assert!(m.area_mm2.is_some() && m.area_px.is_none());
+}
+
+#[test]
+fn letters_follow_flip_and_rotation() {
+    let mut b = harness(light_box());
+    let letters = |b: &LightBox| {
+        let [right, down] = b.surface(0).unwrap().screen_directions().unwrap();
+        (orientation_letters(right), orientation_letters(down))
+    };
+    assert_eq!(letters(b.state()), ("L".into(), "P".into()));
+    b.state_mut().command(ViewCommand::FlipHorizontal);
+    assert_eq!(letters(b.state()), ("R".into(), "P".into()));
+    b.state_mut().command(ViewCommand::FlipHorizontal);
+    // Clockwise: what was on top, the front, is on the right.
+    b.state_mut().command(ViewCommand::RotateClockwise);
+    assert_eq!(letters(b.state()), ("A".into(), "L".into()));
+    // Mirrored as seen on the screen, whatever came before.
+    b.state_mut().command(ViewCommand::FlipHorizontal);
+    assert_eq!(letters(b.state()), ("P".into(), "L".into()));
+}
+
+#[test]
+fn the_point_under_the_pointer_stays_there_while_the_wheel_magnifies() {
+    let mut h = harness(light_box());
+    let at = h.state().cells[0].rect.center() + vec2(120.0, -60.0);
+    let before = h.state().surface(0).unwrap().local(at);
+    h.state_mut().apply(Action::Wheel(0, at, 5.0, true));
+    assert!(h.state().cells[0].zoom > 1.5);
+    assert!((h.state().surface(0).unwrap().local(at) - before).length() < 1e-6);
+}
+
+#[test]
+fn keys_scroll_and_stop_at_the_ends_of_the_stack() {
+    let mut h = harness(light_box());
+    h.key_press(Key::ArrowDown);
+    h.run();
+    assert_eq!(h.state().cells[0].slice, 11);
+    h.key_press(Key::PageDown);
+    h.run();
+    h.key_press(Key::PageDown);
+    h.run();
+    assert_eq!(h.state().cells[0].slice, 19);
+}
+
+#[test]
+fn mpr_shows_three_linked_planes_and_the_volume_and_goes_back() {
+    let mut h = harness(light_box());
+    h.key_press(Key::M);
+    h.run();
+    let views: Vec<ViewKind> = h.state().cells[..4].iter().map(|c| c.view).collect();
+    assert_eq!(views, [ViewKind::Axial, ViewKind::Coronal, ViewKind::Sagittal, ViewKind::Volume3d]);
+    let uid = h.state().series[0].uid.clone();
+    let before = h.state().mprs[&uid].center_mm;
+    // The crosshair taken in the axial plane moves the other two, not itself.
+    let from = h.state().cells[0].rect.center();
+    h.state_mut().apply(Action::Press(0, from, medsight_viewport::Button::Left));
+    h.state_mut().apply(Action::Drag(from + vec2(30.0, 0.0)));
+    h.state_mut().apply(Action::Release(from + vec2(30.0, 0.0)));
+    let after = h.state().mprs[&uid].center_mm;
+    assert!(after.x > before.x + 1.0 && (after.z - before.z).abs() < 1e-6);
+    h.key_press(Key::M);
+    h.run();
+    assert_eq!((h.state().cells[0].view, h.state().cells[0].slice), (ViewKind::Stack, 10));
+}
+
+#[test]
+fn a_length_on_a_coronal_plane_is_true_in_the_patient() {
+    let mut h = harness(light_box());
+    h.key_press(Key::M);
+    h.run();
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Length));
+    let surface = h.state().surface(1).unwrap();
+    let (a, b) = (surface.screen(DVec2::new(-10.0, 8.0)), surface.screen(DVec2::new(20.0, 8.0)));
+    h.state_mut().apply(Action::Press(1, a, medsight_viewport::Button::Left));
+    h.state_mut().apply(Action::Drag(b));
+    h.state_mut().apply(Action::Release(b));
+    let annotation = h.state().annotations.present().values().next().unwrap().clone();
+    assert!((annotation.measured.length_mm.unwrap() - 30.0).abs() < 0.05);
+    let medsight_record::Place::Plane { points_mm, down, .. } = &annotation.place else {
+        panic!("on a plane")
+    };
+    assert_eq!(DVec3::from_array(*down), Plane::Coronal.screen_axes().1);
+    assert!((points_mm[0][1] - points_mm[1][1]).abs() < 1e-9, "both in one coronal plane");
+}
+
+#[test]
+fn slab_keys_thicken_and_the_projection_key_goes_round() {
+    let mut h = harness(light_box());
+    h.key_press(Key::M);
+    h.run();
+    h.key_press(Key::CloseBracket);
+    h.key_press(Key::CloseBracket);
+    h.run();
+    let uid = h.state().series[0].uid.clone();
+    assert_eq!(h.state().mprs[&uid].slab_mm, 3.0);
+    h.key_press(Key::B);
+    h.run();
+    assert_eq!(h.state().mprs[&uid].projection, medsight_image::Projection::MinIp);
+}
+
+#[test]
+fn the_palette_finds_and_does_a_command_and_the_help_sheet_names_keys() {
+    let mut h = harness(light_box());
+    h.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    h.run();
+    assert!(matches!(h.state().popup, Popup::Palette { .. }));
+    h.event(egui::Event::Text("invert".into()));
+    h.run();
+    h.key_press(Key::Enter);
+    h.run();
+    assert!(h.state().cells[0].invert);
+    assert_eq!(h.state().popup, Popup::None);
+    h.key_press_modifiers(Modifiers::SHIFT, Key::Questionmark);
+    h.run();
+    assert_eq!(h.state().popup, Popup::Help);
+    assert!(h.query_all_by_label("Shift+I").next().is_some());
+    h.key_press(Key::Escape);
+    h.run();
+    assert_eq!(h.state().popup, Popup::None);
+}
+
+#[test]
+fn a_key_image_is_marked_and_unmarked_by_one_key() {
+    let mut h = harness(light_box());
+    h.key_press(Key::K);
+    h.run();
+    assert!(h.state().is_key_image(0));
+    assert_eq!(h.state().annotations.present().values().next().unwrap().kind, AnnotationKind::KeyImage);
+    h.key_press(Key::K);
+    h.run();
+    assert!(h.state().annotations.present().is_empty());
+}
+
+#[test]
+fn a_text_is_written_on_the_image() {
+    let mut h = harness(light_box());
+    h.key_press(Key::T);
+    h.run();
+    let at = h.state().cells[0].rect.center();
+    h.hover_at(at);
+    h.run();
+    h.drag_at(at);
+    h.run();
+    h.drop_at(at);
+    h.run();
+    assert!(matches!(h.state().popup, Popup::Text { .. }));
+    h.event(egui::Event::Text("cyst".into()));
+    h.run();
+    h.key_press(Key::Enter);
+    h.run();
+    let kinds: Vec<_> = h.state().annotations.present().values().map(|a| a.kind.clone()).collect();
+    assert_eq!(kinds, [AnnotationKind::Text { text: "cyst".into() }]);
+}
+
+#[test]
+fn tools_have_names_for_a_screen_reader_and_are_chosen_by_click() {
+    let mut h = harness(light_box());
+    h.get_by_label("Ellipse").click();
+    h.run();
+    assert_eq!(h.state().tool, Tool::Ellipse);
+}
+
+#[test]
+fn tab_opens_the_side_panel_which_selects_and_deletes() {
+    let mut h = harness(light_box());
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Arrow));
+    drag(&mut h, PointerButton::Primary, vec2(0.0, 0.0), vec2(80.0, 40.0));
+    h.state_mut().selected = None;
+    h.key_press(Key::Tab);
+    h.run();
+    assert!(h.state().panel);
+    h.get_by_label("Arrow 1: ").click();
+    h.run();
+    assert!(h.state().selected.is_some());
+    h.key_press(Key::Delete);
+    h.run();
+    assert!(h.state().annotations.present().is_empty());
+}
+
+#[test]
+fn an_idle_light_box_asks_for_no_frames_and_cine_does() {
+    let mut h = harness(light_box());
+    h.run();
+    assert!(!h.ctx.has_requested_repaint());
+    assert_eq!(h.state_mut().advance_cines(), None);
+    h.key_press(Key::C);
+    h.run();
+    let slice = h.state().cells[0].slice;
+    assert!(h.state_mut().advance_cines().is_some_and(|wait| wait < 0.1));
+    h.state_mut().clock_s += 0.2;
+    h.state_mut().advance_cines();
+    assert_eq!(h.state().cells[0].slice, slice + 3);
+}
