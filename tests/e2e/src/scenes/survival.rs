@@ -40,6 +40,9 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         let crashed = running(desk.process()?, &programs.light_box).context("the light box does not run")?;
         let layout = light_box.state()?["layout"].clone();
         light_box.forget();
+        // Rust's handler for stack overflows takes the first one that no faulty access caused, and leaves.
+        signal(crashed, "SEGV")?;
+        std::thread::sleep(Duration::from_millis(200));
         signal(crashed, "SEGV")?;
         until("another light box", 30, || {
             let now = running(desk.process()?, &programs.light_box).context("none runs")?;
