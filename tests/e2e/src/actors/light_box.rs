@@ -126,6 +126,21 @@ impl<'m> LightBox<'m> {
         })
     }
 
+    /// The whole window, once it looks different from an earlier picture of it, and stands still.
+    pub(crate) fn whole(&self, unlike: Option<&Picture>) -> Result<Picture> {
+        let id = self.focus()?;
+        let capture = || screen::capture_window(&self.machine.display, &id);
+        until("another picture in the window", 90, || {
+            let first = capture()?;
+            std::thread::sleep(Duration::from_millis(300));
+            let now = capture()?;
+            ensure!(first.differs(&now, 0) == 0.0, "the picture still changes");
+            let share = unlike.map_or(1.0, |before| before.differs(&now, 12));
+            ensure!(share > 0.1, "the picture hardly changed: {:.2} % of its pixels", share * 100.0);
+            Ok(now)
+        })
+    }
+
     /// The picture, when it shows an image; judged by its pixels.
     pub(crate) fn image(&self) -> Result<(Picture, Look)> {
         until("an image in the light box", 30, || {

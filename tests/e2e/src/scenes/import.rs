@@ -28,10 +28,17 @@ pub(super) fn damaged(desk: &Desk, small_corpus: &Path) -> Result<()> {
     let expected = expected["refused"].as_array().context("no list of refused files")?;
     begin(desk, &small_corpus.join("refused"))?;
     desk.click(&desk.find("import-refused", 30)?)?;
-    let shown: Vec<String> = desk.all("refusal")?.iter().map(|line| desk.text(line)).collect::<Result<_>>()?;
+    let shown: Vec<String> =
+        desk.all("refusal")?.iter().map(|line| desk.text(line)).collect::<Result<_>>()?;
     for entry in expected {
-        let file = entry["file"].as_str().and_then(|file| file.rsplit('/').next()).context("an entry without a file")?;
-        let line = shown.iter().find(|line| line.contains(file)).with_context(|| format!("{file} was not refused"))?;
+        let file = entry["file"]
+            .as_str()
+            .and_then(|file| file.rsplit('/').next())
+            .context("an entry without a file")?;
+        let line = shown
+            .iter()
+            .find(|line| line.contains(file))
+            .with_context(|| format!("{file} was not refused"))?;
         if let Some(attribute) = entry["attribute"].as_str() {
             ensure!(line.contains(attribute), "{file}: the reason does not name {attribute}: {line}");
         }

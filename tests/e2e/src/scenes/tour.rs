@@ -82,7 +82,7 @@ fn read(report: &mut Report, light_box: &LightBox<'_>) {
         light_box.key("w")?;
         let before = light_box.picture()?;
         let was = active(&light_box.state()?)["window"].clone();
-        light_box.drag((0.5, 0.5), (0.58, 0.42))?;
+        light_box.drag((0.5, 0.5), (0.48, 0.52))?;
         light_box.wait("another window", 10, |state| active(state)["window"] != was)?;
         changed(light_box, &before, 0.02)
     });
@@ -94,11 +94,13 @@ fn read(report: &mut Report, light_box: &LightBox<'_>) {
         changed(light_box, &before, 0.02)
     });
     report.step("three planes", || {
+        let before = light_box.whole(None)?;
         light_box.key("m")?;
         light_box.wait("three planes", 60, |state| {
             ["axial", "coronal", "sagittal"].iter().all(|plane| views(state).contains(plane))
-                && active(state)["picture"] == true
+                && all_drawn(state)
         })?;
+        light_box.whole(Some(&before))?;
         light_box.image().map(drop)
     });
     report.step("the volume in 3D, turned", || {
@@ -120,6 +122,10 @@ fn read(report: &mut Report, light_box: &LightBox<'_>) {
         })?;
         light_box.image().map(drop)
     });
+}
+
+fn all_drawn(state: &Value) -> bool {
+    state["cells"].as_array().is_some_and(|cells| cells.iter().all(|cell| cell["picture"] == true))
 }
 
 fn changed(light_box: &LightBox<'_>, before: &Picture, least: f64) -> Result<()> {
