@@ -9,6 +9,7 @@
 mod app;
 mod desk;
 mod facts;
+mod fault;
 mod load;
 mod painter;
 mod source;
@@ -28,6 +29,7 @@ const USAGE: &str = "medsight-imaging PATH…   open files and folders\n\
                      medsight-imaging --probe print the graphics adapter";
 
 fn main() -> ExitCode {
+    fault::end_at_once();
     let started = Instant::now();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mode = match arguments.first().map(String::as_str) {

@@ -22,9 +22,11 @@ pub(crate) fn outlined(
     let font = FontId::proportional(size);
     let galley = painter.layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER);
     let rect = align.anchor_size(at, galley.size());
-    let edge = Color32::from_black_alpha(190);
-    for by in [vec2(-1.0, 0.0), vec2(1.0, 0.0), vec2(0.0, -1.0), vec2(0.0, 1.0)] {
-        painter.galley(rect.min + by, galley.clone(), edge);
+    let edge = Color32::from_black_alpha(150);
+    for x in [-1.0, 0.0, 1.0] {
+        for y in [-1.0, 0.0, 1.0] {
+            painter.galley_with_override_text_color(rect.min + vec2(x, y), galley.clone(), edge);
+        }
     }
     painter.galley(rect.min, galley, color);
     rect
@@ -161,7 +163,10 @@ fn label(painter: &Painter, kind: &AnnotationKind, points: &[Pos2], text: &[Stri
     // Held inside the cell, so that a measurement at the edge can be read.
     let x = at.x.min(room.right() - widest).max(room.left());
     let y = at.y.min(room.bottom() - text.len() as f32 * 15.0).max(room.top());
-    for (i, line) in text.iter().enumerate() {
-        outlined(painter, pos2(x, y + i as f32 * 15.0), Align2::LEFT_TOP, line, theme::IMAGE_TEXT, color);
-    }
+    // On a ground of its own, so that it is read on bone as on air.
+    let font = FontId::proportional(theme::IMAGE_TEXT + 0.5);
+    let galley = painter.layout_no_wrap(text.join("\n"), font, color);
+    let rect = Rect::from_min_size(pos2(x, y), galley.size()).expand2(vec2(4.0, 1.0));
+    painter.rect_filled(rect, 3.0, Color32::from_black_alpha(135));
+    painter.galley(pos2(x, y), galley, color);
 }

@@ -219,11 +219,15 @@ impl LightBox {
             }
         }
         // The middle may be taken with any tool but those that draw, where it would be in the way.
-        let draws = matches!(
+        (!self.draws() && cross.middle.distance(at) <= 10.0).then_some(Gesture::Crosshair { cell })
+    }
+
+    /// The tool of the left button draws.
+    fn draws(&self) -> bool {
+        matches!(
             self.tool,
             Tool::Length | Tool::Angle | Tool::Ellipse | Tool::Rectangle | Tool::Arrow | Tool::Text
-        );
-        (!draws && cross.middle.distance(at) <= 10.0).then_some(Gesture::Crosshair { cell })
+        )
     }
 
     /// The annotation under a point, those drawn last first.
@@ -234,7 +238,9 @@ impl LightBox {
         on_top.into_iter().rev().find_map(|a| {
             let points: Vec<Pos2> =
                 surface.points_of(&a.place)?.into_iter().map(|p| surface.screen(p)).collect();
-            let label = crate::draw_shape::label_rect_estimate(a, &points, &self.words);
+            // A label must not be in the way of drawing; a text is nothing but its label.
+            let takes_label = !self.draws() || matches!(a.kind, AnnotationKind::Text { .. });
+            let label = takes_label.then(|| crate::draw_shape::label_rect_estimate(a, &points, &self.words)).flatten();
             hit(&a.kind, &points, label, at).map(|hit| (a.clone(), hit))
         })
     }

@@ -70,7 +70,7 @@ const QUALITY_MOVING_3D: f32 = 0.34;
 impl LightBox {
     /// What cell `index` shows in a texture of `size_px` at `pixels_per_point`.
     pub fn picture(&self, index: usize, size_px: [u32; 2], pixels_per_point: f32) -> Picture {
-        let Some(cell) = self.cells.get(index) else { return Picture::None };
+        let Some(cell) = self.cells.get(index).filter(|c| c.rect.is_positive()) else { return Picture::None };
         if cell.view == ViewKind::Volume3d {
             return self.volume_picture(index, size_px);
         }

@@ -24,7 +24,7 @@ pub(super) fn show(
     texture: Option<TextureId>,
     out: &mut Vec<Action>,
 ) -> Response {
-    let response = ui.interact(rect, egui::Id::unique(("cell", index)), Sense::click_and_drag());
+    let response = ui.interact(rect, cell_id(index), Sense::click_and_drag());
     name_cell(&response, light_box, index);
     let painter = ui.painter().with_clip_rect(rect);
     painter.rect_filled(rect, 0.0, theme::BG_IMAGE);
@@ -133,68 +133,56 @@ fn button_of(button: PointerButton) -> Option<Button> {
     }
 }
 
-/// The mouse, event by event: what happened between two frames is not lost.
-pub(super) fn pointer(
-    ui: &Ui,
-    light_box: &LightBox,
-    cells: &[(usize, Rect, Response)],
-    out: &mut Vec<Action>,
-) {
-    let over = |at: Pos2| cells.iter().find(|(_, rect, _)| rect.contains(at));
-    let is_free = |response: &Response| response.contains_pointer() || response.is_pointer_button_down_on();
-    let mut down = light_box.gesture.is_some();
-    // A press outside of what lies over the images closes it, and does no more.
-    let covered = !matches!(light_box.popup, Popup::None | Popup::Warning { .. });
-    for event in ui.input(|i| i.events.clone()) {
-        match event {
-            Event::PointerButton { pos, button, pressed: true, .. } if !covered => {
-                let (Some(button), Some((index, _, response))) = (button_of(button), over(pos)) else {
-                    continue;
-                };
-                if is_free(response) && !down {
-                    down = true;
-                    out.push(Action::Press(*index, pos, button));
-                }
-            }
-            Event::PointerButton { pos, pressed: true, .. }
-                if over(pos).is_some_and(|(.., r)| is_free(r)) =>
-            {
-                let closing = if matches!(light_box.popup, Popup::Text { .. }) {
-                    Action::KeepText
-                } else {
-                    Action::Show(Popup::None)
-                };
-                out.push(closing);
-            }
-            Event::PointerButton { pos, pressed: false, .. } if down => {
-                down = false;
-                out.push(Action::Release(pos));
-            }
-            Event::PointerMoved(pos) if down => out.push(Action::Drag(pos)),
-            Event::PointerMoved(pos) => match over(pos) {
-                Some((index, _, response)) if is_free(response) => out.push(Action::Hover(*index, pos)),
-                _ => out.push(Action::Leave),
-            },
-            Event::PointerGone if !down => out.push(Action::Leave),
-            Event::MouseWheel { delta, unit, modifiers, .. } => {
-                let Some(pos) = ui.input(|i| i.pointer.latest_pos()) else { continue };
-                let Some((index, _, response)) = over(pos) else { continue };
-                let notches = match unit {
-                    egui::MouseWheelUnit::Line | egui::MouseWheelUnit::Page => delta.y,
-                    egui::MouseWheelUnit::Point => delta.y / 40.0,
-                };
-                let notches = if notches.abs() < 1.0 { notches.signum() } else { notches };
-                if is_free(response) && delta.y != 0.0 {
-                    out.push(Action::Wheel(*index, pos, notches, modifiers.command || modifiers.ctrl));
-                }
-            }
-            _ => {}
-        }
-    }
-    cursor(ui, light_box, cells);
+/// Name of a cell's widget.
+fn cell_id(index: usize) -> egui::Id {
+    egui::Id::unique(("cell", index))
 }
 
-fn cursor(ui: &Ui, light_box: &LightBox, cells: &[(usize, Rect, Response)]) {
+/// The visible cell under a point, when nothing lies over it.
+fn free_cell(ui: &Ui, light_box: &LightBox, at: Pos2) -> Option<usize> {
+    let index = light_box.visible_cells().into_iter().find(|i| light_box.cells[*i].rect.contains(at))?;
+    let response = ui.ctx().read_response(cell_id(index))?;
+    (response.contains_pointer() || response.is_pointer_button_down_on()).then_some(index)
+}
+
+/// What a mouse event asks for. Events come one by one and are applied at once: nothing that happened
+/// between two frames is lost, and a key between two clicks counts where it was pressed.
+pub(super) fn pointer(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Action> {
+    let down = light_box.gesture.is_some();
+    match event {
+        Event::PointerButton { pos, button, pressed: true, .. } => {
+            let index = free_cell(ui, light_box, *pos)?;
+            match light_box.popup {
+                // A press outside of what lies over the images closes it, and does no more.
+                Popup::Text { .. } => Some(Action::KeepText),
+                Popup::Palette { .. } | Popup::Help => Some(Action::Show(Popup::None)),
+                Popup::None | Popup::Warning { .. } => {
+                    (!down).then_some(Action::Press(index, *pos, button_of(*button)?))
+                }
+            }
+        }
+        Event::PointerButton { pos, pressed: false, .. } => down.then_some(Action::Release(*pos)),
+        Event::PointerMoved(pos) if down => Some(Action::Drag(*pos)),
+        Event::PointerMoved(pos) => match free_cell(ui, light_box, *pos) {
+            Some(index) => Some(Action::Hover(index, *pos)),
+            None => Some(Action::Leave),
+        },
+        Event::PointerGone => (!down).then_some(Action::Leave),
+        Event::MouseWheel { delta, unit, modifiers, .. } if delta.y != 0.0 => {
+            let pos = ui.input(|i| i.pointer.latest_pos())?;
+            let index = free_cell(ui, light_box, pos)?;
+            let notches = match unit {
+                egui::MouseWheelUnit::Line | egui::MouseWheelUnit::Page => delta.y,
+                egui::MouseWheelUnit::Point => delta.y / 40.0,
+            };
+            let notches = if notches.abs() < 1.0 { notches.signum() } else { notches };
+            Some(Action::Wheel(index, pos, notches, modifiers.command || modifiers.ctrl))
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn cursor(ui: &Ui, light_box: &LightBox, cells: &[(usize, Rect, Response)]) {
     use crate::gesture::Gesture;
     let icon = match &light_box.gesture {
         Some(Gesture::Pan { .. } | Gesture::Annotation { .. } | Gesture::CropFace { .. }) => {

@@ -36,7 +36,7 @@ fn planes(painter: &Painter, light_box: &LightBox, index: usize) {
                 Stroke::new(1.0, color),
             );
             let handle = cross.middle + direction * cross.radius * side;
-            painter.circle(handle, 4.5, Color32::BLACK, Stroke::new(1.5, color));
+            painter.circle(handle, 5.0, Color32::from_black_alpha(70), Stroke::new(1.5, color));
         }
         if let Some(half) = half_slab {
             let across = egui::vec2(-direction.y, direction.x) * half;

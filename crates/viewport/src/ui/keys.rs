@@ -32,36 +32,53 @@ pub(crate) fn shortcut(key: Key, modifiers: Modifiers) -> Option<Shortcut> {
     })
 }
 
-/// Reads the keys of this frame.
-pub(crate) fn read(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
-    let typing = ui.ctx().egui_wants_keyboard_input();
-    let in_popup = matches!(light_box.popup, Popup::Palette { .. } | Popup::Text { .. });
-    let on_widget = ui.memory(|m| m.focused()).is_some();
-    let events = ui.input(|i| i.events.clone());
-    for event in events {
-        let Event::Key { key, pressed: true, modifiers, .. } = event else { continue };
-        let Some(shortcut) = shortcut(key, modifiers) else { continue };
-        let Some(id) = light_box.hotkeys.command(&shortcut) else { continue };
-        let Some(command) = ViewCommand::all().into_iter().find(|c| c.id() == id) else { continue };
-        let is_global = matches!(command, ViewCommand::Cancel | ViewCommand::Palette);
-        if (typing || in_popup) && !is_global {
-            continue;
-        }
-        // A button that has the focus is pressed with these.
-        if on_widget && matches!(key, Key::Enter | Key::Space) {
-            continue;
-        }
-        if command == ViewCommand::TogglePanel || command == ViewCommand::Cancel {
-            // The key belongs to the light box; Shift+Tab still walks through the controls.
-            ui.memory_mut(|m| {
-                m.move_focus(egui::FocusDirection::None);
-                if let Some(id) = m.focused() {
-                    m.surrender_focus(id);
-                }
-            });
-        }
-        out.push(Action::Command(command));
+/// Names of the light box's own lines to type in.
+pub(super) const EDITORS: [&str; 2] = ["palette line", "text line"];
+
+/// The focus is in one of them, or was in the frame before.
+fn has_own_editor(ui: &Ui) -> bool {
+    ui.memory(|m| m.focused()).is_some_and(|id| EDITORS.iter().any(|name| id == egui::Id::unique(name)))
+}
+
+/// What is typed before the line to type in has the focus: it is not lost.
+pub(crate) fn early_text(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Popup> {
+    let Event::Text(typed) = event else { return None };
+    if has_own_editor(ui) {
+        return None;
     }
+    match light_box.popup.clone() {
+        Popup::Palette { query, .. } => Some(Popup::Palette { query: query + typed, chosen: 0 }),
+        Popup::Text { cell, at, text, id } => Some(Popup::Text { cell, at, text: text + typed, id }),
+        _ => None,
+    }
+}
+
+/// What a key asks for.
+pub(crate) fn action(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Action> {
+    let Event::Key { key, pressed: true, modifiers, .. } = event else { return None };
+    let shortcut = shortcut(*key, *modifiers)?;
+    let id = light_box.hotkeys.command(&shortcut)?;
+    let command = ViewCommand::all().into_iter().find(|c| c.id() == id)?;
+    let typing = ui.ctx().egui_wants_keyboard_input() && !has_own_editor(ui);
+    let in_popup = matches!(light_box.popup, Popup::Palette { .. } | Popup::Text { .. });
+    let is_global = matches!(command, ViewCommand::Cancel | ViewCommand::Palette);
+    if (typing || in_popup) && !is_global {
+        return None;
+    }
+    // A button that has the focus is pressed with these.
+    if !has_own_editor(ui) && ui.memory(|m| m.focused()).is_some() && matches!(key, Key::Enter | Key::Space) {
+        return None;
+    }
+    if command == ViewCommand::TogglePanel || command == ViewCommand::Cancel {
+        // The key belongs to the light box; Shift+Tab still walks through the controls.
+        ui.memory_mut(|m| {
+            m.move_focus(egui::FocusDirection::None);
+            if let Some(id) = m.focused() {
+                m.surrender_focus(id);
+            }
+        });
+    }
+    Some(Action::Command(command))
 }
 
 #[cfg(test)]

@@ -44,11 +44,23 @@ fn bar(fill: egui::Color32) -> Frame {
 impl LightBox {
     /// Draws one frame and applies what was asked for in it.
     pub fn show(&mut self, ui: &mut Ui, textures: &Textures) {
+        // In their order, each applied before the next: what is drawn below shows the state after all of them.
+        for event in ui.input(|i| i.events.clone()) {
+            let typed = keys::early_text(ui, self, &event).map(Action::Show);
+            let action = typed.or_else(|| keys::action(ui, self, &event)).or_else(|| cell_view::pointer(ui, self, &event));
+            if let Some(action) = action {
+                self.apply(action);
+            }
+        }
         let mut out = Vec::new();
-        keys::read(ui, self, &mut out);
         self.draw(ui, textures, &mut out);
+        // A button was pressed or a slider moved: what was drawn shows the state before.
+        let again = out.iter().any(|a| !matches!(a, Action::Placed(..)));
         for action in out {
             self.apply(action);
+        }
+        if again {
+            ui.ctx().request_repaint();
         }
     }
 
@@ -148,7 +160,7 @@ fn cells(ui: &mut Ui, light_box: &LightBox, textures: &Textures, out: &mut Vec<A
         }
     }
     cell_view::lens(ui, light_box, textures);
-    cell_view::pointer(ui, light_box, &responses, out);
+    cell_view::cursor(ui, light_box, &responses);
 }
 
 /// On whole pixels, so that a pixel of the texture is a pixel of the screen.

@@ -212,8 +212,12 @@ pub(super) fn geometry(painter: &Painter, light_box: &LightBox, index: usize, re
     }
     if let Some([right, down]) = surface.screen_directions() {
         let middle = rect.center();
-        let edge = |at: Pos2, align, direction| {
-            outlined(painter, at, align, &orientation_letters(direction), 13.0, theme::TEXT_IMAGE);
+        let edge = |at: Pos2, align: Align2, direction| {
+            let text = orientation_letters(direction);
+            // On a dark ground of its own: crosshair lines end at the edges too.
+            let size = egui::vec2(9.0 * text.chars().count() as f32 + 4.0, 17.0);
+            painter.rect_filled(align.anchor_size(at, size), 3.0, egui::Color32::from_black_alpha(140));
+            outlined(painter, at, align, &text, 13.0, theme::TEXT_IMAGE);
         };
         edge(pos2(rect.right() - MARGIN, middle.y), Align2::RIGHT_CENTER, right);
         edge(pos2(rect.left() + MARGIN, middle.y), Align2::LEFT_CENTER, -right);
