@@ -143,7 +143,8 @@ fn a_lost_key_is_said_to_be_lost_and_no_new_one_is_made() {
     assert!(lost.is_locked() && !folder.path().join("key").exists());
 }
 
-/// The file was written by version 1 with the key of these tests: see `write_the_fixture_of_this_version`.
+/// The file was written by version 1 with the key of these tests: see
+/// `what_this_version_writes_it_opens_again_and_can_keep_as_a_fixture`.
 #[test]
 fn a_cache_of_version_1_opens_with_its_study_and_measurement() {
     let folder = tempfile::tempdir().unwrap();
@@ -158,9 +159,9 @@ fn a_cache_of_version_1_opens_with_its_study_and_measurement() {
     assert_eq!(cache.session(&study_uid(1)).unwrap().unwrap().cells.len(), 1);
 }
 
+/// With `MEDSIGHT_WRITE_FIXTURE` naming a folder, the cache that was written is kept there: once a release.
 #[test]
-#[ignore = "writes tests/fixtures for a new version; run by hand once a release"]
-fn write_the_fixture_of_this_version() {
+fn what_this_version_writes_it_opens_again_and_can_keep_as_a_fixture() {
     let folder = tempfile::tempdir().unwrap();
     let cache = filled(folder.path(), 1);
     let session = medsight_record::ReadingSession {
@@ -173,9 +174,12 @@ fn write_the_fixture_of_this_version() {
     cache.apply(&medsight_record::RecordCommand::SaveSession(Box::new(session)), "tester", AT).unwrap();
     cache.opened(&study_uid(1), "tester", AT).unwrap();
     drop(cache);
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1");
-    fs::create_dir_all(&fixture).unwrap();
-    for name in ["records.db", "cache.json"] {
-        fs::copy(folder.path().join("cache").join(name), fixture.join(name)).unwrap();
+    let written = folder.path().join("cache");
+    assert!(Cache::open(&written, &key()).unwrap().session(&study_uid(1)).unwrap().is_some());
+    if let Some(fixture) = std::env::var_os("MEDSIGHT_WRITE_FIXTURE").map(std::path::PathBuf::from) {
+        fs::create_dir_all(&fixture).unwrap();
+        for name in ["records.db", "cache.json"] {
+            fs::copy(written.join(name), fixture.join(name)).unwrap();
+        }
     }
 }

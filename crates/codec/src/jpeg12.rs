@@ -2,7 +2,7 @@
 //!
 //! Here because the maintained JPEG crates stop at 8 bits. Coefficients of the whole frame are kept, so that
 //! sequential and progressive scans are one path; 8-bit frames and lossless frames go elsewhere.
-//! One file, because markers, codes, scans and transform are one decoder that nothing else uses.
+//! Markers, codes, scans and transform are one thing: a decoder that nothing else uses.
 
 use crate::guard::damaged;
 use medsight_record::Refusal;

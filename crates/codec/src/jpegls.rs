@@ -1,8 +1,8 @@
 //! JPEG-LS, lossless and near-lossless (ISO 14495-1, ITU-T T.87): the inverse of its annex A.
 //!
 //! Here because the decoders that exist are C++. Names of variables are the standard's, so that the two can be
-//! read side by side. All three interleave modes; mapping tables and restart intervals are refused. One file, because the states of
-//! the model, its codes and its bits are one algorithm.
+//! read side by side. All three interleave modes; mapping tables and restart intervals are refused. The states of
+//! the model, its codes and its bits are one thing.
 
 use crate::guard::damaged;
 use medsight_record::Refusal;
