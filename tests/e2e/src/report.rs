@@ -1,5 +1,6 @@
 //! Steps: each has a name, a time, a picture of the screen, and whether it went well or why not.
 
+use crate::process::until;
 use crate::screen;
 use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
@@ -107,7 +108,9 @@ impl Report {
             .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
             .collect();
         let file = format!("{:02}-{words}.png", self.steps.len() + 1);
-        let saved = screen::capture(display).and_then(|picture| picture.save(&self.out.join(&file)));
+        // A window that closes at this moment makes the server answer with an error.
+        let picture = until("a picture of the screen", 2, || screen::capture(display));
+        let saved = picture.and_then(|picture| picture.save(&self.out.join(&file)));
         match saved {
             Ok(()) => Some(file),
             Err(error) => {

@@ -57,6 +57,12 @@ impl<'m> LightBox<'m> {
         })
     }
 
+    /// The process that owns the window; the desk may run another one, which makes small pictures.
+    pub(crate) fn process(&self) -> Result<u32> {
+        let id = self.windows().pop().context("the light box has no window")?;
+        Ok(self.machine.output("xdotool", &["getwindowpid", &id])?.trim().parse()?)
+    }
+
     /// Closes the window as its title bar does, and waits until it is gone.
     pub(crate) fn close(&self) -> Result<()> {
         let id = self.focus()?;

@@ -48,7 +48,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     let mut light_box = LightBox::new(&machine, state_file);
     report.must("open the MR study on the light box", || open(&desk, &mut light_box, MR_WORD).map(drop))?;
     read(report, &light_box);
-    let measured = report.step("measure a length", || measure(&light_box));
+    let measured = report.step("measure a length", || measure(&light_box, 0.4));
 
     report.step("close the light box and open the study again from the cache", || {
         light_box.close()?;
@@ -82,7 +82,7 @@ fn read(report: &mut Report, light_box: &LightBox<'_>) {
         light_box.key("w")?;
         let before = light_box.picture()?;
         let was = active(&light_box.state()?)["window"].clone();
-        light_box.drag((0.5, 0.5), (0.48, 0.52))?;
+        light_box.drag((0.5, 0.5), (0.49, 0.49))?;
         light_box.wait("another window", 10, |state| active(state)["window"] != was)?;
         changed(light_box, &before, 0.02)
     });
@@ -137,13 +137,17 @@ fn changed(light_box: &LightBox<'_>, before: &Picture, least: f64) -> Result<()>
     Ok(())
 }
 
-/// Draws one length with the mouse and waits until the desk has it.
-pub(super) fn measure(light_box: &LightBox<'_>) -> Result<()> {
+/// Draws one length with the mouse, beginning at this share of the cell's height, and waits until the desk has it.
+pub(super) fn measure(light_box: &LightBox<'_>, height: f64) -> Result<()> {
     let before = light_box.state()?["saved"].as_u64().context("the state has no count of what is saved")?;
     light_box.key("l")?;
-    light_box.drag((0.42, 0.4), (0.58, 0.6))?;
-    light_box.wait("the measurement to be saved", 15, |state| {
+    light_box.drag((0.42, height), (0.58, height + 0.1))?;
+    let state = light_box.wait("the measurement to be saved", 15, |state| {
         state["saved"].as_u64() == Some(before + 1) && state["annotations"] == state["saved"]
     })?;
+    let lengths = state["measured"].as_array().into_iter().flatten().filter_map(|m| m["length_mm"].as_f64());
+    for length_mm in lengths {
+        ensure!(length_mm > 5.0, "a length of {length_mm} mm was measured: {state}");
+    }
     light_box.key("w")
 }
