@@ -9,6 +9,26 @@ use medsight_viewport::SliceFacts;
 
 use crate::facts;
 
+/// Modality values between which all but the lowest and highest hundredth of a frame lie: the window of
+/// images that carry none. A few very bright pixels would else leave the rest dark.
+pub(crate) fn typical_range(frame: &Frame, facts: &SliceFacts) -> [f64; 2] {
+    let count = frame.samples.len();
+    let stride = (count / 40_000).max(1);
+    let is_padding = |v: f64| facts.padding.is_some_and(|[low, high]| v >= low && v <= high);
+    let stored = (0..count)
+        .step_by(stride)
+        .map(|i| frame.samples.value(i))
+        .filter(|v| v.is_finite() && !is_padding(*v));
+    let mut values: Vec<f64> = stored.map(|v| f64::from(facts.modality.apply(v as f32))).collect();
+    if values.is_empty() {
+        return [0.0, 1.0];
+    }
+    values.sort_by(f64::total_cmp);
+    let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
+    let (low, high) = (at(0.01), at(0.995));
+    if high > low { [low, high] } else { [values[0], values[values.len() - 1]] }
+}
+
 /// RGBA of a frame whose longer edge is `edge_px`, and its size.
 pub(crate) fn draw(frame: &Frame, facts: &SliceFacts, edge_px: u32) -> (Vec<u8>, [usize; 2]) {
     let (width, height) = (frame.columns as f64, frame.rows as f64 * facts.pixel_aspect);
@@ -19,9 +39,8 @@ pub(crate) fn draw(frame: &Frame, facts: &SliceFacts, edge_px: u32) -> (Vec<u8>,
         (Some(window), _) => Voi::Window(window),
         (None, Some(lut)) => Voi::Lut(lut.clone()),
         (None, None) => {
-            let (min, max, _) = frame.samples.min_max_mean().unwrap_or((0.0, 1.0, 0.5));
-            let [a, b] = [min, max].map(|v| f64::from(facts.modality.apply(v as f32)));
-            Voi::Window(Window::spanning(a.min(b), a.max(b)))
+            let [low, high] = typical_range(frame, facts);
+            Voi::Window(Window::spanning(low, high))
         }
     };
     let look = StackDraw {

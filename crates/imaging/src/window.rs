@@ -275,6 +275,7 @@ impl StudyWindow {
     fn put_series(&mut self, found: Vec<FoundSeries>, complete: bool) {
         let first =
             self.light_box.series.first().and_then(|s| Some((s.uid.clone(), s.slices.first()?.clone())));
+        let typical = self.light_box.series.first().and_then(|s| s.typical);
         self.light_box.series = found.iter().map(to_series).collect();
         self.found = found;
         self.asked_volumes.clear();
@@ -287,6 +288,7 @@ impl StudyWindow {
             for (s, series) in self.light_box.series.iter_mut().enumerate().filter(|(_, s)| s.uid == uid) {
                 let same = |x: &Slice| x.instance == shown.instance && x.frame_number == shown.frame_number;
                 if let Some(slice) = series.slices.iter().position(same) {
+                    series.typical = typical;
                     if let FrameState::Ready(frame) = &shown.frame {
                         put_frame(series, slice, frame.clone());
                     }
@@ -580,6 +582,9 @@ fn put_frame(series: &mut Series, slice: usize, frame: Arc<Frame>) {
         let [a, b] = [min, max].map(|v| f64::from(facts.modality.apply(v as f32)));
         let [low, high] = series.range.unwrap_or([f64::INFINITY, f64::NEG_INFINITY]);
         series.range = Some([low.min(a.min(b)), high.max(a.max(b))]);
+        if series.typical.is_none() && !facts.is_color {
+            series.typical = Some(crate::thumbnail::typical_range(&frame, facts));
+        }
     }
     at.frame = FrameState::Ready(frame);
 }

@@ -240,7 +240,9 @@ impl LightBox {
                 surface.points_of(&a.place)?.into_iter().map(|p| surface.screen(p)).collect();
             // A label must not be in the way of drawing; a text is nothing but its label.
             let takes_label = !self.draws() || matches!(a.kind, AnnotationKind::Text { .. });
-            let label = takes_label.then(|| crate::draw_shape::label_rect_estimate(a, &points, &self.words)).flatten();
+            let label = takes_label
+                .then(|| crate::draw_shape::label_rect_estimate(a, &points, &self.words))
+                .flatten();
             hit(&a.kind, &points, label, at).map(|hit| (a.clone(), hit))
         })
     }

@@ -259,7 +259,8 @@ impl LightBox {
         if let Some((window, _)) = self.facts(cell).and_then(|f| f.windows.first()) {
             return Some(*window);
         }
-        let [min, max] = self.series_of(cell)?.value_range();
+        let series = self.series_of(cell)?;
+        let [min, max] = series.typical.unwrap_or_else(|| series.value_range());
         Some(Window::spanning(min, max))
     }
 

@@ -165,6 +165,9 @@ pub struct Series {
     pub warnings: Vec<VolumeWarning>,
     /// Smallest and largest modality value met so far.
     pub range: Option<[f64; 2]>,
+    /// Ends of the window for images that carry none: all but the darkest and brightest hundredth of the first
+    /// image. Not changed by what is read later, so that the picture does not change by itself.
+    pub typical: Option<[f64; 2]>,
     /// A refusal that leaves nothing to show.
     pub failure: Option<String>,
 }
@@ -181,6 +184,7 @@ impl Series {
             volume: VolumeState::Unknown,
             warnings: Vec::new(),
             range: None,
+            typical: None,
             failure: None,
         }
     }

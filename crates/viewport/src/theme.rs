@@ -106,8 +106,24 @@ pub fn visuals() -> Visuals {
     v
 }
 
+/// Signs and alphabets that egui's own font does not have: arrows, ◆, Greek, Cyrillic, Hebrew, Arabic.
+const MORE_GLYPHS: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans.ttf");
+
+fn add_glyphs(ctx: &egui::Context) {
+    use egui::epaint::text::{FontInsert, FontPriority, InsertFontFamily};
+    let done = egui::Id::unique("glyphs added");
+    if ctx.data(|d| d.get_temp::<bool>(done).unwrap_or(false)) {
+        return;
+    }
+    ctx.data_mut(|d| d.insert_temp(done, true));
+    let families = [egui::FontFamily::Proportional, egui::FontFamily::Monospace]
+        .map(|family| InsertFontFamily { family, priority: FontPriority::Lowest });
+    ctx.add_font(FontInsert::new("DejaVu Sans", egui::FontData::from_static(MORE_GLYPHS), families.to_vec()));
+}
+
 /// Sets the theme, the type sizes and what keeps an idle window idle.
 pub fn apply(ctx: &egui::Context) {
+    add_glyphs(ctx);
     ctx.set_theme(egui::Theme::Dark);
     ctx.options_mut(|o| o.zoom_with_keyboard = false);
     ctx.all_styles_mut(|style| {

@@ -47,7 +47,9 @@ impl LightBox {
         // In their order, each applied before the next: what is drawn below shows the state after all of them.
         for event in ui.input(|i| i.events.clone()) {
             let typed = keys::early_text(ui, self, &event).map(Action::Show);
-            let action = typed.or_else(|| keys::action(ui, self, &event)).or_else(|| cell_view::pointer(ui, self, &event));
+            let action = typed
+                .or_else(|| keys::action(ui, self, &event))
+                .or_else(|| cell_view::pointer(ui, self, &event));
             if let Some(action) = action {
                 self.apply(action);
             }

@@ -196,8 +196,9 @@ fn window_name(light_box: &LightBox, index: usize) -> Option<String> {
         if let Some((_, name)) = facts.windows.iter().find(|(w, name)| same(w) && !name.is_empty()) {
             return Some(name.to_lowercase());
         }
-        if light_box.cells[index].window.is_none() && !facts.windows.is_empty() {
-            return Some(light_box.words.text("lightbox.as_stored").to_owned());
+        if light_box.cells[index].window.is_none() {
+            let key = if facts.windows.is_empty() { "lightbox.automatic" } else { "lightbox.as_stored" };
+            return Some(light_box.words.text(key).to_owned());
         }
     }
     let preset =

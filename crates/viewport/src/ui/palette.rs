@@ -34,7 +34,8 @@ pub(super) fn show(ui: &Ui, light_box: &LightBox, query: &str, chosen: usize, ou
         |ui| {
             egui::Frame::popup(ui.style()).inner_margin(10).show(ui, |ui| {
                 ui.set_width(440.0);
-                let edit = egui::TextEdit::singleline(&mut text).id(egui::Id::unique(super::keys::EDITORS[0]))
+                let edit = egui::TextEdit::singleline(&mut text)
+                    .id(egui::Id::unique(super::keys::EDITORS[0]))
                     .hint_text(light_box.words.text("lightbox.palette_hint"))
                     .desired_width(f32::INFINITY);
                 let response = ui.add(edit);

@@ -141,7 +141,8 @@ pub(super) fn text_editor(ui: &Ui, light_box: &LightBox, out: &mut Vec<Action>) 
     egui::Area::new(egui::Id::unique("text editor")).order(egui::Order::Foreground).fixed_pos(*at).show(
         ui.ctx(),
         |ui| {
-            let edit = egui::TextEdit::singleline(&mut written).id(egui::Id::unique(super::keys::EDITORS[1]))
+            let edit = egui::TextEdit::singleline(&mut written)
+                .id(egui::Id::unique(super::keys::EDITORS[1]))
                 .hint_text(light_box.words.text("lightbox.text_hint"))
                 .desired_width(200.0);
             let response = ui.add(edit);
