@@ -30,6 +30,8 @@ pub(crate) struct FoundSlice {
 /// A stack of a series.
 #[derive(Clone, Debug)]
 pub(crate) struct FoundSeries {
+    /// Whose it is, as its own files say; `None` where the desk has said it.
+    pub(crate) study: Option<FoundStudy>,
     pub(crate) uid: SeriesUid,
     pub(crate) number: Option<i32>,
     pub(crate) modality: String,
@@ -293,6 +295,7 @@ impl Scout {
         }
         let mut base = match record {
             Some(r) => FoundSeries {
+                study: None,
                 uid: r.uid.clone(),
                 number: r.number,
                 modality: r.modality.clone(),
@@ -303,7 +306,10 @@ impl Scout {
                 photometric: Photometric::Monochrome2,
             },
             None => match self.source.read(scan.files[0]).ok().and_then(|b| Object::from_vec(b).ok()) {
-                Some(object) => describe(&object, &scan.images[0]).1,
+                Some(object) => {
+                    let (study, series) = describe(&object, &scan.images[0]);
+                    FoundSeries { study: Some(study), ..series }
+                }
                 None => return,
             },
         };
@@ -399,6 +405,7 @@ fn describe(object: &Object<'_>, image: &ImageInfo) -> (FoundStudy, FoundSeries)
         date: r.study_date,
     });
     let series = FoundSeries {
+        study: None,
         uid: series,
         number: record.as_ref().and_then(|r| r.series_number),
         modality: image.modality.clone(),

@@ -559,6 +559,7 @@ pub(crate) fn study_facts(
 
 fn to_series(found: &FoundSeries) -> Series {
     let mut series = Series::new(found.uid.clone(), &found.modality);
+    series.study = found.study.as_ref().map(|s| study_facts(&s.patient, &s.description, s.date));
     series.number = found.number;
     series.description = found.description.clone();
     series.warnings = found.warnings.clone();

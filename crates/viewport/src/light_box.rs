@@ -240,6 +240,11 @@ impl LightBox {
         self.series.get(self.cells.get(cell)?.series?)
     }
 
+    /// Whose images a cell shows.
+    pub fn study_of(&self, cell: usize) -> &StudyFacts {
+        self.series_of(cell).and_then(|s| s.study.as_ref()).unwrap_or(&self.facts)
+    }
+
     /// Facts of the slice a stack cell shows.
     pub fn facts(&self, cell: usize) -> Option<&Arc<SliceFacts>> {
         let series = self.series_of(cell)?;

@@ -157,6 +157,8 @@ pub struct Series {
     pub modality: String,
     /// Series Description.
     pub description: String,
+    /// Whose it is, when files of several patients were opened together.
+    pub study: Option<crate::StudyFacts>,
     /// Images in reading order.
     pub slices: Vec<Slice>,
     /// Its volume.
@@ -180,6 +182,7 @@ impl Series {
             number: None,
             modality: modality.to_owned(),
             description: String::new(),
+            study: None,
             slices: Vec::new(),
             volume: VolumeState::Unknown,
             warnings: Vec::new(),

@@ -106,11 +106,18 @@ impl LightBox {
 fn header(ui: &mut Ui, light_box: &LightBox) {
     ui.horizontal_centered(|ui| {
         ui.add(
-            egui::Label::new(RichText::new(&light_box.facts.identity).color(theme::TEXT_1).strong())
-                .truncate(),
+            egui::Label::new(
+                RichText::new(&light_box.study_of(light_box.active).identity).color(theme::TEXT_1).strong(),
+            )
+            .truncate(),
         );
         ui.add_space(10.0);
-        ui.add(egui::Label::new(RichText::new(&light_box.facts.description).color(theme::TEXT_2)).truncate());
+        ui.add(
+            egui::Label::new(
+                RichText::new(&light_box.study_of(light_box.active).description).color(theme::TEXT_2),
+            )
+            .truncate(),
+        );
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if let Some(notice) = &light_box.notice {
                 ui.add(

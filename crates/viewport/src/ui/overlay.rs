@@ -48,7 +48,7 @@ pub(super) fn corners(painter: &Painter, light_box: &LightBox, index: usize, rec
         top_left.push((format!("3D · {}", preset.unwrap_or_default()), theme::TEXT_IMAGE));
     }
     if light_box.overlays == Overlays::All {
-        let identity = light_box.facts.identity.clone();
+        let identity = light_box.study_of(index).identity.clone();
         let width = rect.width() * 0.5;
         top_left.extend(wrap(&identity, width).into_iter().map(|l| (l, theme::TEXT_IMAGE)));
     }
