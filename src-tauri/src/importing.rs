@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// The worklist is read again this often while an import runs.
 const LIST_BEAT: Duration = Duration::from_secs(1);
+/// How often the window hears how far an import is: a message a file would cost more than the import.
+const PROGRESS_BEAT: Duration = Duration::from_millis(100);
 
 /// What is being imported and what comes after it.
 pub(crate) struct Importing {
@@ -103,8 +105,12 @@ impl Importing {
                 ImportState::Running(ImportProgress { counting: true, ..ImportProgress::default() }),
             );
             let mut next_list = Instant::now() + LIST_BEAT;
+            let mut next_progress = Instant::now();
             let summary = Import::new(&cache, &DicomHeaders, &who()).run(&paths, &self.cancel, |progress| {
-                self.set(desk, ImportState::Running(self.progress(progress)));
+                if Instant::now() >= next_progress {
+                    next_progress = Instant::now() + PROGRESS_BEAT;
+                    self.set(desk, ImportState::Running(self.progress(progress)));
+                }
                 if Instant::now() >= next_list {
                     next_list = Instant::now() + LIST_BEAT;
                     desk.tell(DeskEvent::WorklistChanged);

@@ -167,8 +167,10 @@ impl LightBox {
                 held(&self.inner).open.retain(|open| *open != study);
                 self.count_open(desk);
             }
-            // Told to the reader on the image; measurements are listed in the panel without being selected.
-            FromLightBox::Problem(_) | FromLightBox::Selected(_) | FromLightBox::Thumbnail { .. } => {}
+            // A window may not have come up: the reader is told here.
+            FromLightBox::Problem(message) => desk.tell(DeskEvent::LightBoxProblem { message }),
+            // Measurements are listed in the panel without being selected; pictures have a process of their own.
+            FromLightBox::Selected(_) | FromLightBox::Thumbnail { .. } => {}
         }
     }
 

@@ -56,6 +56,15 @@ pub enum CacheError {
     /// The cache was opened for reading.
     #[error("The cache was opened for reading only, because another MedSight program is using it.")]
     ReadOnly,
+    /// A file of an export could not be written.
+    #[error("{} could not be written: {error}. Choose another folder or an empty one; files that exist are not overwritten.", .file.display())]
+    Export {
+        /// The file.
+        file: std::path::PathBuf,
+        /// What the system said.
+        #[source]
+        error: std::io::Error,
+    },
     /// An encrypted file could not be written or read.
     #[error(transparent)]
     Blob(BlobError),
@@ -86,6 +95,7 @@ impl CacheError {
             Self::Blob(error) => error.code(),
             Self::Records(_) => "cache.records",
             Self::Io(_) => "cache.io",
+            Self::Export { .. } => "cache.export",
         }
     }
 

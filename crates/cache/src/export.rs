@@ -33,17 +33,18 @@ impl Cache {
         mut progress: impl FnMut(u64, u64),
     ) -> Result<ExportReport, CacheError> {
         let manifest = self.manifest(study)?;
-        std::fs::create_dir_all(out)?;
+        std::fs::create_dir_all(out).map_err(|error| refused(out, error))?;
         let mut report = ExportReport::default();
         for instance in &manifest.instances {
             let blob = instance.blob.parse().map_err(|_| CacheError::Damaged("a file name".to_owned()))?;
             let bytes = self.blobs().open(blob)?.read_all()?;
             let path = out.join(format!("{}.dcm", instance.uid));
-            let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+            let file = OpenOptions::new().write(true).create_new(true).open(&path);
+            let mut file = file.map_err(|error| refused(&path, error))?;
             if let Err(error) = file.write_all(&bytes).and_then(|()| file.sync_all()) {
                 drop(file);
                 let _half_written = std::fs::remove_file(&path);
-                return Err(error.into());
+                return Err(refused(&path, error));
             }
             report.files += 1;
             report.bytes += bytes.len() as u64;
@@ -68,5 +69,13 @@ impl Cache {
             let stored = tables::instances::of_study(db, apply::require(db, study)?)?;
             Ok(stored.iter().all(|instance| instance.blob.is_some()))
         })
+    }
+}
+
+/// A full disk is the same trouble everywhere; anything else is about the file of the export.
+fn refused(file: &Path, error: std::io::Error) -> CacheError {
+    match CacheError::from(error) {
+        CacheError::Io(error) => CacheError::Export { file: file.to_path_buf(), error },
+        other => other,
     }
 }

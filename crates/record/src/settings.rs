@@ -49,8 +49,6 @@ pub struct Settings {
     pub screen_px_per_mm: Option<f64>,
     /// Columns of the worklist, in their order.
     pub worklist_columns: Vec<String>,
-    /// Pictures a second of cine where the file says nothing.
-    pub cine_fps: f64,
     /// Names of settings that the site's policy has fixed.
     #[serde(skip)]
     locked: Vec<String>,

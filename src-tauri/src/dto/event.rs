@@ -69,4 +69,9 @@ pub enum DeskEvent {
     Settings(Box<SettingsView>),
     /// Something a person should know.
     Notice(Notice),
+    /// The light box could not do what it was asked for.
+    LightBoxProblem {
+        /// What happened and what to do; no patient data.
+        message: String,
+    },
 }

@@ -153,6 +153,10 @@ export class Desk {
         return this.#settle(event.body);
       case "notice":
         this.notice = event.body;
+        return;
+      case "light_box_problem":
+        this.failure = event.body.message;
+        this.openingUid = null;
     }
   }
 }
