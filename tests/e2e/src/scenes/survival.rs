@@ -80,15 +80,16 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         })?;
         desk.kill()
     })?;
-    report.step("the import resumes, without a file twice or missing", || {
+    let _desk = report.must("the import resumes, without a file twice or missing", || {
         std::thread::sleep(Duration::from_secs(1));
         let desk = Desk::start(&machine, programs, &cache, &more)?;
         until("the resumed import", 180, || {
             let shown = instances(&machine, programs, &cache, "DRAWN")?;
             if shown == u64::from(MANY) { Ok(()) } else { bail!("{shown} of {MANY} instances are there") }
         })?;
-        desk.wait_for_rows(2, 20)
-    });
+        desk.wait_for_rows(2, 20)?;
+        Ok(desk)
+    })?;
     Ok(())
 }
 
@@ -101,5 +102,5 @@ fn instances(machine: &Machine, programs: &Programs, cache: &std::path::Path, pa
     let ours = studies
         .iter()
         .find(|study| study["patient"]["id"].as_str().is_some_and(|id| id.starts_with(patient)));
-    ours.and_then(|study| study["instances"].as_u64()).context("the study is not there")
+    ours.and_then(|study| study["instance_count"].as_u64()).context("the study is not there")
 }

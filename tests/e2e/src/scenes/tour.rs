@@ -5,9 +5,10 @@ use super::import;
 use crate::Programs;
 use crate::actors::{Desk, LightBox, active, views};
 use crate::machine::Machine;
+use crate::process::until;
 use crate::report::Report;
 use crate::screen::Picture;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 /// What the sample studies are called in the worklist.
@@ -58,10 +59,11 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     });
     drop(desk);
 
-    report.step("after a restart the worklist is as it was", || {
+    let _desk = report.must("after a restart the worklist is as it was", || {
         let desk = Desk::start(&machine, programs, &cache, &more)?;
-        desk.wait_for_rows(4, 20)
-    });
+        desk.wait_for_rows(4, 20)?;
+        Ok(desk)
+    })?;
     Ok(())
 }
 
@@ -82,7 +84,7 @@ fn read(report: &mut Report, light_box: &LightBox<'_>) {
         light_box.key("w")?;
         let before = light_box.picture()?;
         let was = active(&light_box.state()?)["window"].clone();
-        light_box.drag((0.5, 0.5), (0.49, 0.49))?;
+        light_box.drag((0.5, 0.55), (0.49, 0.35))?;
         light_box.wait("another window", 10, |state| active(state)["window"] != was)?;
         changed(light_box, &before, 0.02)
     });
@@ -128,13 +130,14 @@ fn all_drawn(state: &Value) -> bool {
     state["cells"].as_array().is_some_and(|cells| cells.iter().all(|cell| cell["picture"] == true))
 }
 
+/// Waits until the picture differs from an earlier one, and still shows an image.
 fn changed(light_box: &LightBox<'_>, before: &Picture, least: f64) -> Result<()> {
-    let (now, _) = light_box.image()?;
-    let share = before.differs(&now, 12);
-    if share < least {
-        bail!("the picture hardly changed: {:.2} % of its pixels", share * 100.0);
-    }
-    Ok(())
+    until("another picture", 20, || {
+        let share = before.differs(&light_box.picture()?, 6);
+        ensure!(share >= least, "the picture hardly changed: {:.2} % of its pixels", share * 100.0);
+        Ok(())
+    })?;
+    light_box.image().map(drop)
 }
 
 /// Draws one length with the mouse, beginning at this share of the cell's height, and waits until the desk has it.
