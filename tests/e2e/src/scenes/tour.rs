@@ -84,7 +84,7 @@ fn read(report: &mut Report, light_box: &LightBox<'_>) {
         light_box.key("w")?;
         let before = light_box.picture()?;
         let was = active(&light_box.state()?)["window"].clone();
-        light_box.drag((0.5, 0.55), (0.49, 0.35))?;
+        light_box.drag((0.5, 0.55), (0.495, 0.49))?;
         light_box.wait("another window", 10, |state| active(state)["window"] != was)?;
         changed(light_box, &before, 0.02)
     });
