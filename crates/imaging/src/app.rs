@@ -155,6 +155,10 @@ impl App {
         let id = window.id();
         let mut light_box = LightBox::new(study, self.locale, uuid::Uuid::new_v4);
         light_box.has_desk = self.desk.is_some();
+        if gpu.is_software {
+            // Sharp enough to read, and back before the hand has waited.
+            light_box.quality_3d = [0.2, 0.6];
+        }
         light_box.screen_points_per_mm = self.screen_px_per_mm.map(|px| px / window.scale_factor());
         let window = StudyWindow::new(event_loop, &self.proxy, &gpu, &renderer, window, light_box, began)?;
         window.window.set_visible(true);

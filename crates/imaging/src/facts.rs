@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn figures_on_the_image_have_no_empty_decimals() {
         assert_eq!(trimmed(120.0), "120");
-        assert_eq!(trimmed(0.625), "0.63");
+        assert_eq!(trimmed(0.674), "0.67");
         assert_eq!(trimmed(1.5), "1.5");
     }
 }

@@ -40,6 +40,7 @@ pub(crate) struct StudyWindow {
     screen: Screen,
     gpu: Arc<Gpu>,
     adapter: String,
+    title: String,
     loader: Option<Loader>,
     found: Vec<FoundSeries>,
     /// Layout to be put back once the series are known.
@@ -126,6 +127,7 @@ impl StudyWindow {
             light_box,
             gpu: gpu.clone(),
             adapter: gpu.adapter_text(),
+            title: String::new(),
             loader: None,
             found: Vec::new(),
             session: None,
@@ -226,7 +228,6 @@ impl StudyWindow {
                 if let Some(uid) = study.uid.clone() {
                     if self.light_box.facts == StudyFacts::default() {
                         let facts = study_facts(&study.patient, &study.description, study.date);
-                        self.window.set_title(&facts.identity);
                         self.light_box.facts = facts;
                         self.light_box.study = uid;
                     }
@@ -447,6 +448,11 @@ impl StudyWindow {
         let textures = self.screen.painter.textures();
         let context = self.screen.context.clone();
         let mut out = context.run_ui(raw, |ui| self.light_box.show(ui, &textures));
+        let identity = &self.light_box.study_of(self.light_box.active).identity;
+        if !identity.is_empty() && *identity != self.title {
+            self.title = identity.clone();
+            self.window.set_title(identity);
+        }
         let scale = out.pixels_per_point;
         // What the reader did in this frame is asked for in this frame.
         self.ask();

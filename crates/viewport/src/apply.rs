@@ -281,6 +281,7 @@ impl LightBox {
         self.before_mpr = None;
         self.maximised = false;
         // Cells that were never filled take the series that are not shown yet.
+        let active = self.active;
         for i in 0..layout.cells() {
             if self.cells[i].series.is_none() {
                 let shown: Vec<_> = self.cells[..layout.cells()].iter().filter_map(|c| c.series).collect();
@@ -289,7 +290,7 @@ impl LightBox {
                 }
             }
         }
-        self.active = self.active.min(layout.cells() - 1);
+        self.active = active.min(layout.cells() - 1);
     }
 
     fn put_series(&mut self, cell: usize, series: usize) {

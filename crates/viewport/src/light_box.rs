@@ -166,6 +166,8 @@ pub struct LightBox {
     pub clock_s: f64,
     /// Pictures a second where the file says nothing.
     pub default_fps: f64,
+    /// Computed share of a 3D view's resolution while it moves and while it stands still.
+    pub quality_3d: [f32; 2],
     /// Asked for from outside since the last [`Self::take_effects`].
     pub(crate) effects: Vec<Effect>,
     /// Warnings the reader has opened, by series and code: still shown, but quieter.
@@ -210,6 +212,7 @@ impl LightBox {
             now: Timestamp(0),
             clock_s: 0.0,
             default_fps: 15.0,
+            quality_3d: [0.34, 1.0],
             effects: Vec::new(),
             seen_warnings: BTreeSet::new(),
             notice: None,

@@ -64,9 +64,6 @@ impl PartialEq for Picture {
     }
 }
 
-/// Computed share of a 3D view's resolution while it moves.
-const QUALITY_MOVING_3D: f32 = 0.34;
-
 impl LightBox {
     /// What cell `index` shows in a texture of `size_px` at `pixels_per_point`.
     pub fn picture(&self, index: usize, size_px: [u32; 2], pixels_per_point: f32) -> Picture {
@@ -154,7 +151,7 @@ impl LightBox {
                 crop: self.cells[index].view_3d.crop.region,
                 step_mm: volume.spacing_mm.min_element() * if moving { 1.0 } else { 0.5 },
                 background: [0; 3],
-                quality: if moving { QUALITY_MOVING_3D } else { 1.0 },
+                quality: self.quality_3d[usize::from(!moving)],
             },
         })
     }

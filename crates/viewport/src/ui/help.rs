@@ -31,24 +31,35 @@ pub(super) fn show(ui: &Ui, light_box: &LightBox, out: &mut Vec<Action>) {
                         }
                     });
                 });
+                ui.label(
+                    RichText::new(light_box.words.text("lightbox.mouse")).size(12.0).color(theme::TEXT_2),
+                );
                 ui.add_space(8.0);
-                egui::ScrollArea::vertical().max_height(screen.height() - 140.0).show(ui, |ui| {
-                    egui::Grid::new("keys").num_columns(columns * 2).spacing([14.0, 3.0]).show(ui, |ui| {
-                        for row in 0..rows {
-                            for column in 0..columns {
-                                let Some(command) = commands.get(column * rows + row) else { continue };
-                                let key = command_key(light_box, &command.id());
-                                ui.label(RichText::new(key).size(12.0).color(theme::ACCENT));
-                                ui.label(
-                                    RichText::new(command_name(light_box, *command))
-                                        .size(12.0)
-                                        .color(theme::TEXT_1),
-                                );
-                            }
-                            ui.end_row();
-                        }
+                egui::ScrollArea::vertical()
+                    .max_height(screen.height() - 140.0)
+                    .min_scrolled_height(screen.height() - 140.0)
+                    .show(ui, |ui| {
+                        egui::Grid::new("keys").num_columns(columns * 2).spacing([14.0, 3.0]).show(
+                            ui,
+                            |ui| {
+                                for row in 0..rows {
+                                    for column in 0..columns {
+                                        let Some(command) = commands.get(column * rows + row) else {
+                                            continue;
+                                        };
+                                        let key = command_key(light_box, &command.id());
+                                        ui.label(RichText::new(key).size(12.0).color(theme::ACCENT));
+                                        ui.label(
+                                            RichText::new(command_name(light_box, *command))
+                                                .size(12.0)
+                                                .color(theme::TEXT_1),
+                                        );
+                                    }
+                                    ui.end_row();
+                                }
+                            },
+                        );
                     });
-                });
             });
         });
 }

@@ -40,7 +40,9 @@ pub(super) fn corners(painter: &Painter, light_box: &LightBox, index: usize, rec
         }
         top_left.push((name, theme::plane_color(plane)));
     }
-    let Some(series) = light_box.series_of(index) else { return rect.top() + MARGIN };
+    let Some(series) = light_box.series_of(index).filter(|s| s.failure.is_none()) else {
+        return rect.top() + MARGIN;
+    };
     if cell.view == ViewKind::Volume3d {
         let preset = light_box
             .volume_preset(index)

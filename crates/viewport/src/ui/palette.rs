@@ -60,9 +60,7 @@ pub(super) fn show(ui: &Ui, light_box: &LightBox, query: &str, chosen: usize, ou
                     for (i, (command, name)) in commands.iter().enumerate() {
                         let key = command_key(light_box, &command.id());
                         let row = ui.horizontal(|ui| {
-                            let response = ui.add(
-                                egui::Button::selectable(i == line, name).min_size(egui::vec2(330.0, 22.0)),
-                            );
+                            let response = ui.add(egui::Button::selectable(i == line, name));
                             ui.label(RichText::new(key).size(11.0).color(theme::TEXT_3));
                             response
                         });
