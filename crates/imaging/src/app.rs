@@ -1,4 +1,6 @@
 //! The program: windows on one device, the desk's messages, and the event loop that sleeps in between.
+//!
+//! They are one thing: the handler of the one event loop, which alone owns windows, device and link.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

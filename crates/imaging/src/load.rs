@@ -2,6 +2,7 @@
 //!
 //! Two threads a study. The *scout* reads the first image, sorts the series and builds volumes; the *reader*
 //! decodes single frames, the ones wanted last first, and thumbnails when nobody waits. The window never waits.
+//! Both threads and the list of wishes between them are one thing: apart they could not be read.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};

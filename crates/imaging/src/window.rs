@@ -1,4 +1,6 @@
 //! One window of a study: input in, the light box, pictures out. Drawn only when something changed.
+//!
+//! Input, news from the loader and drawing are one thing: what decides whether a frame is due.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};

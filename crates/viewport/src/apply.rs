@@ -1,4 +1,6 @@
 //! The one place where the light box changes: commands and what views ask for.
+//!
+//! They are one thing so that a reader finds every change here, as one match over the commands.
 
 use std::collections::BTreeMap;
 

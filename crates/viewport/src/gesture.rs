@@ -2,7 +2,7 @@
 //!
 //! A gesture begins with a press, goes on with motion and ends with a release; what it changes for good is
 //! one step of the history and one effect, at its end. Measured from where the button went down, so that no
-//! motion is lost to a drag threshold.
+//! motion is lost to a drag threshold. Press, motion and release of all tools are one thing: a state machine.
 
 use egui::{Pos2, Rect};
 use glam::DVec2;

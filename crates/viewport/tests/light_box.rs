@@ -1,4 +1,5 @@
-//! The light box driven by keys and mouse, without a window or a graphics device.
+//! The light box driven by keys and mouse, without a window or a graphics device. The studies drawn here and the
+//! tests on them are one thing.
 
 use std::sync::Arc;
 
