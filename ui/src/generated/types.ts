@@ -44,7 +44,11 @@ studyUid: string,
 /**
  * From Open to the first image.
  */
-firstImageMs: number, } } | { "type": "import", "body": ImportState } | { "type": "light_box", "body": LightBoxState } | { "type": "settings", "body": SettingsView } | { "type": "notice", "body": Notice };
+firstImageMs: number, } } | { "type": "import", "body": ImportState } | { "type": "light_box", "body": LightBoxState } | { "type": "settings", "body": SettingsView } | { "type": "notice", "body": Notice } | { "type": "light_box_problem", "body": { 
+/**
+ * What happened and what to do; no patient data.
+ */
+message: string, } };
 
 export type DeskState = { 
 /**
