@@ -28,8 +28,10 @@ impl Cache {
             RecordCommand::SaveAnnotation(annotation) => self.save_annotation(annotation, who, at),
             RecordCommand::RemoveAnnotation { study, id } => self.write(|t| {
                 let row = require(t, study)?;
-                let revision = tables::annotations::remove(t, row, *id, who, at)?
-                    .ok_or(CacheError::NotFound("annotation"))?;
+                // What is not here is gone already: a removal may be sent again after its answer was lost.
+                let Some(revision) = tables::annotations::remove(t, row, *id, who, at)? else {
+                    return Ok(Applied { revision: None, studies: Vec::new() });
+                };
                 let detail = json!({"annotation": id, "revision": revision});
                 note(t, who, Action::AnnotationRemoved, at, study, detail.clone())?;
                 tables::outbox::add(t, row, "annotation", &detail, at)?;
