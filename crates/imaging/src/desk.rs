@@ -144,7 +144,7 @@ pub(crate) fn listen(tell: impl Fn(FromDesk) + Send + 'static) {
             }
         }
         // The windows must not outlive the desk, whatever hangs.
-        std::thread::sleep(std::time::Duration::from_secs(5));
+        std::thread::sleep(std::time::Duration::from_secs(15));
         std::process::exit(70);
     };
     let _ = std::thread::Builder::new().name("from desk".into()).spawn(read);

@@ -137,8 +137,9 @@ fn a_study_out_of_the_encrypted_store_is_shown_and_the_end_of_the_desk_is_the_en
     drop(to);
     let since = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        assert!(since.elapsed() < Duration::from_secs(20), "the light box outlived its desk");
+        assert!(since.elapsed() < Duration::from_secs(30), "the light box outlived its desk");
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert!(child.wait().unwrap().success());
+    let status = child.wait().unwrap();
+    assert!(status.success(), "{status}");
 }

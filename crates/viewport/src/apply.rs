@@ -2,15 +2,13 @@
 //!
 //! They are one thing so that a reader finds every change here, as one match over the commands.
 
-use std::collections::BTreeMap;
-
 use egui::{Pos2, Rect};
 use medsight_image::{Projection, Window};
-use medsight_record::{Annotation, AnnotationId, AnnotationKind, Layout, ViewCommand, ViewKind};
+use medsight_record::{AnnotationId, Layout, ViewCommand, ViewKind};
 
 use crate::cell::{Cell, Cine, Crop};
 use crate::gesture::{Button, zoom_about};
-use crate::light_box::{Effect, LightBox, Overlays, Popup, SaveState};
+use crate::light_box::{Effect, LightBox, Overlays, Popup};
 use crate::series::VolumeState;
 
 /// What a view asks for.
@@ -295,7 +293,7 @@ impl LightBox {
         self.active = active.min(layout.cells() - 1);
     }
 
-    fn put_series(&mut self, cell: usize, series: usize) {
+    pub(crate) fn put_series(&mut self, cell: usize, series: usize) {
         let Some(s) = self.series.get(series) else { return };
         let rect = self.cells[cell].rect;
         self.cells[cell] = Cell { rect, ..Cell::showing(series, s.slices.len() / 2) };
@@ -322,7 +320,7 @@ impl LightBox {
         false
     }
 
-    fn toggle_mpr(&mut self) {
+    pub(crate) fn toggle_mpr(&mut self) {
         if let Some(before) = self.before_mpr.take() {
             let (layout, cells, active) = *before;
             self.layout = layout;
@@ -383,7 +381,7 @@ impl LightBox {
         }
     }
 
-    fn with_mpr(&mut self, cell: usize, change: impl FnOnce(&mut crate::Mpr)) {
+    pub(crate) fn with_mpr(&mut self, cell: usize, change: impl FnOnce(&mut crate::Mpr)) {
         let uid = self.series_of(cell).map(|s| s.uid.clone());
         if let Some(mpr) = uid.and_then(|uid| self.mprs.get_mut(&uid)) {
             change(mpr);
@@ -435,125 +433,6 @@ impl LightBox {
         due
     }
 
-    fn toggle_key_image(&mut self) {
-        match self.key_image_of(self.active) {
-            Some(id) => self.remove(id),
-            None => {
-                let Some(surface) = self.surface(self.active) else { return };
-                let id = AnnotationId((self.new_id)());
-                let annotation = self.measured(self.active, &surface, id, &AnnotationKind::KeyImage, &[]);
-                self.keep(annotation);
-            }
-        }
-    }
-
-    /// Keeps a new or changed annotation: one step of the history.
-    pub(crate) fn keep(&mut self, annotation: Annotation) {
-        let mut next = self.annotations.present().clone();
-        next.insert(annotation.id, annotation);
-        self.step_to(next);
-    }
-
-    pub(crate) fn remove(&mut self, id: AnnotationId) {
-        let mut next = self.annotations.present().clone();
-        next.remove(&id);
-        self.step_to(next);
-        if self.selected == Some(id) {
-            self.selected = None;
-        }
-    }
-
-    fn step_to(&mut self, next: BTreeMap<AnnotationId, Annotation>) {
-        let before = self.annotations.present().clone();
-        self.annotations.step(next);
-        self.tell_changes(&before);
-    }
-
-    fn step_history(
-        &mut self,
-        step: impl Fn(&mut medsight_record::History<BTreeMap<AnnotationId, Annotation>>) -> bool,
-    ) {
-        let before = self.annotations.present().clone();
-        if step(&mut self.annotations) {
-            self.tell_changes(&before);
-        }
-    }
-
-    /// Asks for whatever differs from `before` to be kept or taken away.
-    fn tell_changes(&mut self, before: &BTreeMap<AnnotationId, Annotation>) {
-        let after = self.annotations.present().clone();
-        for (id, annotation) in &after {
-            if before.get(id) != Some(annotation) {
-                let state = if self.has_desk { SaveState::Waiting } else { SaveState::NotKept };
-                self.save_states.insert(*id, state);
-                self.effects.push(Effect::Save(Box::new(annotation.clone())));
-            }
-        }
-        for id in before.keys().filter(|id| !after.contains_key(id)) {
-            self.save_states.remove(id);
-            self.effects.push(Effect::Remove(*id));
-        }
-    }
-
-    pub(crate) fn select(&mut self, id: Option<AnnotationId>) {
-        self.selected = id;
-        if let Some(id) = id {
-            self.effects.push(Effect::Selected(id));
-        }
-    }
-
-    fn go_to_annotation(&mut self, id: AnnotationId) {
-        use medsight_record::Place;
-        let Some(annotation) = self.annotations.present().get(&id).cloned() else { return };
-        self.select(Some(id));
-        match &annotation.place {
-            Place::Image { series, instance, frame, .. } => {
-                let Some(index) = self.series.iter().position(|s| &s.uid == series) else { return };
-                let slice = self.series[index]
-                    .slices
-                    .iter()
-                    .position(|s| &s.instance == instance && s.frame_number == *frame);
-                let shows = |i: &usize| {
-                    self.cells[*i].series == Some(index) && self.cells[*i].view == ViewKind::Stack
-                };
-                let cell = self.visible_cells().into_iter().find(shows).unwrap_or(self.active);
-                if !shows(&cell) {
-                    self.put_series(cell, index);
-                }
-                self.active = cell;
-                if let Some(slice) = slice {
-                    self.cells[cell].slice = slice;
-                }
-            }
-            Place::Plane { series, points_mm, right, down, .. } => {
-                let Some(index) = self.series.iter().position(|s| &s.uid == series) else { return };
-                let normal = glam::DVec3::from_array(*right).cross(glam::DVec3::from_array(*down));
-                let is_mpr =
-                    |i: &usize| self.cells[*i].series == Some(index) && self.cells[*i].plane().is_some();
-                if !self.visible_cells().iter().any(is_mpr) {
-                    if self.cells[self.active].series != Some(index) {
-                        self.put_series(self.active, index);
-                    }
-                    self.toggle_mpr();
-                }
-                if let (Some(first), Some(volume)) = (points_mm.first(), self.series[index].volume().cloned())
-                {
-                    let at = glam::DVec3::from_array(*first);
-                    let active = self.active;
-                    self.with_mpr(active, |mpr| *mpr = mpr.moved_to(at, &volume));
-                }
-                let uid = series.clone();
-                let parallel = |i: &usize| {
-                    let plane = self.cells[*i].plane()?;
-                    Some(self.mprs.get(&uid)?.normal(plane).dot(normal).abs() > 0.999)
-                };
-                if let Some(cell) = self.visible_cells().into_iter().find(|i| parallel(i) == Some(true)) {
-                    self.active = cell;
-                }
-            }
-        }
-    }
-
     fn show_popup(&mut self, popup: Popup) {
         if let Popup::Warning { cell, code } = &popup {
             if let Some(series) = self.cells.get(*cell).and_then(|c| c.series) {
@@ -561,25 +440,6 @@ impl LightBox {
             }
         }
         self.popup = if popup == self.popup { Popup::None } else { popup };
-    }
-
-    fn keep_text(&mut self) {
-        let Popup::Text { cell, at, text, id } = std::mem::take(&mut self.popup) else { return };
-        let text = text.trim().to_owned();
-        if text.is_empty() {
-            return;
-        }
-        let Some(surface) = self.surface(cell) else { return };
-        let kind = AnnotationKind::Text { text };
-        let annotation = match id.and_then(|id| self.annotations.present().get(&id).cloned()) {
-            Some(old) => Annotation { kind, changed_at: self.now, ..old },
-            None => {
-                let id = AnnotationId((self.new_id)());
-                self.measured(cell, &surface, id, &kind, &[surface.local(at)])
-            }
-        };
-        self.selected = Some(annotation.id);
-        self.keep(annotation);
     }
 
     /// Leaves what was begun, the innermost first.

@@ -15,6 +15,7 @@ pub mod measure;
 mod mpr;
 mod picture;
 mod presets;
+mod records;
 mod sample;
 mod series;
 mod session;

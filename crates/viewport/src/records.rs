@@ -1,0 +1,147 @@
+//! Annotations as the reader changes them: each finished gesture is one step of the history, and whatever
+//! differs after a step is asked to be kept or taken away.
+
+use std::collections::BTreeMap;
+
+use medsight_record::{Annotation, AnnotationId, AnnotationKind, History, Place, ViewKind};
+
+use crate::light_box::{Effect, LightBox, Popup, SaveState};
+
+impl LightBox {
+    pub(crate) fn toggle_key_image(&mut self) {
+        match self.key_image_of(self.active) {
+            Some(id) => self.remove(id),
+            None => {
+                let Some(surface) = self.surface(self.active) else { return };
+                let id = AnnotationId((self.new_id)());
+                let annotation = self.measured(self.active, &surface, id, &AnnotationKind::KeyImage, &[]);
+                self.keep(annotation);
+            }
+        }
+    }
+
+    /// Keeps a new or changed annotation: one step of the history.
+    pub(crate) fn keep(&mut self, annotation: Annotation) {
+        let mut next = self.annotations.present().clone();
+        next.insert(annotation.id, annotation);
+        self.step_to(next);
+    }
+
+    pub(crate) fn remove(&mut self, id: AnnotationId) {
+        let mut next = self.annotations.present().clone();
+        next.remove(&id);
+        self.step_to(next);
+        if self.selected == Some(id) {
+            self.selected = None;
+        }
+    }
+
+    fn step_to(&mut self, next: BTreeMap<AnnotationId, Annotation>) {
+        let before = self.annotations.present().clone();
+        self.annotations.step(next);
+        self.tell_changes(&before);
+    }
+
+    pub(crate) fn step_history(
+        &mut self,
+        step: impl Fn(&mut History<BTreeMap<AnnotationId, Annotation>>) -> bool,
+    ) {
+        let before = self.annotations.present().clone();
+        if step(&mut self.annotations) {
+            self.tell_changes(&before);
+        }
+    }
+
+    /// Asks for whatever differs from `before` to be kept or taken away.
+    fn tell_changes(&mut self, before: &BTreeMap<AnnotationId, Annotation>) {
+        let after = self.annotations.present().clone();
+        for (id, annotation) in &after {
+            if before.get(id) != Some(annotation) {
+                let state = if self.has_desk { SaveState::Waiting } else { SaveState::NotKept };
+                self.save_states.insert(*id, state);
+                self.effects.push(Effect::Save(Box::new(annotation.clone())));
+            }
+        }
+        for id in before.keys().filter(|id| !after.contains_key(id)) {
+            self.save_states.remove(id);
+            self.effects.push(Effect::Remove(*id));
+        }
+    }
+
+    pub(crate) fn select(&mut self, id: Option<AnnotationId>) {
+        self.selected = id;
+        if let Some(id) = id {
+            self.effects.push(Effect::Selected(id));
+        }
+    }
+
+    pub(crate) fn go_to_annotation(&mut self, id: AnnotationId) {
+        let Some(annotation) = self.annotations.present().get(&id).cloned() else { return };
+        self.select(Some(id));
+        match &annotation.place {
+            Place::Image { series, instance, frame, .. } => {
+                let Some(index) = self.series.iter().position(|s| &s.uid == series) else { return };
+                let slice = self.series[index]
+                    .slices
+                    .iter()
+                    .position(|s| &s.instance == instance && s.frame_number == *frame);
+                let shows = |i: &usize| {
+                    self.cells[*i].series == Some(index) && self.cells[*i].view == ViewKind::Stack
+                };
+                let cell = self.visible_cells().into_iter().find(shows).unwrap_or(self.active);
+                if !shows(&cell) {
+                    self.put_series(cell, index);
+                }
+                self.active = cell;
+                if let Some(slice) = slice {
+                    self.cells[cell].slice = slice;
+                }
+            }
+            Place::Plane { series, points_mm, right, down, .. } => {
+                let Some(index) = self.series.iter().position(|s| &s.uid == series) else { return };
+                let normal = glam::DVec3::from_array(*right).cross(glam::DVec3::from_array(*down));
+                let is_mpr =
+                    |i: &usize| self.cells[*i].series == Some(index) && self.cells[*i].plane().is_some();
+                if !self.visible_cells().iter().any(is_mpr) {
+                    if self.cells[self.active].series != Some(index) {
+                        self.put_series(self.active, index);
+                    }
+                    self.toggle_mpr();
+                }
+                if let (Some(first), Some(volume)) = (points_mm.first(), self.series[index].volume().cloned())
+                {
+                    let at = glam::DVec3::from_array(*first);
+                    let active = self.active;
+                    self.with_mpr(active, |mpr| *mpr = mpr.moved_to(at, &volume));
+                }
+                let uid = series.clone();
+                let parallel = |i: &usize| {
+                    let plane = self.cells[*i].plane()?;
+                    Some(self.mprs.get(&uid)?.normal(plane).dot(normal).abs() > 0.999)
+                };
+                if let Some(cell) = self.visible_cells().into_iter().find(|i| parallel(i) == Some(true)) {
+                    self.active = cell;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn keep_text(&mut self) {
+        let Popup::Text { cell, at, text, id } = std::mem::take(&mut self.popup) else { return };
+        let text = text.trim().to_owned();
+        if text.is_empty() {
+            return;
+        }
+        let Some(surface) = self.surface(cell) else { return };
+        let kind = AnnotationKind::Text { text };
+        let annotation = match id.and_then(|id| self.annotations.present().get(&id).cloned()) {
+            Some(old) => Annotation { kind, changed_at: self.now, ..old },
+            None => {
+                let id = AnnotationId((self.new_id)());
+                self.measured(cell, &surface, id, &kind, &[surface.local(at)])
+            }
+        };
+        self.selected = Some(annotation.id);
+        self.keep(annotation);
+    }
+}
