@@ -203,6 +203,10 @@ impl App {
         let known = self.windows.iter().find(|(_, (w, _))| w.study() == &study).map(|(id, _)| *id);
         if let Some((window, _)) = known.and_then(|id| self.windows.get(&id)) {
             window.window.focus_window();
+            // The desk waits for this answer; the image has been there since the first time.
+            if let Some(desk) = &self.desk {
+                desk.say(FromLightBox::Shown { study, first_image_ms: 0.0 });
+            }
             return Ok(());
         }
         let place = session.as_ref().and_then(|s| s.window_px);
