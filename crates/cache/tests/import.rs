@@ -1,4 +1,5 @@
 //! Taking files in: what is taken, what is refused, and that nothing is taken twice or changed.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod common;
 
@@ -195,9 +196,13 @@ fn progress_tells_files_bytes_speed_and_time_left() {
     write_series(&source, 1, 1, 50, 100_000);
     let cache = Cache::open(&folder.path().join("cache"), &key()).unwrap();
     let mut last = None;
-    let _ = Import::new(&cache, &Invented, "tester").run(&[source.clone()], &AtomicBool::new(false), |p| {
-        last = Some(*p);
-    });
+    let _ = Import::new(&cache, &Invented, "tester").run(
+        std::slice::from_ref(&source),
+        &AtomicBool::new(false),
+        |p| {
+            last = Some(*p);
+        },
+    );
     let last = last.unwrap();
     assert_eq!((last.files_done, last.files_total, last.counting), (50, 50, false));
     assert_eq!(last.bytes_done, last.bytes_total);

@@ -1,4 +1,5 @@
 //! What is done to records: durable, whole, in the audit trail, and never at the cost of the only copy.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod common;
 
@@ -47,7 +48,11 @@ fn a_measurement_is_there_after_the_program_was_closed() {
     cache.apply(&remove, "reader", AT).unwrap();
     assert!(cache.annotations(&study_uid(1)).unwrap().is_empty());
     let events = cache.verify_audit().unwrap().unwrap().events;
-    assert_eq!(cache.apply(&remove, "reader", AT).unwrap().revision, None, "a removal sent twice is done once");
+    assert_eq!(
+        cache.apply(&remove, "reader", AT).unwrap().revision,
+        None,
+        "a removal sent twice is done once"
+    );
     assert_eq!(cache.verify_audit().unwrap().unwrap().events, events);
     // Undo of the removal.
     cache.apply(&save(&annotation), "reader", AT).unwrap();
