@@ -1,5 +1,8 @@
 //! The light box as the desk starts it: a study out of the encrypted store, a picture on the screen, a thumbnail,
 //! and an orderly end when the desk is gone. Needs a display; says loudly that it was skipped without one.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#![allow(clippy::unwrap_used, reason = "a test that can not go on says so by panicking")]
 
 use std::io::BufReader;
 use std::path::{Path, PathBuf};

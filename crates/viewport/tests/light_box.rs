@@ -1,5 +1,8 @@
 //! The light box driven by keys and mouse, without a window or a graphics device. The studies drawn here and the
 //! tests on them are one thing.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#![allow(clippy::unwrap_used, reason = "a test that can not go on says so by panicking")]
 
 use std::sync::Arc;
 
