@@ -2,8 +2,6 @@
 //! and an orderly end when the desk is gone. Needs a display; says loudly that it was skipped without one.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#![allow(clippy::unwrap_used, reason = "a test that can not go on says so by panicking")]
-
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

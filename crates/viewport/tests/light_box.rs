@@ -2,8 +2,6 @@
 //! tests on them are one thing.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#![allow(clippy::unwrap_used, reason = "a test that can not go on says so by panicking")]
-
 use std::sync::Arc;
 
 use egui::{Key, Modifiers, PointerButton, pos2, vec2};
