@@ -18,6 +18,9 @@ struct Slot {
     picture: Picture,
 }
 
+/// A volume on the device, or why it is not there.
+type OnDevice = Result<Arc<VolumeTexture>, String>;
+
 /// What one window has on the device.
 pub(crate) struct Painter {
     gpu: Arc<Gpu>,
@@ -26,7 +29,7 @@ pub(crate) struct Painter {
     cells: Vec<Option<Slot>>,
     lens: Option<Slot>,
     frames: Vec<(Arc<Frame>, Arc<FrameTexture>)>,
-    volumes: Vec<(Arc<Volume>, Result<Arc<VolumeTexture>, String>)>,
+    volumes: Vec<(Arc<Volume>, OnDevice)>,
     thumbnails: Vec<Option<(wgpu::Texture, TextureId, f32)>>,
     /// Pictures drawn so far.
     pub(crate) drawn: u64,
