@@ -14,6 +14,11 @@ pub trait ByteSource: Sync {
         self.len() == 0
     }
 
+    /// What a person calls the file; its number where it has no name.
+    fn name(&self, file: usize) -> String {
+        (file + 1).to_string()
+    }
+
     /// Length of a file in bytes.
     ///
     /// # Errors
@@ -64,6 +69,11 @@ impl FolderSource {
 impl ByteSource for FolderSource {
     fn len(&self) -> usize {
         self.paths.len()
+    }
+
+    fn name(&self, file: usize) -> String {
+        let name = self.paths.get(file).and_then(|path| path.file_name());
+        name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     }
 
     fn size(&self, file: usize) -> io::Result<u64> {

@@ -39,7 +39,7 @@ fn check(folder: &Path, want: &Value) {
     let shape = numbers(&want["volume"]["shape_tzyx"]);
     let dims: Vec<f64> = volume.dims.iter().rev().map(|d| *d as f64).collect();
     assert_eq!(dims, shape, "{name}");
-    let bytes: Vec<u8> = match &volume.voxels {
+    let bytes: Vec<u8> = match &*volume.voxels {
         Voxels::I16(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
         Voxels::F32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
     };
@@ -141,7 +141,7 @@ fn sixteen_bit_ct_that_leaves_the_range_with_its_intercept_becomes_floats_not_ga
     let loaded = load(&temporary);
     std::fs::remove_dir_all(&temporary).unwrap();
     let volume = loaded.volumes[0].1.as_ref().unwrap();
-    assert!(matches!(volume.voxels, Voxels::F32(_)));
+    assert!(matches!(*volume.voxels, Voxels::F32(_)));
     assert_eq!(volume.min_max[1], 65_000.0);
     assert_eq!(volume.at(volume.dims[0] - 1, volume.dims[1] - 1, 0), Some(65_000.0));
 }

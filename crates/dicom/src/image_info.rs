@@ -96,6 +96,8 @@ pub struct ImageInfo {
     pub frames: Vec<Arc<FrameInfo>>,
     /// Palette of PALETTE COLOR images.
     pub palette: Option<Palette>,
+    /// Height of a pixel over its width by Pixel Aspect Ratio (0028,0034), for images without a scale.
+    pub pixel_aspect: Option<f64>,
     /// Calibrated regions of ultrasound images.
     pub regions: Vec<UltrasoundRegion>,
     /// Stored values from…to that are not image (0028,0120 and 0028,0121).
@@ -130,6 +132,21 @@ impl ImageInfo {
                     .into(),
             });
         }
+        let pixel_aspect = match data.vector::<2>(tags::PIXEL_ASPECT_RATIO) {
+            Ok(None) => None,
+            Ok(Some([vertical, horizontal])) if vertical > 0.0 && horizontal > 0.0 => {
+                Some(vertical / horizontal)
+            }
+            _ => {
+                warnings.push(VolumeWarning {
+                    code: "pixel_aspect_ratio".into(),
+                    reason:
+                        "Pixel Aspect Ratio (0028,0034) is not two numbers above 0: pixels are shown square"
+                            .into(),
+                });
+                None
+            }
+        };
         let palette =
             if encoded.photometric == "PALETTE COLOR" { Palette::read(&data, encoded.signed)? } else { None };
         if encoded.photometric == "PALETTE COLOR" && palette.is_none() {
@@ -148,6 +165,7 @@ impl ImageInfo {
             encoded,
             frames,
             palette,
+            pixel_aspect,
             regions: UltrasoundRegion::read_all(&data),
             padding,
             frame_time_ms: frame_time_ms(&data),
@@ -161,6 +179,7 @@ impl ImageInfo {
     /// The scale at a pixel: the region's on ultrasound, the image's elsewhere.
     pub fn scale_at(&self, frame: usize, column: f64, row: f64) -> Option<Scale> {
         let region = self.regions.iter().rfind(|r| r.contains(column, row));
+        // A region without a scale (a spectrum, a curve) has none, whatever the image says.
         match region {
             Some(region) => region.scale,
             None => self.frames.get(frame).and_then(|f| f.scale),

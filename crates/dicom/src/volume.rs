@@ -120,7 +120,7 @@ impl VolumeBuilder {
         let voxels = match self.buffer {
             Buffer::I16(v) if fits => Voxels::I16(v),
             Buffer::I16(v) => Voxels::F32(unwrapped(v, &self.rules, size)),
-            Buffer::F32(v) if fits && whole => Voxels::I16(v.iter().map(|x| *x as i16).collect()),
+            Buffer::F32(v) if fits && whole => Voxels::I16(narrowed(v, size)),
             Buffer::F32(v) => Voxels::F32(v),
         };
         let layout = self.layout;
@@ -131,12 +131,28 @@ impl VolumeBuilder {
             axes: layout.axes,
             patient_from_voxel: layout.patient_from_voxel,
             slice_offsets_mm: layout.slice_offsets_mm,
-            voxels,
+            voxels: voxels.into(),
+            time: 0,
             min_max: [min as f32, max as f32],
             unit: self.unit,
             warnings: layout.warnings,
         })
     }
+}
+
+/// Whole values into 16 bits, from the end, giving memory back on the way.
+fn narrowed(mut wide: Vec<f32>, size: usize) -> Vec<i16> {
+    // Pages of zeroes are not taken before they are written to.
+    let mut out = vec![0_i16; wide.len()];
+    while !wide.is_empty() {
+        let keep = wide.len().saturating_sub(PIECE.max(size)) / size * size;
+        for (to, from) in out[keep..].iter_mut().zip(&wide[keep..]) {
+            *to = *from as i16;
+        }
+        wide.truncate(keep);
+        wide.shrink_to_fit();
+    }
+    out
 }
 
 /// Values modulo 65536 into true values, from the end, giving memory back on the way.

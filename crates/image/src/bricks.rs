@@ -36,7 +36,7 @@ impl Bricks {
         let grid = self.dims;
         let layers = self.ranges.par_chunks_mut(layer).enumerate().skip(first).take(last - first);
         let from = time * volume.voxels_per_time();
-        match &volume.voxels {
+        match &*volume.voxels {
             Voxels::I16(v) => layers.for_each(|(z, out)| ranges_of_layer(&v[from..], volume, grid, z, out)),
             Voxels::F32(v) => layers.for_each(|(z, out)| ranges_of_layer(&v[from..], volume, grid, z, out)),
         }

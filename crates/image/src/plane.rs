@@ -123,8 +123,10 @@ pub fn trilinear(volume: &Volume, voxel: Vec3) -> f32 {
     let f = voxel - base;
     let low = [base.x as usize, base.y as usize, base.z as usize];
     let high = [0, 1, 2].map(|i| (low[i] + 1).min(volume.dims[i] - 1));
-    let at =
-        |x: usize, y: usize, z: usize| volume.voxels.value((z * volume.dims[1] + y) * volume.dims[0] + x);
+    let first = volume.first_voxel();
+    let at = |x: usize, y: usize, z: usize| {
+        volume.voxels.value(first + (z * volume.dims[1] + y) * volume.dims[0] + x)
+    };
     let lerp = |a: f32, b: f32, t: f32| a + (b - a) * t;
     let row = |y: usize, z: usize| lerp(at(low[0], y, z), at(high[0], y, z), f.x);
     let layer = |z: usize| lerp(row(low[1], z), row(high[1], z), f.y);

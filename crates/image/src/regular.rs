@@ -3,6 +3,8 @@
 //! Between two slices the value is interpolated linearly; what was measured stays measured only at the original
 //! slices, so the volume keeps its `uneven_spacing` warning.
 
+use std::sync::Arc;
+
 use crate::volume::{Volume, Voxels};
 
 /// A slice distance that varies by less than this part of its median is even.
@@ -16,25 +18,15 @@ pub fn regular(volume: Volume) -> Volume {
     // For each new slice: the slice below it, and the part of the one above.
     let places: Vec<(usize, f32)> =
         (0..count).map(|i| place(&volume.slice_offsets_mm, i as f64 * step_mm)).collect();
-    let slices =
-        (0..nt).flat_map(|t| places.iter().map(move |(below, part)| ((t * nz + below) * size, *part)));
-    let voxels = match &volume.voxels {
-        Voxels::I16(v) => {
-            let mut out = Vec::with_capacity(size * count * nt);
-            for (at, part) in slices {
-                blend(v, at, size, part, f32::from, |x| x.round() as i16, &mut out);
-            }
-            Voxels::I16(out)
-        }
-        Voxels::F32(v) => {
-            let mut out = Vec::with_capacity(size * count * nt);
-            for (at, part) in slices {
-                blend(v, at, size, part, |x| x, |x| x, &mut out);
-            }
-            Voxels::F32(out)
-        }
+    let slices: Vec<(usize, f32)> = (0..nt)
+        .flat_map(|t| places.iter().map(move |(below, part)| ((t * nz + below) * size, *part)))
+        .collect();
+    let old = Arc::try_unwrap(volume.voxels).unwrap_or_else(|shared| (*shared).clone());
+    let voxels = match old {
+        Voxels::I16(v) => Voxels::I16(blended(v, &slices, size, f32::from, |x| x.round() as i16)),
+        Voxels::F32(v) => Voxels::F32(blended(v, &slices, size, |x| x, |x| x)),
     };
-    let mut even = Volume { voxels, slice_offsets_mm: Vec::new(), ..volume };
+    let mut even = Volume { voxels: voxels.into(), slice_offsets_mm: Vec::new(), ..volume };
     even.dims[2] = count;
     even.patient_from_voxel.z_axis *= step_mm / even.spacing_mm.z;
     even.spacing_mm.z = step_mm;
@@ -63,21 +55,28 @@ fn place(offsets: &[f64], at_mm: f64) -> (usize, f32) {
     (below, part.clamp(0.0, 1.0) as f32)
 }
 
-fn blend<T: Copy>(
-    v: &[T],
-    at: usize,
+/// The new slices, from the last: what lies behind the slices that are still needed is given back on the way,
+/// so that the two volumes are never in memory together.
+fn blended<T: Copy + Default>(
+    mut old: Vec<T>,
+    slices: &[(usize, f32)],
     size: usize,
-    part: f32,
     value: impl Fn(T) -> f32,
     back: impl Fn(f32) -> T,
-    out: &mut Vec<T>,
-) {
-    let below = &v[at..at + size];
-    let above = &v[at + size..at + 2 * size];
-    out.extend(below.iter().zip(above).map(|(a, b)| {
-        let (a, b) = (value(*a), value(*b));
-        back(a + (b - a) * part)
-    }));
+) -> Vec<T> {
+    let mut out = vec![T::default(); size * slices.len()];
+    for ((at, part), to) in slices.iter().zip(out.chunks_exact_mut(size)).rev() {
+        old.truncate(at + 2 * size);
+        if old.capacity() - old.len() >= 16 * size {
+            old.shrink_to_fit();
+        }
+        let (below, above) = old[*at..].split_at(size);
+        for (to, (a, b)) in to.iter_mut().zip(below.iter().zip(above)) {
+            let (a, b) = (value(*a), value(*b));
+            *to = back(a + (b - a) * part);
+        }
+    }
+    out
 }
 
 #[cfg(test)]

@@ -193,10 +193,11 @@ pub fn percentiles<const N: usize>(volume: &Volume, shares: [f32; N]) -> [f32; N
     let [min, max] = volume.min_max;
     let width = (max - min).max(f32::MIN_POSITIVE);
     let mut bins = vec![0u64; 4096];
-    let count = volume.voxels_per_time().min(volume.voxels.len());
+    let first = volume.first_voxel();
+    let count = volume.voxels_per_time().min(volume.voxels.len().saturating_sub(first));
     let stride = if count > 1_000_000 { 7 } else { 1 };
     for i in (0..count).step_by(stride) {
-        let share = (volume.voxels.value(i) - min) / width;
+        let share = (volume.voxels.value(first + i) - min) / width;
         bins[(share * 4095.0) as usize & 4095] += 1;
     }
     let total: u64 = bins.iter().sum();

@@ -2,6 +2,8 @@
 //!
 //! Built by `medsight-dicom` from a stack of slices; sampled by the MPR and ray-cast twins.
 
+use std::sync::Arc;
+
 use glam::{DMat4, DVec3};
 use serde::{Deserialize, Serialize};
 
@@ -67,8 +69,10 @@ pub struct Volume {
     /// Position of each slice along the normal, from the first; millimetres. Empty means even:
     /// multiples of `spacing_mm.z`. See [`crate::regular`] for planes and ray casting.
     pub slice_offsets_mm: Vec<f64>,
-    /// `dims.product()` modality values.
-    pub voxels: Voxels,
+    /// `dims.product()` modality values; shared by what looks at different time points of them.
+    pub voxels: Arc<Voxels>,
+    /// The time point that planes, rays and measurements see, from 0.
+    pub time: usize,
     /// Smallest and largest modality value.
     pub min_max: [f32; 2],
     /// `HU`, or empty when the file gives no unit (Rescale Type, 0028,1054).
@@ -83,10 +87,21 @@ impl Volume {
         self.dims[0] * self.dims[1] * self.dims[2]
     }
 
-    /// The value at a voxel of the first time point; `None` outside.
+    /// The same voxels seen at another time point; the last one when there are fewer.
+    #[must_use]
+    pub fn at_time(&self, time: usize) -> Self {
+        Self { time: time.min(self.dims[3].saturating_sub(1)), ..self.clone() }
+    }
+
+    /// Flat index of the first voxel of the time point that is seen.
+    pub fn first_voxel(&self) -> usize {
+        self.time * self.voxels_per_time()
+    }
+
+    /// The value at a voxel of the time point that is seen; `None` outside.
     pub fn at(&self, x: usize, y: usize, z: usize) -> Option<f32> {
         let inside = x < self.dims[0] && y < self.dims[1] && z < self.dims[2];
-        inside.then(|| self.voxels.value((z * self.dims[1] + y) * self.dims[0] + x))
+        inside.then(|| self.voxels.value(self.first_voxel() + (z * self.dims[1] + y) * self.dims[0] + x))
     }
 
     /// Inverse of [`Self::patient_from_voxel`].

@@ -226,7 +226,6 @@ impl App {
         let facts = study_facts(&manifest.study.patient, &manifest.study.description, manifest.study.date);
         let loader = Loader::start(source, Some(manifest), tell);
         if let Some((window, _)) = self.windows.get_mut(&id) {
-            window.window.set_title(&facts.identity);
             window.light_box.facts = facts;
             window.load(loader, session, annotations);
         }

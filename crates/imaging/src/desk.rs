@@ -168,6 +168,8 @@ mod tests {
             study: StudyUid::parse("1.2").unwrap(),
             kind: AnnotationKind::KeyImage,
             place: Place::Plane {
+                image: None,
+                time: 0,
                 series: SeriesUid::parse("1.2.3").unwrap(),
                 points_mm: Vec::new(),
                 right: [1.0, 0.0, 0.0],

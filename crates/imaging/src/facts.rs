@@ -28,21 +28,23 @@ pub(crate) fn of_frame(image: &ImageInfo, frame: usize) -> SliceFacts {
         info.position_mm.zip(info.orientation).zip(scale).map(|((origin_mm, [right, down]), scale)| {
             SlicePlace { origin_mm, right, down, spacing_mm: scale.mm_per_px }
         });
-    let regions = image.regions.iter().filter_map(|r| {
-        let scale = r.scale?;
+    let regions = image.regions.iter().map(|r| {
         let [x0, y0, x1, y1] = r.rectangle_px.map(|p| p as f64);
-        Some(UltrasoundScale {
+        UltrasoundScale {
             min_px: DVec2::new(x0, y0),
             max_px: DVec2::new(x1, y1),
-            mm_per_px: DVec2::new(scale.column_mm, scale.row_mm),
-        })
+            mm_per_px: r.scale.map(|s| DVec2::new(s.column_mm, s.row_mm)),
+        }
     });
     SliceFacts {
         size_px: [encoded.columns, encoded.rows],
         place,
         scale,
         regions: regions.collect(),
-        pixel_aspect: scale.map_or(1.0, |s| s.mm_per_px.y / s.mm_per_px.x),
+        pixel_aspect: match scale {
+            Some(scale) => scale.mm_per_px.y / scale.mm_per_px.x,
+            None => image.pixel_aspect.unwrap_or(1.0),
+        },
         modality: info.modality_lut.to_image(),
         unit: info.unit.clone(),
         windows: info.windows.iter().map(|w| (w.window, w.explanation.clone())).collect(),

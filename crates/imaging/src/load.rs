@@ -69,6 +69,8 @@ pub(crate) enum News {
     /// A volume, or why there is none. `holds_slices` when its slices are the stored images; it was made even
     /// where the slice distance is not, and then they are not.
     Volume { series: usize, volume: Result<Arc<Volume>, String>, holds_slices: bool },
+    /// Files that are refused: name and reason.
+    Refused(Vec<(String, String)>),
     /// Nothing can be shown.
     Nothing(String),
 }
@@ -231,6 +233,7 @@ impl Scout {
             Ok(scan) => scan,
             Err(_) => return Default::default(),
         };
+        self.refuse(self.source.as_ref(), &scan.skipped);
         if scan.series.is_empty() {
             let why = scan
                 .skipped
@@ -270,6 +273,7 @@ impl Scout {
             if let Some(skipped) = scan.skipped.first() {
                 refused = Some(skipped.refusal.reason.clone());
             }
+            self.refuse(&part, &scan.skipped);
             for one in scan.series {
                 self.sort(one, files, Some(series), &mut found, &mut sorted);
             }
@@ -280,6 +284,14 @@ impl Scout {
             self.publish(&found, true);
         }
         (found, sorted)
+    }
+
+    /// Names the files that can't be shown.
+    fn refuse(&self, source: &dyn ByteSource, skipped: &[medsight_codec::SkippedFile]) {
+        if !skipped.is_empty() {
+            let named = |s: &medsight_codec::SkippedFile| (source.name(s.file), s.refusal.reason.clone());
+            (self.tell)(News::Refused(skipped.iter().map(named).collect()));
+        }
     }
 
     /// Sorts one series into stacks; `files` numbers its files in the whole source.

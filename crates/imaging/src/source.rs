@@ -101,6 +101,10 @@ impl ByteSource for Part<'_> {
         self.files.len()
     }
 
+    fn name(&self, file: usize) -> String {
+        self.file(file).map(|f| self.whole.name(f)).unwrap_or_default()
+    }
+
     fn size(&self, file: usize) -> io::Result<u64> {
         self.whole.size(self.file(file)?)
     }

@@ -107,7 +107,7 @@ fn cell(light_box: &LightBox, index: usize, scale: f32) -> Value {
         .map(|v| (v * scale).round());
     let window =
         light_box.window(index).filter(|_| cell.view != ViewKind::Volume3d).map(|w| [w.center(), w.width()]);
-    let mpr = light_box.series_of(index).and_then(|s| light_box.mprs.get(&s.uid));
+    let mpr = light_box.planes(index);
     let camera = cell.view_3d.camera.map(|c| [c.right.to_array(), c.down.to_array()]);
     json!({
         "series": cell.series,

@@ -264,6 +264,12 @@ impl StudyWindow {
                     }
                 }
             },
+            News::Refused(files) => {
+                self.light_box.refused_files.extend(files);
+                let count = self.light_box.refused_files.len().to_string();
+                let words = &self.light_box.words;
+                self.light_box.notice = Some(words.fill("lightbox.refused_notice", &[("count", &count)]));
+            }
             News::Nothing(why) => {
                 let mut nothing = Series::new(medsight_base::SeriesUid(medsight_base::Uid::from_uuid(0)), "");
                 nothing.failure = Some(why);
@@ -450,10 +456,11 @@ impl StudyWindow {
         let textures = self.screen.painter.textures();
         let context = self.screen.context.clone();
         let mut out = context.run_ui(raw, |ui| self.light_box.show(ui, &textures));
-        let identity = &self.light_box.study_of(self.light_box.active).identity;
-        if !identity.is_empty() && *identity != self.title {
-            self.title = identity.clone();
-            self.window.set_title(identity);
+        // Titles are read on task bars and in screenshots of other programs: no name of a patient in them.
+        let description = &self.light_box.study_of(self.light_box.active).description;
+        if !description.is_empty() && *description != self.title {
+            self.title = description.clone();
+            self.window.set_title(&format!("{description} · MedSight"));
         }
         let scale = out.pixels_per_point;
         // What the reader did in this frame is asked for in this frame.
@@ -474,7 +481,9 @@ impl StudyWindow {
         );
         let shown = self.present([size.width, size.height], scale, &shapes, &mut out.textures_delta)?;
         let mut first = None;
-        let has_picture = textures.cells.iter().any(Option::is_some);
+        // A study of which nothing can be shown has said so by now: that is its first picture.
+        let has_picture = textures.cells.iter().any(Option::is_some)
+            || self.light_box.series.iter().any(|s| s.failure.is_some());
         if shown {
             self.frames += 1;
             if self.first_image_ms.is_none() && has_picture {
@@ -606,7 +615,7 @@ fn slice_of(
 ) -> Option<Frame> {
     let size = volume.dims[0] * volume.dims[1];
     let range = index * size..(index + 1) * size;
-    let samples = match &volume.voxels {
+    let samples = match &*volume.voxels {
         Voxels::I16(v) => Samples::I16(v.get(range)?.to_vec()),
         Voxels::F32(v) => Samples::F32(v.get(range)?.to_vec()),
     };

@@ -12,6 +12,15 @@ use uuid::Uuid;
 #[serde(transparent)]
 pub struct AnnotationId(pub Uuid);
 
+/// One image: a file and the frame in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ImageRef {
+    /// SOP Instance UID.
+    pub instance: InstanceUid,
+    /// Frame number, from 0.
+    pub frame: u32,
+}
+
 /// What was drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -66,6 +75,13 @@ pub enum Place {
     Plane {
         /// Series the volume was built from.
         series: SeriesUid,
+        /// An image of that volume: a series may hold several (echoes, b-values), and what was measured in one
+        /// must not be shown in another. `None` in records that do not say; the series alone decides then.
+        #[serde(default)]
+        image: Option<ImageRef>,
+        /// Time point of the volume, from 0.
+        #[serde(default)]
+        time: u32,
         /// Points in patient coordinates, millimetres.
         points_mm: Vec<[f64; 3]>,
         /// Unit vector to the right on the plane, patient coordinates.

@@ -3,6 +3,7 @@
 //! Labels are word keys of `assets/locales`; shortcuts are in `assets/hotkeys.toml` under the same id.
 //! The matches here are exhaustive, so a new command can't forget its label or its undo.
 
+use crate::settings::SettingChange;
 use crate::{Annotation, AnnotationId, ReadState, ReadingSession};
 use medsight_base::StudyUid;
 use serde::{Deserialize, Serialize};
@@ -145,6 +146,10 @@ pub enum ViewCommand {
     NextSeries,
     /// Previous series in the active cell.
     PreviousSeries,
+    /// The next time point of a volume that has several.
+    NextTime,
+    /// The previous time point.
+    PreviousTime,
     /// Through the stack by so many slices.
     ScrollBy(i32),
     /// Mark or unmark the image.
@@ -175,7 +180,7 @@ impl ViewCommand {
         all.extend([C::Maximise, C::ToggleMpr, C::ToggleVolume3d, C::NextVolumePreset, C::ToggleCrop]);
         all.extend([C::SlabThicker, C::SlabThinner, C::NextProjection, C::ToggleCrosshair]);
         all.extend([C::ToggleCine, C::CineFaster, C::CineSlower, C::CycleOverlays, C::TogglePanel]);
-        all.extend([C::NextSeries, C::PreviousSeries]);
+        all.extend([C::NextSeries, C::PreviousSeries, C::NextTime, C::PreviousTime]);
         all.extend([C::ScrollBy(1), C::ScrollBy(-1), C::ScrollBy(10), C::ScrollBy(-10)]);
         all.extend([C::ToggleKeyImage, C::DeleteSelected, C::Undo, C::Redo, C::Cancel, C::Palette, C::Help]);
         all
@@ -210,6 +215,8 @@ impl ViewCommand {
             Self::TogglePanel => "view.panel".into(),
             Self::NextSeries => "series.next".into(),
             Self::PreviousSeries => "series.previous".into(),
+            Self::NextTime => "time.next".into(),
+            Self::PreviousTime => "time.previous".into(),
             Self::ScrollBy(1) => "slice.next".into(),
             Self::ScrollBy(-1) => "slice.previous".into(),
             Self::ScrollBy(n) if n > 0 => "slice.page_next".into(),
@@ -263,10 +270,18 @@ pub enum DeskCommand {
     CancelImport,
     /// Put the cursor into the search.
     Search,
+    /// Show the worklist.
+    Worklist,
     /// Show the settings.
     Settings,
+    /// Change one setting.
+    ChangeSetting(SettingChange),
     /// Light or dark.
     ToggleTheme,
+    /// Take the last step back.
+    Undo,
+    /// Do it again.
+    Redo,
     /// Command palette.
     Palette,
     /// Sheet of keys.
@@ -286,6 +301,24 @@ pub enum Command {
 }
 
 impl Command {
+    /// Ids of everything that the desk's palette, keys and buttons can do by name, in the palette's order. What such a
+    /// command is about, the study that is selected or the value that was chosen, is added by who sends it.
+    pub const OF_THE_DESK: [&'static str; 13] = [
+        "desk.open_study",
+        "record.set_read_state",
+        "record.delete_studies",
+        "desk.import",
+        "desk.cancel_import",
+        "desk.search",
+        "desk.worklist",
+        "desk.settings",
+        "desk.toggle_theme",
+        "edit.undo",
+        "edit.redo",
+        "app.palette",
+        "app.help",
+    ];
+
     /// Stable id: key of the label in the locales and of the shortcut in the hotkeys file.
     pub fn id(&self) -> String {
         match self {
@@ -302,8 +335,12 @@ impl Command {
                 DeskCommand::Import => "desk.import".into(),
                 DeskCommand::CancelImport => "desk.cancel_import".into(),
                 DeskCommand::Search => "desk.search".into(),
+                DeskCommand::Worklist => "desk.worklist".into(),
                 DeskCommand::Settings => "desk.settings".into(),
+                DeskCommand::ChangeSetting(_) => "desk.change_setting".into(),
                 DeskCommand::ToggleTheme => "desk.toggle_theme".into(),
+                DeskCommand::Undo => "edit.undo".into(),
+                DeskCommand::Redo => "edit.redo".into(),
                 DeskCommand::Palette => "app.palette".into(),
                 DeskCommand::Help => "app.help".into(),
             },
@@ -313,7 +350,20 @@ impl Command {
     /// What undo does with it.
     pub fn undo_policy(&self) -> UndoPolicy {
         match self {
-            Self::View(_) | Self::Desk(_) => UndoPolicy::View,
+            Self::View(_) => UndoPolicy::View,
+            Self::Desk(desk) => match desk {
+                DeskCommand::ChangeSetting(_) | DeskCommand::ToggleTheme => UndoPolicy::Step,
+                DeskCommand::OpenStudy(_)
+                | DeskCommand::Import
+                | DeskCommand::CancelImport
+                | DeskCommand::Search
+                | DeskCommand::Worklist
+                | DeskCommand::Settings
+                | DeskCommand::Undo
+                | DeskCommand::Redo
+                | DeskCommand::Palette
+                | DeskCommand::Help => UndoPolicy::View,
+            },
             Self::Record(record) => match record {
                 RecordCommand::SaveAnnotation(_) | RecordCommand::RemoveAnnotation { .. } => UndoPolicy::Step,
                 RecordCommand::SaveSession(_) => UndoPolicy::View,
@@ -327,6 +377,41 @@ impl Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn everything_that_the_desk_can_do_is_in_its_list() {
+        let study = StudyUid::parse("2.25.1").unwrap();
+        let desk = [
+            DeskCommand::OpenStudy(study.clone()),
+            DeskCommand::Import,
+            DeskCommand::CancelImport,
+            DeskCommand::Search,
+            DeskCommand::Worklist,
+            DeskCommand::Settings,
+            DeskCommand::ToggleTheme,
+            DeskCommand::Undo,
+            DeskCommand::Redo,
+            DeskCommand::Palette,
+            DeskCommand::Help,
+        ];
+        let mut ids: Vec<String> = desk.into_iter().map(|command| Command::Desk(command).id()).collect();
+        let state = RecordCommand::SetReadState { study: study.clone(), state: ReadState::Final };
+        for command in [state, RecordCommand::DeleteStudies(vec![study])] {
+            ids.push(Command::Record(command).id());
+        }
+        ids.sort();
+        let mut listed = Command::OF_THE_DESK.map(str::to_owned);
+        listed.sort();
+        assert_eq!(ids, listed);
+    }
+
+    #[test]
+    fn what_is_deleted_is_never_a_step_and_what_is_set_is_one() {
+        let study = StudyUid::parse("2.25.1").unwrap();
+        let policy = |command| Command::Record(command).undo_policy();
+        assert_eq!(policy(RecordCommand::DeleteStudies(vec![study.clone()])), UndoPolicy::Never);
+        assert_eq!(policy(RecordCommand::SetReadState { study, state: ReadState::Final }), UndoPolicy::Step);
+    }
 
     #[test]
     fn every_command_of_the_palette_has_an_id_of_its_own() {

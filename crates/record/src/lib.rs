@@ -13,12 +13,12 @@ pub mod study;
 pub mod undo;
 pub mod words;
 
-pub use annotation::{Annotation, AnnotationId, AnnotationKind, Measured, Place, ScaleSource};
+pub use annotation::{Annotation, AnnotationId, AnnotationKind, ImageRef, Measured, Place, ScaleSource};
 pub use command::{Command, DeskCommand, RecordCommand, Tool, UndoPolicy, ViewCommand};
 pub use hotkeys::{Hotkeys, Shortcut};
 pub use import::{HeaderReader, Refusal};
-pub use session::{CellState, Layout, ReadingSession, ViewKind};
-pub use settings::Settings;
+pub use session::{CellState, Layout, PlanesState, ProjectionKind, ReadingSession, View3dState, ViewKind};
+pub use settings::{SettingChange, Settings};
 pub use study::{
     InstanceRecord, Manifest, ManifestInstance, Patient, ReadState, SeriesRecord, Sex, StudyRecord,
 };

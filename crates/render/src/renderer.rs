@@ -61,13 +61,13 @@ impl Renderer {
         FrameTexture::new(&self.device, &self.queue, &self.memory, frame)
     }
 
-    /// Puts the first time point of a volume on the device.
+    /// Puts the time point of a volume that is seen on the device.
     ///
     /// # Errors
     /// [`RenderError`] when it is too large or its length is wrong.
     pub fn upload_volume(&self, volume: &Volume) -> Result<VolumeTexture, RenderError> {
         let mut texture = self.begin_volume(volume)?;
-        self.put_slices(&mut texture, volume, 0, 0..volume.dims[2])?;
+        self.put_slices(&mut texture, volume, volume.time, 0..volume.dims[2])?;
         Ok(texture)
     }
 

@@ -63,7 +63,7 @@ impl VolumeTexture {
         if found != needed || needed == 0 {
             return Err(RenderError::Length { found, needed });
         }
-        let is_16_bit = tier == Tier::Full && matches!(volume.voxels, Voxels::I16(_));
+        let is_16_bit = tier == Tier::Full && matches!(*volume.voxels, Voxels::I16(_));
         let format = if is_16_bit { TextureFormat::R16Unorm } else { TextureFormat::R32Float };
         let texel_bytes = if is_16_bit { 2 } else { 4 };
         let memory = budget.reserve((dims.iter().product::<usize>() * texel_bytes) as u64)?;

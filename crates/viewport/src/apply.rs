@@ -145,6 +145,8 @@ impl LightBox {
             C::TogglePanel => self.panel ^= true,
             C::NextSeries => self.step_series(1),
             C::PreviousSeries => self.step_series(-1),
+            C::NextTime => self.step_time(active, 1),
+            C::PreviousTime => self.step_time(active, -1),
             C::ScrollBy(n) => self.scroll_by(active, i64::from(n)),
             C::ToggleKeyImage => self.toggle_key_image(),
             C::DeleteSelected => {
@@ -184,7 +186,7 @@ impl LightBox {
         let c = self.cells.get(cell)?;
         let series = self.series_of(cell)?;
         match c.plane() {
-            Some(plane) => Some(self.mprs.get(&series.uid)?.steps(plane, series.volume()?)),
+            Some(plane) => Some(series.planes?.steps(plane, series.volume()?)),
             None if c.view == ViewKind::Stack => Some((c.slice as i64, series.slices.len() as i64)),
             None => None,
         }
@@ -204,6 +206,30 @@ impl LightBox {
                 self.with_mpr(cell, |mpr| *mpr = mpr.scrolled(plane, by, &volume));
             }
             None => self.cells[cell].slice = (at + by).clamp(0, (count - 1).max(0)) as usize,
+        }
+    }
+
+    /// The time point a cell shows, from 0, and how many there are; `None` where there is no time.
+    pub fn time(&self, cell: usize) -> Option<(usize, usize)> {
+        let series = self.series_of(cell)?;
+        let count = series.time_points();
+        let per_time = series.slices.len() / count.max(1);
+        let at = match self.cells[cell].view {
+            ViewKind::Stack => self.cells[cell].slice / per_time.max(1),
+            _ => series.volume()?.time,
+        };
+        (count > 1).then_some((at.min(count - 1), count))
+    }
+
+    /// To another time point, round at the ends: planes, 3D and stacks of the series go together.
+    fn step_time(&mut self, cell: usize, by: i64) {
+        let Some((at, count)) = self.time(cell) else { return };
+        let to = (at as i64 + by).rem_euclid(count as i64) as usize;
+        let Some(index) = self.cells[cell].series else { return };
+        let per_time = self.series[index].slices.len() / count;
+        self.series[index].set_time(to);
+        for c in self.cells.iter_mut().filter(|c| c.series == Some(index)) {
+            c.slice = to * per_time + c.slice % per_time.max(1);
         }
     }
 
@@ -382,8 +408,8 @@ impl LightBox {
     }
 
     pub(crate) fn with_mpr(&mut self, cell: usize, change: impl FnOnce(&mut crate::Mpr)) {
-        let uid = self.series_of(cell).map(|s| s.uid.clone());
-        if let Some(mpr) = uid.and_then(|uid| self.mprs.get_mut(&uid)) {
+        let series = self.cells.get(cell).and_then(|c| c.series).and_then(|s| self.series.get_mut(s));
+        if let Some(mpr) = series.and_then(|s| s.planes.as_mut()) {
             change(mpr);
         }
     }
@@ -395,9 +421,22 @@ impl LightBox {
         });
     }
 
+    /// Planes and 3D of a volume with time play through time; everything else through its slices.
+    fn plays_time(&self, cell: usize) -> bool {
+        self.cells[cell].view != ViewKind::Stack && self.time(cell).is_some()
+    }
+
+    /// Where cine is, from 0, and how many steps it has.
+    fn cine_steps(&self, cell: usize) -> Option<(i64, i64)> {
+        if self.plays_time(cell) {
+            return self.time(cell).map(|(at, count)| (at as i64, count as i64));
+        }
+        self.position(cell)
+    }
+
     fn toggle_cine(&mut self) {
         let fps = self.facts(self.active).and_then(|f| f.frames_per_second).unwrap_or(self.default_fps);
-        let many = self.position(self.active).is_some_and(|(_, count)| count > 1);
+        let many = self.cine_steps(self.active).is_some_and(|(_, count)| count > 1);
         let cell = &mut self.cells[self.active];
         cell.cine = match cell.cine {
             Some(_) => None,
@@ -417,11 +456,15 @@ impl LightBox {
         let mut due: Option<f64> = None;
         for i in self.visible_cells() {
             let Some(cine) = self.cells[i].cine else { continue };
-            let Some((at, count)) = self.position(i).filter(|(_, n)| *n > 1) else { continue };
+            let Some((at, count)) = self.cine_steps(i).filter(|(_, n)| *n > 1) else { continue };
             let last = cine.last_s.unwrap_or(now);
             let steps = ((now - last) * cine.fps + 1e-6).floor();
             if steps >= 1.0 {
-                self.go_to(i, (at + steps as i64).rem_euclid(count));
+                if self.plays_time(i) {
+                    self.step_time(i, steps as i64);
+                } else {
+                    self.go_to(i, (at + steps as i64).rem_euclid(count));
+                }
             }
             let next_last = last + steps / cine.fps;
             if let Some(cine) = &mut self.cells[i].cine {

@@ -28,6 +28,28 @@ impl Orientation {
         Self(DMat2::from_diagonal(DVec2::new(-1.0, 1.0)) * self.0)
     }
 
+    /// Turned clockwise `quarter_turns` times after mirroring.
+    pub fn of(quarter_turns: u8, flipped: bool) -> Self {
+        let start = if flipped { Self::default().flipped() } else { Self::default() };
+        (0..quarter_turns % 4).fold(start, |orientation, _| orientation.rotated())
+    }
+
+    /// Mirrored, before any turn.
+    pub fn is_flipped(self) -> bool {
+        self.0.determinant() < 0.0
+    }
+
+    /// Quarter turns clockwise after mirroring, 0 to 3.
+    pub fn quarter_turns(self) -> u8 {
+        let right = if self.is_flipped() { -self.0.x_axis } else { self.0.x_axis };
+        match (right.x.round() as i32, right.y.round() as i32) {
+            (0, 1) => 1,
+            (-1, 0) => 2,
+            (0, -1) => 3,
+            _ => 0,
+        }
+    }
+
     /// Screen direction of an image direction.
     pub fn screen_from_image(self) -> DMat2 {
         self.0

@@ -124,8 +124,9 @@ fn shape(painter: &Painter, kind: &AnnotationKind, points: &[Pos2], color: Color
 
 /// All annotations that lie on what a cell shows, and the one being drawn.
 pub(crate) fn annotations(painter: &Painter, light_box: &LightBox, cell: usize, surface: &Surface) {
+    let mut labels = Labels::default();
     for annotation in light_box.shown_annotations() {
-        let Some(local) = surface.points_of(&annotation.place) else { continue };
+        let Some(local) = light_box.points_on(cell, surface, &annotation.place) else { continue };
         if annotation.kind == AnnotationKind::KeyImage {
             continue;
         }
@@ -142,7 +143,7 @@ pub(crate) fn annotations(painter: &Painter, light_box: &LightBox, cell: usize, 
         if let Some(SaveState::Failed(_)) = light_box.save_states.get(&annotation.id) {
             text.push(format!("! {}", light_box.words.text("lightbox.not_saved")));
         }
-        label(painter, &annotation.kind, &points, &text, color);
+        labels.draw(painter, &annotation.kind, &points, &text, color);
     }
     let Some(draft) = light_box.draft.as_ref().filter(|d| d.cell == cell) else { return };
     let points: Vec<Pos2> = draft.points.iter().map(|p| surface.screen(*p)).collect();
@@ -152,21 +153,61 @@ pub(crate) fn annotations(painter: &Painter, light_box: &LightBox, cell: usize, 
         let (source, unit) = source.as_ref().map_or((None, ""), |(s, u)| (Some(s), *u));
         let measured = measure(&draft.kind, &draft.points, surface, source, unit);
         let text = lines(&draft.kind, &measured, &light_box.words);
-        label(painter, &draft.kind, &points, &text, theme::MEASURE_ACTIVE);
+        labels.draw(painter, &draft.kind, &points, &text, theme::MEASURE_ACTIVE);
     }
 }
 
-fn label(painter: &Painter, kind: &AnnotationKind, points: &[Pos2], text: &[String], color: Color32) {
-    let Some(at) = label_at(kind, points) else { return };
-    let widest = text.iter().map(|l| l.chars().count()).max().unwrap_or(0) as f32 * 6.2;
-    let room = painter.clip_rect().shrink(4.0);
-    // Held inside the cell, so that a measurement at the edge can be read.
-    let x = at.x.min(room.right() - widest).max(room.left());
-    let y = at.y.min(room.bottom() - text.len() as f32 * 15.0).max(room.top());
-    // On a ground of its own, so that it is read on bone as on air.
-    let font = FontId::proportional(theme::IMAGE_TEXT + 0.5);
-    let galley = painter.layout_no_wrap(text.join("\n"), font, color);
-    let rect = Rect::from_min_size(pos2(x, y), galley.size()).expand2(vec2(4.0, 1.0));
-    painter.rect_filled(rect, 3.0, Color32::from_black_alpha(135));
-    painter.galley(pos2(x, y), galley, color);
+/// Labels of a cell; each is moved off those that were drawn before it.
+#[derive(Default)]
+struct Labels {
+    taken: Vec<Rect>,
+}
+
+impl Labels {
+    fn draw(
+        &mut self,
+        painter: &Painter,
+        kind: &AnnotationKind,
+        points: &[Pos2],
+        text: &[String],
+        color: Color32,
+    ) {
+        let Some(at) = label_at(kind, points) else { return };
+        // On a ground of its own, so that it is read on bone as on air.
+        let font = FontId::proportional(theme::IMAGE_TEXT + 0.5);
+        let galley = painter.layout_no_wrap(text.join("\n"), font, color);
+        let room = painter.clip_rect().shrink(4.0);
+        let size = galley.size() + vec2(8.0, 2.0);
+        // Held inside the cell, so that a measurement at the edge can be read.
+        let held = |at: Pos2| {
+            let x = at.x.min(room.right() - size.x).max(room.left());
+            Rect::from_min_size(pos2(x, at.y.min(room.bottom() - size.y).max(room.top())), size)
+        };
+        let mut rect = held(at - vec2(4.0, 1.0));
+        // A text is its place: it stays.
+        if !matches!(kind, AnnotationKind::Text { .. }) {
+            rect = self.free_place(rect, room);
+        }
+        self.taken.push(rect);
+        painter.rect_filled(rect, 3.0, Color32::from_black_alpha(135));
+        painter.galley(rect.min + vec2(4.0, 1.0), galley, color);
+    }
+
+    /// The nearest place below or above where nothing is written yet; the wanted one when all is full.
+    fn free_place(&self, wanted: Rect, room: Rect) -> Rect {
+        let is_free = |r: &Rect| {
+            r.top() >= room.top()
+                && r.bottom() <= room.bottom()
+                && !self.taken.iter().any(|t| t.intersects(*r))
+        };
+        let below = self.taken.iter().map(|t| t.bottom() + 1.0 - wanted.top());
+        let above = self.taken.iter().map(|t| t.top() - 1.0 - wanted.bottom());
+        let mut shifts: Vec<f32> = below.chain(above).collect();
+        shifts.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+        std::iter::once(0.0)
+            .chain(shifts)
+            .map(|dy| wanted.translate(vec2(0.0, dy)))
+            .find(is_free)
+            .unwrap_or(wanted)
+    }
 }

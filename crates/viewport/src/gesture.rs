@@ -44,17 +44,62 @@ pub(crate) struct Draft {
 /// A drag that is going on.
 #[derive(Clone, Debug)]
 pub(crate) enum Gesture {
-    Window { cell: usize, from: Pos2, start: Window },
-    Transfer { cell: usize, from: Pos2, start: [f32; 2] },
-    Pan { cell: usize, from: Pos2, start: DVec2 },
-    Zoom { cell: usize, from: Pos2, zoom: f64, pan: DVec2 },
-    Scroll { cell: usize, from: Pos2, start: i64 },
+    Window {
+        cell: usize,
+        from: Pos2,
+        start: Window,
+    },
+    Transfer {
+        cell: usize,
+        from: Pos2,
+        start: [f32; 2],
+    },
+    Pan {
+        cell: usize,
+        from: Pos2,
+        start: DVec2,
+    },
+    Zoom {
+        cell: usize,
+        from: Pos2,
+        zoom: f64,
+        pan: DVec2,
+    },
+    Scroll {
+        cell: usize,
+        from: Pos2,
+        start: i64,
+    },
     Hover,
-    Crosshair { cell: usize },
-    TurnCrosshair { cell: usize, start: Mpr, from_rad: f64 },
-    Camera { cell: usize, from: Pos2, start: Camera, tool: Tool },
-    CropFace { cell: usize, axis: usize, upper: bool, from: Pos2, start: CropBox },
-    Annotation { cell: usize, start: Annotation, hit: Hit, from: DVec2 },
+    Crosshair {
+        cell: usize,
+    },
+    TurnCrosshair {
+        cell: usize,
+        start: Mpr,
+        from_rad: f64,
+    },
+    Camera {
+        cell: usize,
+        from: Pos2,
+        start: Camera,
+        tool: Tool,
+    },
+    CropFace {
+        cell: usize,
+        axis: usize,
+        upper: bool,
+        from: Pos2,
+        start: CropBox,
+    },
+    /// `again`: it was selected before the press.
+    Annotation {
+        cell: usize,
+        start: Annotation,
+        hit: Hit,
+        from: DVec2,
+        again: bool,
+    },
     Draw,
 }
 
@@ -76,7 +121,7 @@ impl Gesture {
 pub(crate) fn window_step(modality: &str, range: [f64; 2], start: &Window) -> f64 {
     match modality {
         "CT" => (start.width() / 200.0).clamp(0.5, 10.0),
-        _ => (start.width() / 300.0).max((range[1] - range[0]).abs() / 10_000.0).max(1e-6),
+        _ => (start.width() / 400.0).max((range[1] - range[0]).abs() / 100_000.0).max(1e-6),
     }
 }
 
@@ -97,7 +142,7 @@ impl LightBox {
         let c = self.cells.get(cell)?;
         let plane = c.plane()?;
         let surface = self.surface(cell)?;
-        let mpr = self.mprs.get(&self.series_of(cell)?.uid)?;
+        let mpr = self.planes(cell)?;
         let (local, _) = surface.local_from_patient(mpr.center_mm)?;
         let middle = surface.screen(local);
         let normal = mpr.normal(plane);
@@ -139,8 +184,9 @@ impl LightBox {
                 self.draft = None;
             }
             if let Some((start, hit)) = self.annotation_at(cell, at) {
+                let again = self.selected == Some(start.id);
                 self.select(Some(start.id));
-                self.gesture = Some(Gesture::Annotation { cell, start, hit, from: surface.local(at) });
+                self.gesture = Some(Gesture::Annotation { cell, start, hit, from: surface.local(at), again });
                 return;
             }
             self.selected = None;
@@ -208,7 +254,7 @@ impl LightBox {
         for (_, direction) in cross.lines {
             for side in [1.0, -1.0] {
                 if (cross.middle + direction * cross.radius * side).distance(at) <= 9.0 {
-                    let start = *self.mprs.get(&self.series_of(cell)?.uid)?;
+                    let start = *self.planes(cell)?;
                     let arm = at - cross.middle;
                     return Some(Gesture::TurnCrosshair {
                         cell,
@@ -237,7 +283,7 @@ impl LightBox {
         on_top.sort_by_key(|a| (Some(a.id) == self.selected, a.changed_at));
         on_top.into_iter().rev().find_map(|a| {
             let points: Vec<Pos2> =
-                surface.points_of(&a.place)?.into_iter().map(|p| surface.screen(p)).collect();
+                self.points_on(cell, &surface, &a.place)?.into_iter().map(|p| surface.screen(p)).collect();
             // A label must not be in the way of drawing; a text is nothing but its label.
             let takes_label = !self.draws() || matches!(a.kind, AnnotationKind::Text { .. });
             let label = takes_label
@@ -310,10 +356,10 @@ impl LightBox {
                         let [right, down] = surface.screen_directions()?;
                         let sign = right.cross(down).dot(start.normal(plane)).signum();
                         let by = (f64::from(arm.y.atan2(arm.x)) - from_rad) * sign;
-                        Some((self.series_of(*cell)?.uid.clone(), start.turned_in(plane, by)))
+                        Some(start.turned_in(plane, by))
                     });
-                if let Some((series, mpr)) = turned {
-                    self.mprs.insert(series, mpr);
+                if let Some(turned) = turned {
+                    self.with_mpr(*cell, |mpr| *mpr = turned);
                 }
             }
             Gesture::Camera { cell, from, start, tool } => {
@@ -338,9 +384,9 @@ impl LightBox {
                     self.cells[*cell].view_3d.crop.region = region;
                 }
             }
-            Gesture::Annotation { cell, start, hit, from } => {
+            Gesture::Annotation { cell, start, hit, from, .. } => {
                 if let Some(surface) = self.surface(*cell) {
-                    if let Some(points) = surface.points_of(&start.place) {
+                    if let Some(points) = self.points_on(*cell, &surface, &start.place) {
                         let to = surface.local(at);
                         let points = match hit {
                             Hit::Handle(i) => {
@@ -365,11 +411,14 @@ impl LightBox {
         match gesture {
             Gesture::Hover => {}
             Gesture::Draw => self.release_draft(at),
-            Gesture::Annotation { .. } => {
-                if let Some(annotation) = self.live.take() {
-                    self.keep(annotation);
+            Gesture::Annotation { cell, start, again, .. } => match (self.live.take(), start.kind) {
+                (Some(annotation), _) => self.keep(annotation),
+                // A click on a chosen text is there to change its words.
+                (None, AnnotationKind::Text { text }) if again => {
+                    self.popup = Popup::Text { cell, at, text, id: Some(start.id) };
                 }
-            }
+                (None, _) => {}
+            },
             _ => self.effects.push(Effect::SessionChanged),
         }
     }
@@ -426,11 +475,8 @@ impl LightBox {
         let Some(surface) = self.surface(cell) else { return };
         let Some(patient) = surface.patient(surface.local(at)) else { return };
         let Some(series) = self.series_of(cell) else { return };
-        let uid = series.uid.clone();
         if let Some(volume) = series.volume().cloned() {
-            if let Some(mpr) = self.mprs.get(&uid) {
-                self.mprs.insert(uid, mpr.moved_to(patient, &volume));
-            }
+            self.with_mpr(cell, |mpr| *mpr = mpr.moved_to(patient, &volume));
         }
         // Stacks with a place follow to the slice nearest to the point.
         for other in 0..self.cells.len() {

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use egui::Pos2;
-use medsight_base::{SeriesUid, StudyUid, Timestamp};
+use medsight_base::{StudyUid, Timestamp};
 use medsight_image::{Preset, TransferFunction, Window};
 use medsight_record::hotkeys::Hotkeys;
 use medsight_record::words::{Locale, Words};
 use medsight_record::{
-    Annotation, AnnotationId, AnnotationKind, History, Layout, ReadingSession, Tool, ViewKind,
+    Annotation, AnnotationId, AnnotationKind, History, Layout, Place, ReadingSession, Tool, ViewKind,
 };
 use uuid::Uuid;
 
@@ -138,8 +138,6 @@ pub struct LightBox {
     pub panel: bool,
     /// Crosshair and reference lines are shown.
     pub crosshair: bool,
-    /// Planes of each volume.
-    pub mprs: BTreeMap<SeriesUid, Mpr>,
     /// What was drawn, with its past.
     pub annotations: History<BTreeMap<AnnotationId, Annotation>>,
     /// An annotation as it is while it is dragged; not in the history yet.
@@ -174,8 +172,10 @@ pub struct LightBox {
     pub(crate) seen_warnings: BTreeSet<(usize, String)>,
     /// A line about the last command: what it did not do, and why.
     pub notice: Option<String>,
+    /// Files that were to be shown and are refused: name and reason.
+    pub refused_files: Vec<(String, String)>,
     pub(crate) new_id: Box<dyn FnMut() -> Uuid>,
-    transfers: RefCell<BTreeMap<(SeriesUid, String), Arc<TransferFunction>>>,
+    transfers: RefCell<BTreeMap<(usize, String), Arc<TransferFunction>>>,
 }
 
 impl LightBox {
@@ -198,7 +198,6 @@ impl LightBox {
             overlays: Overlays::All,
             panel: false,
             crosshair: true,
-            mprs: BTreeMap::new(),
             annotations: History::new(BTreeMap::new()),
             live: None,
             selected: None,
@@ -216,6 +215,7 @@ impl LightBox {
             effects: Vec::new(),
             seen_warnings: BTreeSet::new(),
             notice: None,
+            refused_files: Vec::new(),
             new_id: Box::new(new_id),
             transfers: RefCell::new(BTreeMap::new()),
         }
@@ -278,8 +278,8 @@ impl LightBox {
         let series = self.series_of(index)?;
         match cell.plane() {
             Some(plane) => {
-                let mpr = self.mprs.get(&series.uid)?;
-                Some(Surface::of_plane(cell, cell.rect, &series.uid, plane, mpr, series.volume()?))
+                let mpr = series.planes.as_ref()?;
+                Some(Surface::of_plane(cell, cell.rect, series, plane, mpr, series.volume()?))
             }
             None if cell.view == ViewKind::Stack => {
                 let slice = series.slices.get(cell.slice)?;
@@ -302,7 +302,7 @@ impl LightBox {
         let cell = self.cells.get(index)?;
         let series = self.series_of(index)?;
         if cell.plane().is_some() {
-            let (volume, mpr) = (series.volume()?, self.mprs.get(&series.uid)?);
+            let (volume, mpr) = (series.volume()?, series.planes?);
             return Some((Source::Volume(volume, mpr.projection), &volume.unit));
         }
         let slice = series.slices.get(cell.slice)?;
@@ -312,13 +312,13 @@ impl LightBox {
         }
     }
 
-    /// The transfer function of a preset on a series' volume; percentiles are computed once.
-    pub(crate) fn transfer(&self, series: &SeriesUid, preset: &Preset) -> Option<Arc<TransferFunction>> {
-        let key = (series.clone(), preset.name.clone());
+    /// The transfer function of a preset on the volume of a stack; percentiles are computed once.
+    pub(crate) fn transfer(&self, series: usize, preset: &Preset) -> Option<Arc<TransferFunction>> {
+        let key = (series, preset.name.clone());
         if let Some(known) = self.transfers.borrow().get(&key) {
             return Some(known.clone());
         }
-        let volume = self.series.iter().find(|s| &s.uid == series)?.volume()?;
+        let volume = self.series.get(series)?.volume()?;
         let made = Arc::new(preset.transfer_function(volume));
         self.transfers.borrow_mut().insert(key, made.clone());
         Some(made)
@@ -334,12 +334,33 @@ impl LightBox {
         self.gesture.as_ref().is_some_and(|g| g.moves_3d(cell))
     }
 
-    /// Takes the volume of a series in: planes are laid through its middle.
+    /// Takes the volume of a stack in: planes are laid through its middle, unless a session has put them.
     pub fn volume_ready(&mut self, series: usize) {
-        let Some(s) = self.series.get(series) else { return };
+        self.transfers.borrow_mut().retain(|(of, _), _| *of != series);
+        let Some(s) = self.series.get_mut(series) else { return };
+        s.set_time(s.time);
         let Some(volume) = s.volume() else { return };
-        let mpr = Mpr::through(volume);
-        self.mprs.entry(s.uid.clone()).or_insert(mpr);
+        let planes = match s.planes {
+            Some(kept) => kept.moved_to(kept.center_mm, volume),
+            None => Mpr::through(volume),
+        };
+        s.planes = Some(planes);
+    }
+
+    /// The planes of the stack that a cell shows.
+    pub fn planes(&self, cell: usize) -> Option<&Mpr> {
+        self.series_of(cell)?.planes.as_ref()
+    }
+
+    /// The points of something drawn, on what a cell shows; `None` when it does not lie there.
+    pub(crate) fn points_on(
+        &self,
+        cell: usize,
+        surface: &Surface,
+        place: &Place,
+    ) -> Option<Vec<glam::DVec2>> {
+        self.series_of(cell).filter(|series| series.holds(place))?;
+        surface.points_of(place)
     }
 
     /// Takes annotations from the desk in; they are durable already.
@@ -366,8 +387,9 @@ impl LightBox {
 
     pub(crate) fn key_image_of(&self, cell: usize) -> Option<AnnotationId> {
         let surface = self.surface(cell)?;
-        let is_here =
-            |a: &&Annotation| a.kind == AnnotationKind::KeyImage && surface.points_of(&a.place).is_some();
+        let is_here = |a: &&Annotation| {
+            a.kind == AnnotationKind::KeyImage && self.points_on(cell, &surface, &a.place).is_some()
+        };
         self.annotations.present().values().find(is_here).map(|a| a.id)
     }
 

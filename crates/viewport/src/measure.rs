@@ -164,7 +164,8 @@ pub(crate) mod tests {
             origin_mm: DVec3::ZERO,
             axes: [DVec3::X, DVec3::Y, DVec3::Z],
             patient_from_voxel: DMat4::IDENTITY,
-            voxels: Voxels::I16((0..1000).map(|i| i % 10).collect()),
+            voxels: Voxels::I16((0..1000).map(|i| i % 10).collect()).into(),
+            time: 0,
             min_max: [0.0, 9.0],
             unit: "HU".into(),
             slice_offsets_mm: (0..10).map(f64::from).collect(),
@@ -225,11 +226,13 @@ pub(crate) mod tests {
 
     #[test]
     fn a_length_that_leaves_its_ultrasound_region_has_no_scale() {
-        let mut facts = facts(None);
+        // Pixel Spacing beside the regions does not count in them.
+        let whole = ImageScale { mm_per_px: DVec2::splat(7.0), source: ScaleSource::PixelSpacing };
+        let mut facts = facts(Some(whole));
         facts.regions.push(UltrasoundScale {
             min_px: DVec2::ZERO,
             max_px: DVec2::splat(20.0),
-            mm_per_px: DVec2::splat(0.1),
+            mm_per_px: Some(DVec2::splat(0.1)),
         });
         let surface = surface(&facts);
         let inside =
@@ -238,6 +241,21 @@ pub(crate) mod tests {
         let across =
             measure(&AnnotationKind::Length, &[DVec2::ZERO, DVec2::new(30.0, 0.0)], &surface, None, "");
         assert_eq!((across.length_mm, across.length_px), (None, Some(30.0)));
+    }
+
+    #[test]
+    fn a_length_in_a_spectrum_has_no_millimetres_even_when_the_image_has_a_scale() {
+        let whole = ImageScale { mm_per_px: DVec2::splat(7.0), source: ScaleSource::PixelSpacing };
+        let mut facts = facts(Some(whole));
+        facts.regions.push(UltrasoundScale {
+            min_px: DVec2::ZERO,
+            max_px: DVec2::splat(20.0),
+            mm_per_px: None,
+        });
+        let surface = surface(&facts);
+        let inside =
+            measure(&AnnotationKind::Length, &[DVec2::ZERO, DVec2::new(10.0, 0.0)], &surface, None, "");
+        assert_eq!((inside.length_mm, inside.length_px), (None, Some(10.0)));
     }
 
     #[test]

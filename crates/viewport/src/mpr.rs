@@ -64,6 +64,17 @@ impl Mpr {
         next
     }
 
+    /// Turned together, by as little as it takes, so that one of the planes has this normal (or its opposite).
+    #[must_use]
+    pub fn containing_normal(&self, normal: DVec3) -> Self {
+        let alike = |plane: Plane| self.normal(plane).dot(normal);
+        let nearest = Plane::ALL.into_iter().max_by(|a, b| alike(*a).abs().total_cmp(&alike(*b).abs()));
+        let Some(nearest) = nearest.filter(|p| alike(*p).abs() < 0.999) else { return *self };
+        let to = if alike(nearest) < 0.0 { -normal } else { normal };
+        let turn = DQuat::from_rotation_arc(self.normal(nearest), to.normalize_or(DVec3::Z));
+        Self { axes: self.axes.map(|axes| axes.map(|axis| (turn * axis).normalize())), ..*self }
+    }
+
     /// True when a plane is not one of the patient's own.
     pub fn is_oblique(&self, plane: Plane) -> bool {
         self.normal(plane).dot(plane.normal()) < 0.9999

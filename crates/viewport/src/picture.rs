@@ -116,7 +116,7 @@ impl LightBox {
             };
             return Picture::Stack(StackPicture { frame: frame.clone(), draw });
         };
-        let (Some(volume), Some(mpr)) = (series.volume(), self.mprs.get(&series.uid)) else {
+        let (Some(volume), Some(mpr)) = (series.volume(), series.planes) else {
             return Picture::None;
         };
         let patient = |v: DVec2| right * v.x + down * v.y;
@@ -180,9 +180,8 @@ impl LightBox {
 
     fn volume_mode(&self, index: usize) -> Option<VolumeMode> {
         let cell = self.cells.get(index)?;
-        let series = self.series.get(cell.series?)?;
         let preset = self.volume_preset(index)?;
-        let function = self.transfer(&series.uid, preset)?;
+        let function = self.transfer(cell.series?, preset)?;
         let [by, stretch] = cell.view_3d.transfer;
         let function = if cell.view_3d.transfer == [0.0, 1.0] {
             function

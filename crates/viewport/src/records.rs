@@ -79,8 +79,8 @@ impl LightBox {
         let Some(annotation) = self.annotations.present().get(&id).cloned() else { return };
         self.select(Some(id));
         match &annotation.place {
-            Place::Image { series, instance, frame, .. } => {
-                let Some(index) = self.series.iter().position(|s| &s.uid == series) else { return };
+            Place::Image { instance, frame, .. } => {
+                let Some(index) = self.series.iter().position(|s| s.holds(&annotation.place)) else { return };
                 let slice = self.series[index]
                     .slices
                     .iter()
@@ -97,8 +97,9 @@ impl LightBox {
                     self.cells[cell].slice = slice;
                 }
             }
-            Place::Plane { series, points_mm, right, down, .. } => {
-                let Some(index) = self.series.iter().position(|s| &s.uid == series) else { return };
+            Place::Plane { points_mm, right, down, time, .. } => {
+                let Some(index) = self.series.iter().position(|s| s.holds(&annotation.place)) else { return };
+                self.series[index].set_time(*time as usize);
                 let normal = glam::DVec3::from_array(*right).cross(glam::DVec3::from_array(*down));
                 let is_mpr =
                     |i: &usize| self.cells[*i].series == Some(index) && self.cells[*i].plane().is_some();
@@ -108,16 +109,17 @@ impl LightBox {
                     }
                     self.toggle_mpr();
                 }
-                if let (Some(first), Some(volume)) = (points_mm.first(), self.series[index].volume().cloned())
-                {
-                    let at = glam::DVec3::from_array(*first);
-                    let active = self.active;
-                    self.with_mpr(active, |mpr| *mpr = mpr.moved_to(at, &volume));
+                let series = &mut self.series[index];
+                let (Some(first), Some(volume)) = (points_mm.first(), series.volume().cloned()) else {
+                    return;
+                };
+                if let Some(planes) = &mut series.planes {
+                    *planes =
+                        planes.containing_normal(normal).moved_to(glam::DVec3::from_array(*first), &volume);
                 }
-                let uid = series.clone();
                 let parallel = |i: &usize| {
-                    let plane = self.cells[*i].plane()?;
-                    Some(self.mprs.get(&uid)?.normal(plane).dot(normal).abs() > 0.999)
+                    let plane = self.cells[*i].plane().filter(|_| self.cells[*i].series == Some(index))?;
+                    Some(self.planes(*i)?.normal(plane).dot(normal).abs() > 0.999)
                 };
                 if let Some(cell) = self.visible_cells().into_iter().find(|i| parallel(i) == Some(true)) {
                     self.active = cell;

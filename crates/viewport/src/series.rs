@@ -9,7 +9,7 @@ use medsight_base::{InstanceUid, SeriesUid};
 use medsight_image::lut::{Lut, Palette};
 use medsight_image::present::Modality;
 use medsight_image::{Frame, Volume, VolumeWarning, Window};
-use medsight_record::ScaleSource;
+use medsight_record::{ImageRef, Place, ScaleSource};
 
 /// Where a slice is in the patient (PS3.3 C.7.6.2).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,8 +61,9 @@ pub struct UltrasoundScale {
     pub min_px: DVec2,
     /// Last column and row.
     pub max_px: DVec2,
-    /// Millimetres between columns (x) and between rows (y).
-    pub mm_per_px: DVec2,
+    /// Millimetres between columns (x) and between rows (y); `None` where the axes are not lengths: spectra,
+    /// curves.
+    pub mm_per_px: Option<DVec2>,
 }
 
 /// What is known of a frame besides its pixels.
@@ -74,7 +75,7 @@ pub struct SliceFacts {
     pub place: Option<SlicePlace>,
     /// Scale of the whole image.
     pub scale: Option<ImageScale>,
-    /// Regions with a scale of their own.
+    /// Regions with a scale of their own, or with none.
     pub regions: Vec<UltrasoundScale>,
     /// Height of a pixel over its width.
     pub pixel_aspect: f64,
@@ -126,6 +127,11 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// Which image it is.
+    pub fn image(&self) -> ImageRef {
+        ImageRef { instance: self.instance.clone(), frame: self.frame_number }
+    }
+
     /// A slice of which only the name is known.
     pub fn new(instance: InstanceUid, frame_number: u32) -> Self {
         Self { instance, frame_number, facts: None, frame: FrameState::Waiting }
@@ -146,10 +152,10 @@ pub enum VolumeState {
     Refused(String),
 }
 
-/// A series on the light box.
+/// A stack of images that is read as one: a series, or the part of it that makes one volume (an echo, a b-value).
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// Its name for good.
+    /// Series Instance UID; several stacks may share it.
     pub uid: SeriesUid,
     /// Series Number.
     pub number: Option<i32>,
@@ -161,8 +167,12 @@ pub struct Series {
     pub study: Option<crate::StudyFacts>,
     /// Images in reading order.
     pub slices: Vec<Slice>,
-    /// Its volume.
+    /// Its volume, seen at one time point.
     pub volume: VolumeState,
+    /// The linked planes through the volume; laid through its middle when it comes.
+    pub planes: Option<crate::Mpr>,
+    /// Time point that is wanted of the volume, from 0.
+    pub time: usize,
     /// What a reader must know of all of it: uneven spacing, tilt, missing slices.
     pub warnings: Vec<VolumeWarning>,
     /// Smallest and largest modality value met so far.
@@ -185,6 +195,8 @@ impl Series {
             study: None,
             slices: Vec::new(),
             volume: VolumeState::Unknown,
+            planes: None,
+            time: 0,
             warnings: Vec::new(),
             range: None,
             typical: None,
@@ -197,6 +209,39 @@ impl Series {
         match &self.volume {
             VolumeState::Ready(volume) => Some(volume),
             _ => None,
+        }
+    }
+
+    /// Time points of the volume; 1 where there is no time.
+    pub fn time_points(&self) -> usize {
+        self.volume().map_or(1, |volume| volume.dims[3])
+    }
+
+    /// The volume at another time point, and the images of a stack with it.
+    pub fn set_time(&mut self, time: usize) {
+        self.time = time.min(self.time_points().saturating_sub(1));
+        if let VolumeState::Ready(volume) = &mut self.volume {
+            if volume.time != self.time {
+                *volume = Arc::new(volume.at_time(self.time));
+            }
+        }
+    }
+
+    /// Where an image is in the stack.
+    pub fn slice_of(&self, image: &ImageRef) -> Option<usize> {
+        self.slices.iter().position(|s| s.instance == image.instance && s.frame_number == image.frame)
+    }
+
+    /// True when something drawn there was drawn on this stack.
+    pub fn holds(&self, place: &Place) -> bool {
+        match place {
+            Place::Image { series, instance, frame, .. } => {
+                let image = ImageRef { instance: instance.clone(), frame: *frame };
+                *series == self.uid && self.slice_of(&image).is_some()
+            }
+            Place::Plane { series, image, .. } => {
+                *series == self.uid && image.as_ref().is_none_or(|image| self.slice_of(image).is_some())
+            }
         }
     }
 

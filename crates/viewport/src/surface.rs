@@ -6,11 +6,11 @@ use egui::{Pos2, Rect, pos2};
 use glam::{DAffine2, DMat2, DVec2, DVec3};
 use medsight_base::{InstanceUid, Plane, SeriesUid};
 use medsight_image::Volume;
-use medsight_record::{Place, ScaleSource};
+use medsight_record::{ImageRef, Place, ScaleSource};
 
 use crate::cell::Cell;
 use crate::mpr::{Mpr, extent_along};
-use crate::series::{SliceFacts, SlicePlace, UltrasoundScale};
+use crate::series::{Series, Slice, SliceFacts, SlicePlace, UltrasoundScale};
 
 /// What kind of surface a cell shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,10 @@ pub enum Space {
     Plane {
         /// Series.
         series: SeriesUid,
+        /// An image of the volume.
+        image: Option<ImageRef>,
+        /// Time point of the volume.
+        time: usize,
         /// Patient position of local (0, 0).
         origin_mm: DVec3,
         /// Unit vector of local x.
@@ -100,7 +104,7 @@ impl Surface {
     pub fn of_plane(
         cell: &Cell,
         rect: Rect,
-        series: &SeriesUid,
+        series: &Series,
         plane: Plane,
         mpr: &Mpr,
         volume: &Volume,
@@ -122,7 +126,15 @@ impl Surface {
         ) * DAffine2::from_translation(-middle);
         Self {
             local_from_screen,
-            space: Space::Plane { series: series.clone(), origin_mm, right, down, slab_mm: mpr.slab_mm },
+            space: Space::Plane {
+                series: series.uid.clone(),
+                image: series.slices.first().map(Slice::image),
+                time: volume.time,
+                origin_mm,
+                right,
+                down,
+                slab_mm: mpr.slab_mm,
+            },
         }
     }
 
@@ -174,16 +186,20 @@ impl Surface {
 
     /// Millimetres of a local unit along x and y between some points, and where that comes from.
     ///
-    /// On ultrasound all points must lie in one calibrated region.
+    /// On ultrasound all points must lie in one calibrated region, or outside of all regions.
     pub fn scale(&self, points: &[DVec2]) -> Option<(DVec2, ScaleSource)> {
         match &self.space {
             Space::Plane { .. } => Some((DVec2::ONE, ScaleSource::PixelSpacing)),
             Space::Image { scale, regions, .. } => {
-                let region = regions
-                    .iter()
-                    .rfind(|r| points.iter().all(|p| p.cmpge(r.min_px).all() && p.cmple(r.max_px).all()));
+                let region_of = |p: &DVec2| {
+                    regions.iter().rposition(|r| p.cmpge(r.min_px).all() && p.cmple(r.max_px).all())
+                };
+                let region = points.first().and_then(region_of);
+                if points.iter().any(|p| region_of(p) != region) {
+                    return None;
+                }
                 match region {
-                    Some(region) => Some((region.mm_per_px, ScaleSource::UltrasoundRegion)),
+                    Some(region) => regions[region].mm_per_px.map(|mm| (mm, ScaleSource::UltrasoundRegion)),
                     None => *scale,
                 }
             }
@@ -207,8 +223,10 @@ impl Surface {
                 frame: *frame,
                 points_px: points.iter().map(|p| p.to_array()).collect(),
             },
-            Space::Plane { series, origin_mm, right, down, slab_mm } => Place::Plane {
+            Space::Plane { series, image, time, origin_mm, right, down, slab_mm } => Place::Plane {
                 series: series.clone(),
+                image: image.clone(),
+                time: u32::try_from(*time).unwrap_or(0),
                 points_mm: points
                     .iter()
                     .map(|p| (*origin_mm + *right * p.x + *down * p.y).to_array())
@@ -220,7 +238,8 @@ impl Surface {
         }
     }
 
-    /// The points of an annotation on this surface; `None` when it does not lie on it.
+    /// The points of an annotation on this surface; `None` when it does not lie on it. Whether it belongs to the
+    /// same stack is for [`crate::LightBox`] to say.
     ///
     /// On a plane, what lies within half the slab (half a millimetre at least) and is parallel is shown.
     pub fn points_of(&self, place: &Place) -> Option<Vec<DVec2>> {
@@ -231,12 +250,12 @@ impl Surface {
             ) => (series == on_series && instance == on && frame == on_frame)
                 .then(|| points_px.iter().map(|p| DVec2::from_array(*p)).collect()),
             (
-                Space::Plane { series, right, down, slab_mm, .. },
-                Place::Plane { series: on_series, points_mm, right: on_right, down: on_down, .. },
+                Space::Plane { time, right, down, slab_mm, .. },
+                Place::Plane { points_mm, right: on_right, down: on_down, time: on_time, .. },
             ) => {
                 let normal = right.cross(*down);
                 let on_normal = DVec3::from_array(*on_right).cross(DVec3::from_array(*on_down));
-                if series != on_series || normal.dot(on_normal).abs() < 0.9999 {
+                if *on_time as usize != *time || normal.dot(on_normal).abs() < 0.9999 {
                     return None;
                 }
                 let reach = (slab_mm / 2.0).max(0.5);

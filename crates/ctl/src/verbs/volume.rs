@@ -120,7 +120,7 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
 fn row(series: String, volume: &Volume) -> VolumeRow {
     let [x, y, z, t] = volume.dims;
     let [ax, ay, az] = volume.axes.map(|a| a.to_array());
-    let (r#type, sha256, mean) = match &volume.voxels {
+    let (r#type, sha256, mean) = match &*volume.voxels {
         Voxels::I16(v) => {
             let sum: i64 = v.iter().map(|x| i64::from(*x)).sum();
             ("int16", files::sha256(bytemuck::cast_slice(v)), sum as f64 / v.len() as f64)

@@ -52,7 +52,8 @@ fn slabs_are_the_twins_within_one_level() {
 #[test]
 fn a_volume_of_float_values_is_shown_like_one_of_integers() {
     let mut volume = phantom::head([24, 24, 24], 6.0);
-    volume.voxels = Voxels::F32((0..volume.voxels.len()).map(|i| volume.voxels.value(i) + 0.25).collect());
+    volume.voxels =
+        Voxels::F32((0..volume.voxels.len()).map(|i| volume.voxels.value(i) + 0.25).collect()).into();
     check(&volume, &oblique(&volume));
 }
 

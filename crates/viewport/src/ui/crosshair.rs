@@ -19,7 +19,7 @@ pub(super) fn show(painter: &Painter, light_box: &LightBox, index: usize, surfac
 
 fn planes(painter: &Painter, light_box: &LightBox, index: usize) {
     let Some(cross) = light_box.crosshair_on(index) else { return };
-    let mpr = light_box.series_of(index).and_then(|s| light_box.mprs.get(&s.uid));
+    let mpr = light_box.planes(index);
     let surface = light_box.surface(index);
     let half_slab = mpr.zip(surface).and_then(|(mpr, surface)| {
         let (points, _) = surface.screen_per_mm(cross.middle)?;

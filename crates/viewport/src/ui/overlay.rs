@@ -31,10 +31,7 @@ pub(super) fn corners(painter: &Painter, light_box: &LightBox, index: usize, rec
     let plane = cell.plane();
     if let Some(plane) = plane {
         let mut name = words.text(plane_key(plane)).to_owned();
-        let oblique = light_box
-            .series_of(index)
-            .and_then(|s| light_box.mprs.get(&s.uid))
-            .is_some_and(|m| m.is_oblique(plane));
+        let oblique = light_box.planes(index).is_some_and(|m| m.is_oblique(plane));
         if oblique {
             name += &format!(" · {}", words.text("lightbox.oblique"));
         }
@@ -116,6 +113,7 @@ fn bottom_left(light_box: &LightBox, index: usize) -> Vec<(String, egui::Color32
         let [x, y, z, _] = volume.dims;
         let key = if cell.view_3d.shading { "lightbox.shaded" } else { "lightbox.unshaded" };
         lines.push(format!("{} · {x}×{y}×{z}", words.text(key)));
+        lines.extend(time_line(light_box, index));
         return lines.into_iter().map(|l| (l, theme::TEXT_IMAGE)).collect();
     }
     if let Some(window) = light_box.window(index).filter(|_| !is_color) {
@@ -136,6 +134,7 @@ fn bottom_left(light_box: &LightBox, index: usize) -> Vec<(String, egui::Color32
             .fill("lightbox.slice_of", &[("slice", &(at + 1).to_string()), ("count", &count.to_string())]);
         lines.push(format!("{} {} · {slice}", words.text("lightbox.zoom"), number(cell.zoom, 2)));
     }
+    lines.extend(time_line(light_box, index));
     if let Some(line) = place_line(light_box, index) {
         lines.push(line);
     }
@@ -145,12 +144,19 @@ fn bottom_left(light_box: &LightBox, index: usize) -> Vec<(String, egui::Color32
     lines.into_iter().map(|l| (l, theme::TEXT_IMAGE)).collect()
 }
 
+/// Which time point is shown, where there are several.
+fn time_line(light_box: &LightBox, index: usize) -> Option<String> {
+    let (at, count) = light_box.time(index)?;
+    let (at, count) = ((at + 1).to_string(), count.to_string());
+    Some(light_box.words.fill("lightbox.time_of", &[("time", &at), ("count", &count)]))
+}
+
 /// Position along the plane's normal, and the slab.
 fn place_line(light_box: &LightBox, index: usize) -> Option<String> {
     let cell = &light_box.cells[index];
     let series = light_box.series_of(index)?;
     if let Some(plane) = cell.plane() {
-        let mpr = light_box.mprs.get(&series.uid)?;
+        let mpr = series.planes?;
         let (axis, value) = match plane {
             medsight_base::Plane::Axial => ("z", mpr.center_mm.z),
             medsight_base::Plane::Coronal => ("y", mpr.center_mm.y),

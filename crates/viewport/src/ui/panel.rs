@@ -35,7 +35,23 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
         for (number, annotation) in keys.into_iter().enumerate() {
             row(ui, light_box, number + 1, annotation, out);
         }
+        refused(ui, light_box);
     });
+}
+
+/// Files that can't be shown, so that nobody believes to have seen all of the study.
+fn refused(ui: &mut Ui, light_box: &LightBox) {
+    if light_box.refused_files.is_empty() {
+        return;
+    }
+    ui.add_space(14.0);
+    let count = light_box.refused_files.len().to_string();
+    heading(ui, &light_box.words.fill("lightbox.refused_files", &[("count", &count)]));
+    for (name, reason) in &light_box.refused_files {
+        ui.label(RichText::new(name).color(theme::WARNING));
+        ui.label(RichText::new(reason).color(theme::TEXT_2).size(12.0));
+        ui.add_space(4.0);
+    }
 }
 
 fn heading(ui: &mut Ui, text: &str) {
@@ -45,10 +61,11 @@ fn heading(ui: &mut Ui, text: &str) {
 
 /// Where an annotation stands, in words.
 fn place(light_box: &LightBox, annotation: &Annotation) -> String {
-    let series_of = |uid| light_box.series.iter().find(|s| &s.uid == uid);
+    let Some(series) = light_box.series.iter().find(|s| s.holds(&annotation.place)) else {
+        return String::new();
+    };
     match &annotation.place {
-        Place::Image { series, instance, frame, .. } => {
-            let Some(series) = series_of(series) else { return String::new() };
+        Place::Image { instance, frame, .. } => {
             let at = series.slices.iter().position(|s| &s.instance == instance && s.frame_number == *frame);
             let slice = at.map_or_else(|| "?".to_owned(), |i| (i + 1).to_string());
             let number = series.number.map_or_else(|| "—".to_owned(), |n| n.to_string());

@@ -93,7 +93,7 @@ fn short<'a>(light_box: &'a LightBox, id: &str, name: &'a str) -> &'a str {
 
 fn slab(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
     let active = light_box.active;
-    let Some(mpr) = light_box.series_of(active).and_then(|s| light_box.mprs.get(&s.uid)) else { return };
+    let Some(mpr) = light_box.planes(active) else { return };
     ui.separator();
     let words = &light_box.words;
     let mut mm = mpr.slab_mm;
