@@ -266,9 +266,6 @@ impl StudyWindow {
             },
             News::Refused(files) => {
                 self.light_box.refused_files.extend(files);
-                let count = self.light_box.refused_files.len().to_string();
-                let words = &self.light_box.words;
-                self.light_box.notice = Some(words.fill("lightbox.refused_notice", &[("count", &count)]));
             }
             News::Nothing(why) => {
                 let mut nothing = Series::new(medsight_base::SeriesUid(medsight_base::Uid::from_uuid(0)), "");

@@ -368,6 +368,7 @@ impl LightBox {
             self.active = 0;
             return;
         }
+        self.volume_follows_slice(self.active);
         self.before_mpr = Some(Box::new((self.layout, self.cells.clone(), self.active)));
         self.layout = Layout { columns: 2, rows: 2 };
         self.maximised = false;
@@ -387,10 +388,26 @@ impl LightBox {
         self.active = 0;
     }
 
+    /// The volume is seen at the time of the slice a stack cell shows, and its planes cross in that slice.
+    fn volume_follows_slice(&mut self, cell: usize) {
+        let cell = &self.cells[cell];
+        let Some(series) = cell.series.filter(|_| cell.view == ViewKind::Stack) else { return };
+        let Some(series) = self.series.get_mut(series) else { return };
+        let per_time = series.slices.len() / series.time_points();
+        series.set_time(cell.slice / per_time.max(1));
+        let place = series.slices.get(cell.slice).and_then(|s| s.facts.as_ref()).and_then(|f| f.place);
+        let Some((place, volume)) = place.zip(series.volume().cloned()) else { return };
+        if let Some(planes) = &mut series.planes {
+            let (_, distance_mm) = place.image_from_patient(planes.center_mm);
+            *planes = planes.moved_to(planes.center_mm - place.normal() * distance_mm, &volume);
+        }
+    }
+
     fn toggle_3d(&mut self) {
         if self.volume_refused() {
             return;
         }
+        self.volume_follows_slice(self.active);
         let cell = &mut self.cells[self.active];
         cell.view = if cell.view == ViewKind::Volume3d { ViewKind::Stack } else { ViewKind::Volume3d };
     }

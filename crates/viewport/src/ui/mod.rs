@@ -71,7 +71,7 @@ impl LightBox {
             .exact_size(BAR)
             .resizable(false)
             .frame(bar(theme::BG_2))
-            .show(ui, |ui| header(ui, self));
+            .show(ui, |ui| header(ui, self, out));
         egui::Panel::bottom("tools").exact_size(BAR + 4.0).resizable(false).frame(bar(theme::BG_2)).show(
             ui,
             |ui| {
@@ -103,7 +103,7 @@ impl LightBox {
     }
 }
 
-fn header(ui: &mut Ui, light_box: &LightBox) {
+fn header(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
     ui.horizontal_centered(|ui| {
         ui.add(
             egui::Label::new(
@@ -123,6 +123,15 @@ fn header(ui: &mut Ui, light_box: &LightBox) {
                 ui.add(
                     egui::Label::new(RichText::new(format!("! {notice}")).color(theme::WARNING)).truncate(),
                 );
+            }
+            if !light_box.refused_files.is_empty() {
+                let count = light_box.refused_files.len().to_string();
+                let text = light_box.words.fill("lightbox.refused_files", &[("count", &count)]);
+                let chip = egui::Button::new(RichText::new(format!("! {text}")).color(theme::WARNING))
+                    .fill(theme::WARNING_BG);
+                if ui.add(chip).clicked() && !light_box.panel {
+                    out.push(Action::Command(medsight_record::ViewCommand::TogglePanel));
+                }
             }
         });
     });

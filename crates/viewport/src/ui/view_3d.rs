@@ -65,8 +65,8 @@ pub(super) fn show(
     }
     letters(painter, light_box, index, rect);
     let bar = Rect::from_min_max(
-        pos2(rect.left() + 6.0, rect.bottom() - 54.0),
-        pos2(rect.right() - 6.0, rect.bottom() - 26.0),
+        pos2(rect.left() + 6.0, rect.bottom() - 72.0),
+        pos2(rect.right() - 6.0, rect.bottom() - 44.0),
     );
     if rect.width() < 260.0 {
         return;
@@ -115,8 +115,8 @@ fn controls(ui: &mut Ui, light_box: &LightBox, index: usize, out: &mut Vec<Actio
 fn crop_sliders(ui: &mut Ui, light_box: &LightBox, index: usize, rect: Rect, out: &mut Vec<Action>) {
     let crop = light_box.cells[index].view_3d.crop;
     let place = Rect::from_min_max(
-        pos2(rect.left() + 6.0, rect.bottom() - 140.0),
-        pos2(rect.left() + 300.0, rect.bottom() - 58.0),
+        pos2(rect.left() + 6.0, rect.bottom() - 158.0),
+        pos2(rect.left() + 300.0, rect.bottom() - 76.0),
     );
     let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(place));
     ui.spacing_mut().slider_width = 90.0;
