@@ -2,8 +2,9 @@
 //! up when it dies too often. What a reader does there is kept here before it is called saved.
 
 use crate::desk::{Desk, held, now, who};
-use crate::dto::{CommandError, DeskEvent, ErrorCode, LightBoxState, Notice};
-use crate::process::{Process, StartError, program};
+use crate::dto::{DeskEvent, LightBoxState, Notice};
+use crate::problem::{Fault, Problem};
+use crate::process::{Process, program};
 use medsight_base::StudyUid;
 use medsight_cache::Cache;
 use medsight_link::{FromLightBox, Hello, PROTOCOL, ToLightBox};
@@ -53,7 +54,7 @@ impl LightBox {
     }
 
     /// Shows a study, in front. Starts the light box when it does not run.
-    pub(crate) fn open(&self, desk: &Arc<Desk>, study: &StudyUid) -> Result<(), CommandError> {
+    pub(crate) fn open(&self, desk: &Arc<Desk>, study: &StudyUid) -> Result<(), Problem> {
         let cache = desk.cache()?;
         let message = open_message(&cache, study)?;
         // Listed before the start: should the program die at once, the study is opened again with the others.
@@ -88,11 +89,14 @@ impl LightBox {
         self.count_open(desk);
     }
 
-    /// The language changed.
+    /// The language or the size of the screen's pixels may have changed.
     pub(crate) fn settings_changed(&self, desk: &Arc<Desk>) {
-        let locale = desk.settings().locale().code().to_owned();
+        let file = desk.settings();
+        let locale = file.locale().code().to_owned();
+        let screen_px_per_mm = file.settings.screen_px_per_mm;
+        drop(file);
         if let Some(process) = &held(&self.inner).process {
-            process.send(ToLightBox::Locale(locale));
+            process.send(ToLightBox::Preferences { locale, screen_px_per_mm });
         }
     }
 
@@ -113,7 +117,7 @@ impl LightBox {
     }
 
     /// Starts the process when there is none.
-    fn ensure(&self, desk: &Arc<Desk>) -> Result<(), CommandError> {
+    fn ensure(&self, desk: &Arc<Desk>) -> Result<(), Problem> {
         let mut inner = held(&self.inner);
         if inner.process.is_some() {
             return Ok(());
@@ -132,7 +136,7 @@ impl LightBox {
                 inner.process = Some(process);
                 (LightBoxState::Starting, Ok(()))
             }
-            Err(error) => (LightBoxState::Failed { message: error.message.clone() }, Err(error)),
+            Err(error) => (LightBoxState::Failed(error.clone()), Err(error)),
         };
         inner.state = state.clone();
         drop(inner);
@@ -150,8 +154,7 @@ impl LightBox {
                 desk.tell(DeskEvent::LightBox(state));
             }
             FromLightBox::Ready { .. } => {
-                let message = "The programs medsight and medsight-imaging are of different versions. Install MedSight again.";
-                let state = LightBoxState::Failed { message: message.to_owned() };
+                let state = LightBoxState::Failed(Fault::ViewerVersions.into());
                 let mut inner = held(&self.inner);
                 inner.open.clear();
                 inner.process = None;
@@ -168,7 +171,7 @@ impl LightBox {
                 self.count_open(desk);
             }
             // A window may not have come up: the reader is told here.
-            FromLightBox::Problem(message) => desk.tell(DeskEvent::LightBoxProblem { message }),
+            FromLightBox::Problem(why) => desk.tell(DeskEvent::Failure(Fault::ViewerProblem(why).into())),
             // Measurements are listed in the panel without being selected; pictures have a process of their own.
             FromLightBox::Selected(_) | FromLightBox::Thumbnail { .. } => {}
         }
@@ -177,10 +180,10 @@ impl LightBox {
     /// Keeps what a reader did, and only then says that it is saved.
     fn record(&self, desk: &Arc<Desk>, sequence: u64, command: &RecordCommand) {
         let cache = desk.cache();
-        let kept = cache.and_then(|cache| cache.apply(command, &who(), now()).map_err(CommandError::from));
+        let kept = cache.and_then(|cache| cache.apply(command, &who(), now()).map_err(Problem::from));
         let (answer, studies) = match kept {
             Ok(applied) => (ToLightBox::Saved { sequence }, applied.studies),
-            Err(error) => (ToLightBox::NotSaved { sequence, reason: error.message }, Vec::new()),
+            Err(error) => (ToLightBox::NotSaved { sequence, reason: error.detail }, Vec::new()),
         };
         let failed = matches!(answer, ToLightBox::NotSaved { .. });
         if let Some(process) = &held(&self.inner).process {
@@ -205,7 +208,7 @@ impl LightBox {
         }
         // Nothing is sent to a process that has ended, nor is its end reported twice.
         inner.process = None;
-        if matches!(inner.state, LightBoxState::Failed { .. }) {
+        if matches!(inner.state, LightBoxState::Failed(_)) {
             return;
         }
         if inner.open.is_empty() {
@@ -215,8 +218,7 @@ impl LightBox {
             return;
         }
         if inner.died(Instant::now()) {
-            let message = "The viewer stopped three times in a minute. What was saved is safe.".to_owned();
-            let state = LightBoxState::Failed { message };
+            let state = LightBoxState::Failed(Fault::ViewerGivenUp.into());
             inner.state = state.clone();
             drop(inner);
             desk.tell(DeskEvent::LightBox(state));
@@ -255,9 +257,14 @@ fn count(open: &[StudyUid]) -> u32 {
     u32::try_from(open.len()).unwrap_or(u32::MAX)
 }
 
-fn open_message(cache: &Cache, study: &StudyUid) -> Result<ToLightBox, CommandError> {
+fn open_message(cache: &Cache, study: &StudyUid) -> Result<ToLightBox, Problem> {
+    let manifest = cache.manifest(study)?;
+    // A report or a presentation state alone opens no window that would stay empty.
+    if manifest.instances.iter().all(|instance| instance.frames == 0) {
+        return Err(Fault::NoImages.into());
+    }
     Ok(ToLightBox::Open {
-        manifest: Box::new(cache.manifest(study)?),
+        manifest: Box::new(manifest),
         annotations: cache.annotations(study)?,
         session: cache.session(study)?.map(Box::new),
     })
@@ -268,7 +275,7 @@ pub(crate) fn start(
     desk: &Arc<Desk>,
     idle: Option<Duration>,
     heard: impl Fn(Option<FromLightBox>) + Send + 'static,
-) -> Result<Process, CommandError> {
+) -> Result<Process, Problem> {
     let cache = desk.cache()?;
     let hello = {
         let file = desk.settings();
@@ -280,9 +287,8 @@ pub(crate) fn start(
             screen_px_per_mm: file.settings.screen_px_per_mm,
         }
     };
-    let failed = |error: StartError| CommandError::new(ErrorCode::LightBox, error.to_string());
-    let program = program().ok_or(StartError::NotThere).map_err(failed)?;
-    Process::start(&program, hello, idle, heard).map_err(failed)
+    let program = program().ok_or(Fault::ViewerNotThere)?;
+    Ok(Process::start(&program, hello, idle, heard).map_err(Fault::ViewerRefused)?)
 }
 
 #[cfg(test)]

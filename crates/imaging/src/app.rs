@@ -278,10 +278,13 @@ impl App {
             ToLightBox::Thumbnail { request, blob, frame, edge_px } => {
                 self.thumbnail(request, &blob, frame, edge_px)
             }
-            ToLightBox::Locale(locale) => {
+            ToLightBox::Preferences { locale, screen_px_per_mm } => {
                 self.locale = Locale::parse(&locale).unwrap_or(self.locale);
+                self.screen_px_per_mm = screen_px_per_mm;
                 for (window, _) in self.windows.values_mut() {
                     window.light_box.set_locale(self.locale);
+                    window.light_box.screen_points_per_mm =
+                        screen_px_per_mm.map(|px| px / window.window.scale_factor());
                     window.window.request_redraw();
                 }
             }

@@ -509,3 +509,73 @@ impl Reader {
         FrameDecoder::new(object).and_then(|d| d.decode(slice.frame)).map_err(|r| r.reason)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+    use super::*;
+    use std::sync::atomic::AtomicU64;
+    use std::sync::mpsc::channel;
+
+    use medsight_codec::FolderSource;
+
+    /// Counts the bytes that were read.
+    struct Counted {
+        files: FolderSource,
+        read: Arc<AtomicU64>,
+    }
+
+    impl ByteSource for Counted {
+        fn len(&self) -> usize {
+            self.files.len()
+        }
+
+        fn size(&self, file: usize) -> std::io::Result<u64> {
+            self.files.size(file)
+        }
+
+        fn read_at(&self, file: usize, offset: u64, into: &mut [u8]) -> std::io::Result<()> {
+            self.read.fetch_add(into.len() as u64, Ordering::SeqCst);
+            self.files.read_at(file, offset, into)
+        }
+
+        fn read(&self, file: usize) -> std::io::Result<Vec<u8>> {
+            self.read.fetch_add(self.files.size(file)?, Ordering::SeqCst);
+            self.files.read(file)
+        }
+    }
+
+    #[test]
+    fn the_first_image_is_ready_before_a_twentieth_of_the_series_is_read() {
+        let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/samples/studies/mr_head_t1_3d");
+        let files = FolderSource::new(crate::source::files_under(&[samples.into()]));
+        let total: u64 = (0..files.len()).map(|file| files.size(file).unwrap()).sum();
+        let read = Arc::new(AtomicU64::new(0));
+        let source = Arc::new(Counted { files, read: read.clone() });
+        let (send, receive) = channel();
+        let tell: Tell = Arc::new(move |news| {
+            if matches!(news, News::First { .. }) {
+                let _ = send.send(read.load(Ordering::SeqCst));
+            }
+        });
+        let _loader = Loader::start(source, None, tell);
+        let before_first = receive.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+        assert!(before_first * 20 < total, "{before_first} of {total} bytes");
+    }
+
+    #[test]
+    fn files_that_cannot_be_shown_are_named_beside_those_that_can() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/corpus");
+        let files = crate::source::files_under(&[corpus.into()]);
+        let (send, receive) = channel();
+        let tell: Tell = Arc::new(move |news| {
+            if let News::Refused(files) = news {
+                let _ = send.send(files);
+            }
+        });
+        let _loader = Loader::start(Arc::new(FolderSource::new(files)), None, tell);
+        let refused = receive.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+        let (_, why) = refused.iter().find(|(name, _)| name == "rescale_slope_unreadable.dcm").unwrap();
+        assert!(why.contains("Rescale Slope (0028,1053)"), "{why}");
+    }
+}

@@ -71,8 +71,13 @@ pub enum ToLightBox {
         /// Longer edge in pixels.
         edge_px: u32,
     },
-    /// Show the words in another language from now on.
-    Locale(String),
+    /// How the person wants to see things, when that changed.
+    Preferences {
+        /// `en`, `es` or `de`.
+        locale: String,
+        /// As [`Hello::screen_px_per_mm`].
+        screen_px_per_mm: Option<f64>,
+    },
     /// Stop showing this study (it was deleted).
     Close(StudyUid),
     /// End in order.

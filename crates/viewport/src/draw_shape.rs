@@ -126,7 +126,7 @@ fn shape(painter: &Painter, kind: &AnnotationKind, points: &[Pos2], color: Color
 pub(crate) fn annotations(painter: &Painter, light_box: &LightBox, cell: usize, surface: &Surface) {
     let mut labels = Labels::default();
     for annotation in light_box.shown_annotations() {
-        let Some(local) = light_box.points_on(cell, surface, &annotation.place) else { continue };
+        let Some(local) = light_box.points_seen_on(cell, surface, &annotation.place) else { continue };
         if annotation.kind == AnnotationKind::KeyImage {
             continue;
         }

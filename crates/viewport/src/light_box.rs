@@ -363,6 +363,18 @@ impl LightBox {
         surface.points_of(place)
     }
 
+    /// As [`Self::points_on`], and what was drawn on an image where a plane cuts just there, or on a plane that
+    /// is an image: seen, but taken hold of only where it was drawn.
+    pub(crate) fn points_seen_on(
+        &self,
+        cell: usize,
+        surface: &Surface,
+        place: &Place,
+    ) -> Option<Vec<glam::DVec2>> {
+        let series = self.series_of(cell).filter(|series| series.holds(place))?;
+        surface.points_of(place).or_else(|| surface.points_seen(&series.patient_points(place)?))
+    }
+
     /// Takes annotations from the desk in; they are durable already.
     pub fn put_annotations(&mut self, annotations: Vec<Annotation>) {
         for a in &annotations {

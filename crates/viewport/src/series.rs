@@ -245,6 +245,23 @@ impl Series {
         }
     }
 
+    /// Where something drawn is in the patient: its points and the normal of what it was drawn on.
+    pub fn patient_points(&self, place: &Place) -> Option<(Vec<DVec3>, DVec3)> {
+        match place {
+            Place::Image { instance, frame, points_px, .. } => {
+                let slice = self.slice_of(&ImageRef { instance: instance.clone(), frame: *frame })?;
+                let at = self.slices[slice].facts.as_ref()?.place?;
+                let points = points_px.iter().map(|p| at.patient_from_image(DVec2::from_array(*p)));
+                Some((points.collect(), at.normal()))
+            }
+            Place::Plane { points_mm, right, down, time, .. } => {
+                let seen = self.volume().is_none_or(|volume| volume.time == *time as usize);
+                let normal = DVec3::from_array(*right).cross(DVec3::from_array(*down));
+                seen.then(|| (points_mm.iter().map(|p| DVec3::from_array(*p)).collect(), normal))
+            }
+        }
+    }
+
     /// `2 · Thorax 1.0`.
     pub fn title(&self) -> String {
         match (self.number, self.description.is_empty()) {

@@ -238,6 +238,24 @@ impl Surface {
         }
     }
 
+    /// Points in the patient with the normal of the plane they were drawn on, on this surface; `None` when the
+    /// surface is not that plane: turned against it, or further than half a slab (half a millimetre at least).
+    pub(crate) fn points_seen(&self, (points_mm, normal): &(Vec<DVec3>, DVec3)) -> Option<Vec<DVec2>> {
+        let (own_normal, slab_mm) = match &self.space {
+            Space::Image { place, .. } => ((*place)?.normal(), 0.0),
+            Space::Plane { right, down, slab_mm, .. } => (right.cross(*down), *slab_mm),
+        };
+        if points_mm.is_empty() || own_normal.dot(*normal).abs() < 0.9999 {
+            return None;
+        }
+        let reach_mm = (slab_mm / 2.0).max(0.5);
+        let near = |p: &DVec3| {
+            let (local, distance_mm) = self.local_from_patient(*p)?;
+            (distance_mm.abs() <= reach_mm).then_some(local)
+        };
+        points_mm.iter().map(near).collect()
+    }
+
     /// The points of an annotation on this surface; `None` when it does not lie on it. Whether it belongs to the
     /// same stack is for [`crate::LightBox`] to say.
     ///

@@ -364,6 +364,24 @@ fn a_restart_brings_back_the_second_volume_of_a_series_its_planes_turns_and_3d()
 }
 
 #[test]
+fn a_length_on_a_slice_is_seen_on_the_plane_that_is_the_slice_and_on_no_other() {
+    let mut h = harness(light_box());
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Length));
+    let at = h.state().cells[0].rect.center();
+    h.state_mut().apply(Action::Press(0, at, medsight_viewport::Button::Left));
+    h.state_mut().apply(Action::Drag(at + vec2(60.0, 0.0)));
+    h.state_mut().apply(Action::Release(at + vec2(60.0, 0.0)));
+    h.key_press(Key::M);
+    h.run();
+    let place = h.state().annotations.present().values().next().unwrap().place.clone();
+    let seen = h.state().series[0].patient_points(&place).unwrap();
+    let planes = h.state().series[0].planes.unwrap();
+    // The planes cross in the slice that was shown: the axial one is the slice.
+    assert!(seen.0.iter().all(|p| (p.z - planes.center_mm.z).abs() < 1e-6));
+    assert!((seen.1.dot(planes.normal(Plane::Axial)).abs() - 1.0).abs() < 1e-9);
+}
+
+#[test]
 fn time_goes_on_in_planes_and_stack_together_and_the_value_is_that_of_its_time() {
     let mut b = light_box();
     let series = &mut b.series[0];
