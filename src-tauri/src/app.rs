@@ -74,7 +74,9 @@ fn another_start(app: &AppHandle, words: &[String], folder: &str) {
         && let Some(desk) = app.try_state::<Arc<Desk>>()
     {
         let paths = args.import.iter().map(|path| PathBuf::from(folder).join(path)).collect();
-        desk.importing().add(&desk, paths);
+        if let Err(problem) = desk.importing().add(&desk, paths) {
+            desk.tell(DeskEvent::Failure(problem));
+        }
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! `cargo run -p medsight-desk --bin export-bindings`. The files are committed; a check fails when stale.
 
-use crate::dto::{CommandError, DeskEvent};
+use crate::dto::DeskEvent;
+use crate::problem::Problem;
 use medsight_record::{
+    Command,
     hotkeys::Hotkeys,
     words::{Locale, Words},
 };
@@ -74,7 +76,7 @@ impl Bindings {
             .collect();
         format!(
             "{HEADER}\nimport {{ invoke }} from \"@tauri-apps/api/core\";\nimport {{ listen }} from \"@tauri-apps/api/event\";\n\
-             import type {{ {} }} from \"./types\";\n\n/** Everything the desk can be asked. A failure is thrown as a CommandError. */\n\
+             import type {{ {} }} from \"./types\";\n\n/** Everything the desk can be asked. A failure is thrown as a Problem. */\n\
              export const commands = {{\n{}}};\n\n/** Calls `then` for all that the desk tells unasked; the answer stops it. */\n\
              export const onDeskEvent = (then: (event: DeskEvent) => void): Promise<() => void> =>\n  \
              listen<DeskEvent>(\"{}\", (event) => then(event.payload));\n",
@@ -137,8 +139,11 @@ fn hotkeys_file() -> anyhow::Result<String> {
         contexts.insert(context, keys);
     }
     Ok(format!(
-        "{HEADER}\n/** Command → keys by context; the first key is the one to show. */\nexport const hotkeys = {} as const;\n",
-        serde_json::to_string_pretty(&contexts)?
+        "{HEADER}\n/** Command → keys by context; the first key is the one to show. */\nexport const hotkeys = {} as const;\n\n\
+         /** Everything that can be done on the desk by name, in the palette's order. */\nexport const deskCommands = {} as const;\n\n\
+         /** One of them. */\nexport type DeskCommandId = (typeof deskCommands)[number];\n",
+        serde_json::to_string_pretty(&contexts)?,
+        serde_json::to_string_pretty(&Command::OF_THE_DESK)?,
     ))
 }
 
@@ -156,7 +161,7 @@ fn indent(json: &str) -> String {
 /// Writes all files into `folder`.
 pub fn write_all(folder: &Path) -> anyhow::Result<()> {
     let mut bindings = Bindings::new();
-    bindings.visit::<CommandError>();
+    bindings.visit::<Problem>();
     bindings.visit::<DeskEvent>();
     crate::commands::describe(&mut bindings);
     std::fs::create_dir_all(folder)?;

@@ -6,11 +6,12 @@
 use crate::bindings::Bindings;
 use crate::desk::Desk;
 use crate::dto::{
-    ChooseImport, CommandError, DeleteStudies, DeskState, ErrorCode, ImportPaths, Nothing, OpenStudy,
-    SetReadState, SettingsChange, SettingsView, StartState, StudyDetails, StudyRequest, Thumbnail,
-    ThumbnailRequest, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
+    ChooseImport, DeskState, ImportPaths, Nothing, Performed, StartState, StudyDetails, StudyRequest,
+    Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage,
+    WorklistRequest,
 };
-use crate::{importing, settings, studies, thumbnails};
+use crate::problem::{Fault, Problem};
+use crate::{importing, perform, studies, thumbnails};
 use std::sync::Arc;
 
 macro_rules! commands {
@@ -23,11 +24,11 @@ macro_rules! commands {
                 pub(crate) async fn $name(
                     desk: tauri::State<'_, Arc<Desk>>,
                     request: $request,
-                ) -> Result<$answer, CommandError> {
+                ) -> Result<$answer, Problem> {
                     let desk = Arc::clone(&desk);
-                    let work = move || -> Result<$answer, CommandError> { ($function)(&desk, request) };
+                    let work = move || -> Result<$answer, Problem> { ($function)(&desk, request) };
                     let done = tauri::async_runtime::spawn_blocking(work).await;
-                    done.unwrap_or_else(|_| Err(fault()))
+                    done.unwrap_or_else(|_| Err(Fault::Own.into()))
                 }
             )+
         }
@@ -44,13 +45,6 @@ macro_rules! commands {
     };
 }
 
-fn fault() -> CommandError {
-    CommandError::new(
-        ErrorCode::Cache,
-        "The desk met a fault of its own in this command. Nothing was lost; try again.",
-    )
-}
-
 commands! {
     /// Everything the window needs to draw itself for the first time.
     desk_state(Nothing) -> DeskState = |desk: &Arc<Desk>, _| Ok(desk.state());
@@ -64,24 +58,16 @@ commands! {
     study(StudyRequest) -> StudyDetails = studies::details;
     /// The small picture of a series: from the cache, or made now.
     thumbnail(ThumbnailRequest) -> Thumbnail = thumbnails::thumbnail;
-    /// Opens a study on the light box.
-    open_study(OpenStudy) -> () = studies::open;
-    /// Sets how far the reading has come.
-    set_read_state(SetReadState) -> () = studies::set_read_state;
-    /// Deletes studies from this computer; the person was asked before, by name.
-    delete_studies(DeleteStudies) -> () = studies::delete;
+    /// Does a command of a person, and says whether undo takes it back.
+    perform(WindowCommand) -> Performed = perform::from_window;
     /// Asks for a folder or files and imports them; false when the person chose nothing.
     choose_import(ChooseImport) -> bool = importing::choose;
     /// Imports files, folders, zip archives and DICOMDIRs by their paths.
     import_paths(ImportPaths) -> () = importing::import_paths;
-    /// Stops the import that runs; what was taken stays.
-    cancel_import(Nothing) -> () = |desk: &Arc<Desk>, _| importing::cancel(desk);
     /// Puts the summary of the last import away.
     dismiss_import(Nothing) -> () = |desk: &Arc<Desk>, _| importing::dismiss(desk);
     /// Puts the notice away.
     dismiss_notice(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.dismiss_notice(); Ok(()) };
-    /// Changes one setting and stores it.
-    change_setting(SettingsChange) -> SettingsView = settings::change;
     /// Tries to start a light box that was given up.
     restart_light_box(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.light_box().forgive(desk); Ok(()) };
 }

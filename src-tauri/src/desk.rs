@@ -3,14 +3,16 @@
 //! It knows no Tauri: how to reach the window and how to ask for files come in as [`Shell`].
 
 use crate::args::Args;
-use crate::dto::{CommandError, DeskEvent, DeskState, ErrorCode, Notice, StartState, Trouble, TroubleKind};
+use crate::dto::{DeskEvent, DeskState, Notice, StartState, Trouble, TroubleKind};
 use crate::importing::Importing;
 use crate::light_box::LightBox;
+use crate::perform::Steps;
+use crate::problem::{Fault, Problem};
 use crate::settings::SettingsFile;
 use crate::start::{self, Place};
 use crate::thumbnails::Thumbnailer;
 use medsight_base::Timestamp;
-use medsight_cache::{Cache, CacheError};
+use medsight_cache::Cache;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,11 +39,12 @@ pub struct Desk {
     cache: Mutex<Option<Arc<Cache>>>,
     cache_bytes: AtomicU64,
     settings: Mutex<SettingsFile>,
-    settings_fault: Mutex<Option<String>>,
+    settings_fault: Mutex<Option<Problem>>,
     notice: Mutex<Option<Notice>>,
     light_box: LightBox,
     thumbnailer: Thumbnailer,
     importing: Importing,
+    steps: Steps,
 }
 
 /// A panic elsewhere leaves plain values behind these locks, each complete.
@@ -80,6 +83,7 @@ impl Desk {
             notice: Mutex::default(),
             light_box: LightBox::default(),
             thumbnailer: Thumbnailer::default(),
+            steps: Steps::default(),
         })
     }
 
@@ -97,9 +101,9 @@ impl Desk {
             *held(&self.settings_fault) = fault;
         }
         let state = match held(&self.settings_fault).clone() {
-            Some(message) => StartState::Trouble(Trouble {
+            Some(problem) => StartState::Trouble(Trouble {
                 kind: TroubleKind::Settings,
-                message,
+                problem,
                 cache_folder: self.place().map(|p| p.folder.display().to_string()).unwrap_or_default(),
             }),
             None => {
@@ -118,7 +122,7 @@ impl Desk {
     fn open_cache(&self, ask: bool) -> StartState {
         let place = match Place::find(&self.args) {
             Ok(place) => place,
-            Err(error) => return StartState::Trouble(start::trouble(&error, String::new())),
+            Err(trouble) => return StartState::Trouble(trouble),
         };
         *held(&self.place) = Some(place.clone());
         match place.open(ask) {
@@ -155,10 +159,8 @@ impl Desk {
     }
 
     /// The open cache.
-    pub(crate) fn cache(&self) -> Result<Arc<Cache>, CommandError> {
-        held(&self.cache)
-            .clone()
-            .ok_or_else(|| CommandError::new(ErrorCode::NotReady, "The encrypted cache is not open."))
+    pub(crate) fn cache(&self) -> Result<Arc<Cache>, Problem> {
+        held(&self.cache).clone().ok_or_else(|| Fault::NotReady.into())
     }
 
     pub(crate) fn place(&self) -> Option<Place> {
@@ -179,6 +181,10 @@ impl Desk {
 
     pub(crate) fn importing(&self) -> &Importing {
         &self.importing
+    }
+
+    pub(crate) fn steps(&self) -> &Steps {
+        &self.steps
     }
 
     pub(crate) fn tell(&self, event: DeskEvent) {
@@ -204,7 +210,7 @@ impl Desk {
 
     /// Counts what the cache holds, for the status bar.
     pub(crate) fn count_bytes(&self) {
-        if let Ok(usage) = self.cache().and_then(|cache| cache.usage().map_err(CommandError::from)) {
+        if let Ok(usage) = self.cache().and_then(|cache| cache.usage().map_err(Problem::from)) {
             self.cache_bytes.store(usage.bytes, Ordering::Relaxed);
         }
     }
@@ -229,17 +235,5 @@ impl Desk {
         {
             self.count_bytes();
         }
-    }
-}
-
-impl From<CacheError> for CommandError {
-    fn from(error: CacheError) -> Self {
-        let code = match &error {
-            CacheError::NotFound(_) | CacheError::PixelsElsewhere => ErrorCode::NotFound,
-            CacheError::DiskFull => ErrorCode::DiskFull,
-            CacheError::BadCommand(_) => ErrorCode::BadRequest,
-            _ => ErrorCode::Cache,
-        };
-        Self::new(code, error.to_string())
     }
 }

@@ -1,10 +1,11 @@
-//! Imports, one after another on a thread of their own; what was cut off goes on at the next start.
+//! Imports, one after another on a thread of their own. Those that wait are noted in the encrypted records as the one
+//! that runs is, so what was cut off or had not begun goes on at the next start.
 
 use crate::desk::{Desk, held, who};
 use crate::dto::{
-    ChooseImport, CommandError, DeskEvent, ErrorCode, ImportPaths, ImportProgress, ImportRefusal,
-    ImportState, ImportSummary, Notice,
+    ChooseImport, DeskEvent, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary, Notice,
 };
+use crate::problem::{Fault, Problem};
 use medsight_cache::{Import, Progress, Summary};
 use medsight_dicom::DicomHeaders;
 use std::collections::{BTreeSet, VecDeque};
@@ -45,27 +46,44 @@ impl Importing {
     /// The cache is open: goes on with what was cut off, then with what waits.
     pub(crate) fn begin(&self, desk: &Arc<Desk>) {
         let jobs = desk.cache().ok().and_then(|cache| cache.interrupted_imports().ok()).unwrap_or_default();
-        if !jobs.is_empty() {
+        let resumed = !jobs.is_empty();
+        // What the command line asked for comes after what was asked for before.
+        let asked_for = {
             let mut inner = held(&self.inner);
-            for job in jobs.into_iter().rev() {
-                let absolute = |paths: &Vec<PathBuf>| -> Option<Vec<PathBuf>> {
-                    paths.iter().map(|path| std::path::absolute(path).ok()).collect()
-                };
-                inner.queue.retain(|waiting| absolute(waiting).as_ref() != Some(&job.paths));
-                inner.queue.push_front(job.paths);
+            let asked_for = std::mem::take(&mut inner.queue);
+            inner.queue.extend(jobs.into_iter().map(|job| job.paths));
+            asked_for
+        };
+        for paths in asked_for {
+            if let Err(problem) = self.add(desk, paths) {
+                desk.tell(DeskEvent::Failure(problem));
             }
-            drop(inner);
+        }
+        if resumed {
             desk.notify(Notice::ImportResumed);
         }
         self.work(desk);
     }
 
-    /// Puts an import at the end of the queue.
-    pub(crate) fn add(&self, desk: &Arc<Desk>, paths: Vec<PathBuf>) {
-        if !paths.is_empty() {
-            held(&self.inner).queue.push_back(paths);
-            self.work(desk);
+    /// Puts an import at the end of the queue; it is durable when this returns. One that waits already is not put
+    /// there twice. Before the cache is open it is only remembered.
+    pub(crate) fn add(&self, desk: &Arc<Desk>, paths: Vec<PathBuf>) -> Result<(), Problem> {
+        if paths.is_empty() {
+            return Ok(());
         }
+        // Relative paths mean nothing to the program that resumes.
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let paths: Vec<PathBuf> = paths.into_iter().map(absolute).collect();
+        if let Ok(cache) = desk.cache() {
+            cache.queue_import(&paths)?;
+        }
+        let mut inner = held(&self.inner);
+        if !inner.queue.contains(&paths) {
+            inner.queue.push_back(paths);
+        }
+        drop(inner);
+        self.work(desk);
+        Ok(())
     }
 
     /// Starts the thread that imports, when there is work and none runs.
@@ -155,37 +173,31 @@ fn add(total: &mut ImportSummary, one: Summary) {
     total.bytes += one.bytes;
     total.seconds += one.seconds;
     total.cancelled |= one.cancelled;
-    total.failed = total.failed.take().or_else(|| one.failed.map(|error| error.to_string()));
-    total.refused.extend(one.rejected.into_iter().map(|refused| ImportRefusal {
-        file: refused.file,
-        code: refused.code,
-        reason: refused.reason,
+    total.failed = total.failed.take().or_else(|| one.failed.map(Problem::from));
+    total.refused.extend(one.rejected.into_iter().map(|refused| {
+        let why = Problem::from(&refused);
+        ImportRefusal { file: refused.file, why }
     }));
 }
 
 /// Asks the person for a folder or files, and imports them.
-pub(crate) fn choose(desk: &Arc<Desk>, request: ChooseImport) -> Result<bool, CommandError> {
+pub(crate) fn choose(desk: &Arc<Desk>, request: ChooseImport) -> Result<bool, Problem> {
     desk.cache()?;
     let paths = desk.choose(request.folder);
     let chosen = !paths.is_empty();
-    desk.importing().add(desk, paths);
+    desk.importing().add(desk, paths)?;
     Ok(chosen)
 }
 
 /// Imports what was named or dropped.
-pub(crate) fn import_paths(desk: &Arc<Desk>, request: ImportPaths) -> Result<(), CommandError> {
+pub(crate) fn import_paths(desk: &Arc<Desk>, request: ImportPaths) -> Result<(), Problem> {
     desk.cache()?;
     let paths: Vec<PathBuf> = request.paths.into_iter().map(|path| from_home(&path)).collect();
     // A folder that does not exist is better said at once than in a summary.
     if let Some(missing) = paths.iter().find(|path| !path.exists()) {
-        let message = format!(
-            "There is nothing at {}. Check the path; removable media may not be connected.",
-            missing.display()
-        );
-        return Err(CommandError::new(ErrorCode::NotFound, message));
+        return Err(Fault::NothingThere(missing.clone()).into());
     }
-    desk.importing().add(desk, paths);
-    Ok(())
+    desk.importing().add(desk, paths)
 }
 
 /// `~` is the person's own folder, and quotes around a pasted path are no part of it.
@@ -200,11 +212,12 @@ fn from_home(path: &str) -> PathBuf {
 }
 
 /// Stops the import that runs and what waits behind it.
-pub(crate) fn cancel(desk: &Arc<Desk>) -> Result<(), CommandError> {
+pub(crate) fn cancel(desk: &Arc<Desk>) -> Result<(), Problem> {
     let importing = desk.importing();
     importing.cancel.store(true, Ordering::Relaxed);
+    held(&importing.inner).queue.clear();
+    desk.cache()?.forget_imports()?;
     let mut inner = held(&importing.inner);
-    inner.queue.clear();
     if let ImportState::Running(progress) = &mut inner.state {
         progress.cancelling = true;
         let state = inner.state.clone();
@@ -215,7 +228,7 @@ pub(crate) fn cancel(desk: &Arc<Desk>) -> Result<(), CommandError> {
 }
 
 /// Puts the summary away.
-pub(crate) fn dismiss(desk: &Arc<Desk>) -> Result<(), CommandError> {
+pub(crate) fn dismiss(desk: &Arc<Desk>) -> Result<(), Problem> {
     let importing = desk.importing();
     if matches!(importing.state(), ImportState::Ended(_)) {
         importing.set(desk, ImportState::Idle);

@@ -15,6 +15,8 @@ mod importing;
 #[cfg(test)]
 mod journeys;
 mod light_box;
+mod perform;
+mod problem;
 mod process;
 mod settings;
 mod start;

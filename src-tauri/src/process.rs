@@ -11,17 +11,6 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-/// Why the imaging program does not run.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
-    /// It is not where it belongs.
-    #[error("The program medsight-imaging is not beside this program. Install MedSight again.")]
-    NotThere,
-    /// The system would not start it.
-    #[error("The program medsight-imaging could not be started: {0}.")]
-    Refused(std::io::Error),
-}
-
 /// A running imaging program. Dropping it ends the program in order.
 pub(crate) struct Process {
     to: Sender<ToLightBox>,
@@ -43,47 +32,37 @@ impl Process {
         hello: Hello,
         idle: Option<Duration>,
         heard: impl Fn(Option<FromLightBox>) + Send + 'static,
-    ) -> Result<Self, StartError> {
-        let mut child = Command::new(program)
-            .arg("--desk")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(StartError::Refused)?;
+    ) -> std::io::Result<Self> {
+        let mut child =
+            Command::new(program).arg("--desk").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(StartError::Refused(std::io::ErrorKind::BrokenPipe.into()));
+            return Err(std::io::ErrorKind::BrokenPipe.into());
         };
         let (to, next) = mpsc::channel();
-        thread::Builder::new()
-            .name("to light box".into())
-            .spawn(move || {
-                loop {
-                    let message = match idle {
-                        None => next.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                        Some(idle) => next.recv_timeout(idle),
-                    };
-                    // A program that has died is noticed by the reading thread.
-                    let message = message.unwrap_or(ToLightBox::Quit);
-                    let last = matches!(message, ToLightBox::Quit);
-                    if wire::write_message(&mut stdin, &message).is_err() || last {
-                        break;
-                    }
+        thread::Builder::new().name("to light box".into()).spawn(move || {
+            loop {
+                let message = match idle {
+                    None => next.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                    Some(idle) => next.recv_timeout(idle),
+                };
+                // A program that has died is noticed by the reading thread.
+                let message = message.unwrap_or(ToLightBox::Quit);
+                let last = matches!(message, ToLightBox::Quit);
+                if wire::write_message(&mut stdin, &message).is_err() || last {
+                    break;
                 }
-            })
-            .map_err(StartError::Refused)?;
-        thread::Builder::new()
-            .name("from light box".into())
-            .spawn(move || {
-                let mut from = BufReader::new(stdout);
-                while let Ok(Some(message)) = wire::read_message(&mut from) {
-                    heard(Some(message));
-                }
-                // A program that says what nobody understands is ended like one that has died.
-                let _ = child.kill();
-                let _ = child.wait();
-                heard(None);
-            })
-            .map_err(StartError::Refused)?;
+            }
+        })?;
+        thread::Builder::new().name("from light box".into()).spawn(move || {
+            let mut from = BufReader::new(stdout);
+            while let Ok(Some(message)) = wire::read_message(&mut from) {
+                heard(Some(message));
+            }
+            // A program that says what nobody understands is ended like one that has died.
+            let _ = child.kill();
+            let _ = child.wait();
+            heard(None);
+        })?;
         let process = Self { to };
         process.send(ToLightBox::Hello(Box::new(hello)));
         Ok(process)

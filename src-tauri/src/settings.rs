@@ -1,8 +1,9 @@
 //! Settings on disk: the person's differences in a file of their own, the site's policy read only.
 
 use crate::desk::Desk;
-use crate::dto::{CommandError, DeskEvent, ErrorCode, SettingsChange, SettingsView};
-use medsight_record::settings::{Density, Settings, SettingsError, Theme};
+use crate::dto::{DeskEvent, SettingsView};
+use crate::problem::{Fault, Problem};
+use medsight_record::settings::{Density, SettingChange, Settings, Theme};
 use medsight_record::words::Locale;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,24 +18,25 @@ pub(crate) struct SettingsFile {
 
 impl SettingsFile {
     /// Reads policy and differences. A file that can't be used leaves the defaults, and says why.
-    pub(crate) fn read(path: Option<PathBuf>) -> (Self, Option<String>) {
+    pub(crate) fn read(path: Option<PathBuf>) -> (Self, Option<Problem>) {
         let text = |path: &Path| match std::fs::read_to_string(path) {
             Ok(text) => Ok(text),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-            Err(e) => Err(format!("{}: {e}", path.display())),
+            Err(e) => Err(Fault::SettingsUnreadable { file: path.to_owned(), why: e.to_string() }),
         };
-        let layers = || -> Result<Settings, String> {
+        let layers = || -> Result<Settings, Fault> {
             let policy = policy_path().map_or(Ok(String::new()), |p| text(&p))?;
             let person = path.as_deref().map_or(Ok(String::new()), text)?;
             Settings::layered(&policy, &person).map_err(|e| {
-                let file = path.as_deref().map(|p| p.display().to_string()).unwrap_or_default();
-                format!("{e}. {file}")
+                let by_site = Settings::layered(&policy, "").is_err();
+                let file = if by_site { policy_path() } else { path.clone() };
+                Fault::SettingsUnreadable { file: file.unwrap_or_default(), why: e.to_string() }
             })
         };
         match layers() {
             Ok(settings) => (Self { path, settings }, None),
             // Nothing is written over a file that could not be read.
-            Err(why) => (Self { path: None, settings: defaults() }, Some(why)),
+            Err(why) => (Self { path: None, settings: defaults() }, Some(why.into())),
         }
     }
 
@@ -43,20 +45,12 @@ impl SettingsFile {
         self.settings.locale.or_else(system_locale).unwrap_or_default()
     }
 
-    fn write(&self) -> Result<(), CommandError> {
+    fn write(&self) -> Result<(), Problem> {
         let Some(path) = &self.path else {
-            return Err(CommandError::new(
-                ErrorCode::Settings,
-                "This account has no usable settings file; the change holds until the program ends.",
-            ));
+            return Err(Fault::NoSettingsFile.into());
         };
-        let text = self.settings.differences().map_err(refused)?;
-        replace(path, &text).map_err(|e| {
-            CommandError::new(
-                ErrorCode::Settings,
-                format!("The settings could not be written: {e}. The change holds until the program ends."),
-            )
-        })
+        let text = self.settings.differences()?;
+        Ok(replace(path, &text).map_err(Fault::SettingsNotWritten)?)
     }
 }
 
@@ -75,10 +69,6 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
 /// The built-in file is checked by the tests of `medsight-record`.
 fn defaults() -> Settings {
     Settings::layered("", "").unwrap_or_else(|e| panic!("built-in settings: {e}"))
-}
-
-fn refused(error: SettingsError) -> CommandError {
-    CommandError::new(ErrorCode::Settings, error.to_string())
 }
 
 /// `settings.toml` under the platform's place for settings.
@@ -108,66 +98,17 @@ fn system_locale() -> Option<Locale> {
     Locale::parse(&set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"))?)
 }
 
-/// Changes one setting, stores it, and tells window and light box.
-pub(crate) fn change(desk: &Arc<Desk>, change: SettingsChange) -> Result<SettingsView, CommandError> {
-    let stored = {
+/// Changes one setting, stores it, and tells window and light box. The answer is the change that takes it back.
+pub(crate) fn change(desk: &Arc<Desk>, change: SettingChange) -> Result<SettingChange, Problem> {
+    let (back, stored) = {
         let mut file = desk.settings();
-        set(&mut file.settings, change)?;
-        file.write()
+        let back = file.settings.change(change)?;
+        (back, file.write())
     };
     desk.light_box().settings_changed(desk);
     desk.keep_to_quota();
-    let view = desk.settings_view();
-    desk.tell(DeskEvent::Settings(Box::new(view.clone())));
-    stored.map(|()| view)
-}
-
-fn set(settings: &mut Settings, change: SettingsChange) -> Result<(), CommandError> {
-    let name = match &change {
-        SettingsChange::Locale(_) => "locale",
-        SettingsChange::Theme(_) => "theme",
-        SettingsChange::Density(_) => "density",
-        SettingsChange::CacheQuotaGib(_) => "cache_quota_gib",
-        SettingsChange::ScreenPxPerMm(_) => "screen_px_per_mm",
-        SettingsChange::WorklistColumns(_) => "worklist_columns",
-    };
-    if settings.locked().iter().any(|locked| locked == name) {
-        return Err(CommandError::new(ErrorCode::Settings, "This setting is fixed by your site."));
-    }
-    let unknown = || CommandError::new(ErrorCode::BadRequest, "This setting has no such value.");
-    match change {
-        SettingsChange::Locale(None) => settings.locale = None,
-        SettingsChange::Locale(Some(code)) => {
-            settings.locale = Some(Locale::parse(&code).ok_or_else(unknown)?)
-        }
-        SettingsChange::Theme(theme) => {
-            settings.theme = match theme.as_str() {
-                "dark" => Theme::Dark,
-                "light" => Theme::Light,
-                _ => return Err(unknown()),
-            }
-        }
-        SettingsChange::Density(density) => {
-            settings.density = match density.as_str() {
-                "compact" => Density::Compact,
-                "regular" => Density::Regular,
-                "touch" => Density::Touch,
-                _ => return Err(unknown()),
-            }
-        }
-        SettingsChange::CacheQuotaGib(gib) => settings.cache_quota_gib = gib,
-        SettingsChange::ScreenPxPerMm(None) => settings.screen_px_per_mm = None,
-        SettingsChange::ScreenPxPerMm(Some(px_per_mm)) => {
-            // From a projector's beam to a microdisplay: outside is a slip of the hand.
-            if !(0.5..=200.0).contains(&px_per_mm) {
-                return Err(unknown());
-            }
-            settings.screen_px_per_mm = Some(px_per_mm);
-        }
-        SettingsChange::WorklistColumns(columns) if columns.is_empty() => return Err(unknown()),
-        SettingsChange::WorklistColumns(columns) => settings.worklist_columns = columns,
-    }
-    Ok(())
+    desk.tell(DeskEvent::Settings(Box::new(desk.settings_view())));
+    stored.map(|()| back)
 }
 
 impl Desk {
@@ -211,7 +152,7 @@ mod tests {
         let path = folder.path().join("medsight/settings.toml");
         let (mut file, why) = SettingsFile::read(Some(path.clone()));
         assert_eq!(why, None);
-        set(&mut file.settings, SettingsChange::Theme("light".into())).unwrap();
+        file.settings.change(SettingChange::Theme(Theme::Light)).unwrap();
         file.write().unwrap();
         assert_eq!(SettingsFile::read(Some(path)).0.settings.theme, Theme::Light);
     }
@@ -222,16 +163,8 @@ mod tests {
         let path = folder.path().join("settings.toml");
         std::fs::write(&path, "theme = 7").unwrap();
         let (file, why) = SettingsFile::read(Some(path.clone()));
-        assert!(why.unwrap().contains("settings.toml"));
+        assert!(why.unwrap().values["file"].contains("settings.toml"));
         assert!(file.write().is_err());
         assert_eq!(std::fs::read_to_string(path).unwrap(), "theme = 7");
-    }
-
-    #[test]
-    fn a_pixel_size_nobody_has_is_refused() {
-        let mut settings = defaults();
-        assert!(set(&mut settings, SettingsChange::ScreenPxPerMm(Some(0.0))).is_err());
-        assert!(set(&mut settings, SettingsChange::ScreenPxPerMm(Some(f64::NAN))).is_err());
-        assert!(set(&mut settings, SettingsChange::ScreenPxPerMm(Some(3.78))).is_ok());
     }
 }

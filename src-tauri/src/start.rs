@@ -2,6 +2,7 @@
 
 use crate::args::Args;
 use crate::dto::{KeySourceInfo, Trouble, TroubleKind};
+use crate::problem::{Fault, Problem};
 use medsight_cache::{Cache, CacheError};
 use medsight_vault::{KeyError, KeySource};
 use std::path::PathBuf;
@@ -19,27 +20,32 @@ pub(crate) struct Place {
 
 impl Place {
     /// From the command line, else from what the cache itself says, else the defaults.
-    pub(crate) fn find(args: &Args) -> Result<Self, CacheError> {
-        let folder = args.cache.clone().or_else(medsight_cache::default_folder).ok_or_else(|| {
-            CacheError::Io(std::io::Error::other(
-                "this account has no folder for data; name one with --cache",
-            ))
-        })?;
-        let source = match &args.key {
-            Some(source) => source.clone(),
-            None => medsight_cache::key_source(&folder)?,
+    pub(crate) fn find(args: &Args) -> Result<Self, Trouble> {
+        let Some(folder) = args.cache.clone().or_else(medsight_cache::default_folder) else {
+            let problem = Fault::NoDataFolder.into();
+            return Err(Trouble { kind: TroubleKind::Denied, problem, cache_folder: String::new() });
         };
-        Ok(Self { folder, source })
+        let source = match &args.key {
+            Some(source) => Ok(source.clone()),
+            None => medsight_cache::key_source(&folder),
+        };
+        match source {
+            Ok(source) => Ok(Self { folder, source }),
+            Err(error) => {
+                let cache_folder = folder.display().to_string();
+                Err(Trouble { kind: kind(&error), problem: error.into(), cache_folder })
+            }
+        }
     }
 
     /// What the settings page says about the key.
     pub(crate) fn key_source_info(&self) -> KeySourceInfo {
-        let kind = match self.source {
-            KeySource::Keyring { .. } => "keyring",
-            KeySource::KeyFile(_) => "file",
-            KeySource::SystemdCredential(_) => "credential",
+        let (kind, name) = match &self.source {
+            KeySource::Keyring { .. } => ("keyring", String::new()),
+            KeySource::KeyFile(path) => ("file", path.display().to_string()),
+            KeySource::SystemdCredential(name) => ("credential", name.clone()),
         };
-        KeySourceInfo { kind: kind.to_owned(), place: self.source.place() }
+        KeySourceInfo { kind: kind.to_owned(), name }
     }
 
     /// Opens the cache; with `ask`, lets the keyring open its own dialog first. True when the cache is new.
@@ -53,13 +59,9 @@ impl Place {
 
     /// The screen for a failure.
     pub(crate) fn trouble(&self, error: &CacheError) -> Trouble {
-        trouble(error, self.folder.display().to_string())
+        let problem = Problem::from(error).about_key(&self.source);
+        Trouble { kind: kind(error), problem, cache_folder: self.folder.display().to_string() }
     }
-}
-
-/// The screen for a failure of the cache in `cache_folder`.
-pub(crate) fn trouble(error: &CacheError, cache_folder: String) -> Trouble {
-    Trouble { kind: kind(error), message: error.to_string(), cache_folder }
 }
 
 fn kind(error: &CacheError) -> TroubleKind {

@@ -1,28 +1,22 @@
-//! Study commands. Thin: parse the request, ask the cache, map the answer.
+//! Questions about studies. Thin: parse the request, ask the cache, map the answer.
 
-use crate::desk::{Desk, now, who};
+use crate::desk::Desk;
 use crate::dto::{
-    CommandError, DeleteStudies, DeskEvent, ErrorCode, FacetCount, Measurement, OpenStudy, SeriesRow,
-    SetReadState, SortColumn, StudyDetails, StudyRequest, WorklistFacets, WorklistFilter, WorklistPage,
-    WorklistRequest,
+    FacetCount, Measurement, SeriesRow, SortColumn, StudyDetails, StudyRequest, WorklistFacets,
+    WorklistFilter, WorklistPage, WorklistRequest,
 };
-use medsight_base::{DicomDate, SeriesUid, StudyUid, UidError};
+use crate::problem::{Fault, Problem};
+use medsight_base::{DicomDate, SeriesUid, StudyUid};
 use medsight_cache::{DateRange, Filter, Query, Sort};
-use medsight_record::{Annotation, AnnotationKind, Place, RecordCommand, ScaleSource, SeriesRecord};
+use medsight_record::{Annotation, AnnotationKind, Place, ScaleSource, SeriesRecord};
 use serde::Serialize as _;
 use std::sync::Arc;
 
 /// Rows in one answer at most.
 const MOST_ROWS: u32 = 500;
 
-impl From<UidError> for CommandError {
-    fn from(error: UidError) -> Self {
-        Self::new(ErrorCode::BadRequest, error.to_string())
-    }
-}
-
 /// A window of rows.
-pub(crate) fn worklist(desk: &Arc<Desk>, request: WorklistRequest) -> Result<WorklistPage, CommandError> {
+pub(crate) fn worklist(desk: &Arc<Desk>, request: WorklistRequest) -> Result<WorklistPage, Problem> {
     let query = Query {
         filter: filter(request.filter)?,
         sort: sort(request.sort),
@@ -39,7 +33,7 @@ pub(crate) fn worklist(desk: &Arc<Desk>, request: WorklistRequest) -> Result<Wor
 }
 
 /// Counts beside the filters.
-pub(crate) fn facets(desk: &Arc<Desk>, request: WorklistFilter) -> Result<WorklistFacets, CommandError> {
+pub(crate) fn facets(desk: &Arc<Desk>, request: WorklistFilter) -> Result<WorklistFacets, Problem> {
     let facets = desk.cache()?.facets(&filter(request)?)?;
     Ok(WorklistFacets {
         studies: number(facets.studies),
@@ -57,11 +51,10 @@ pub(crate) fn facets(desk: &Arc<Desk>, request: WorklistFilter) -> Result<Workli
 }
 
 /// Everything the study panel shows.
-pub(crate) fn details(desk: &Arc<Desk>, request: StudyRequest) -> Result<StudyDetails, CommandError> {
+pub(crate) fn details(desk: &Arc<Desk>, request: StudyRequest) -> Result<StudyDetails, Problem> {
     let uid = StudyUid::parse(&request.study_uid)?;
     let cache = desk.cache()?;
-    let gone = || CommandError::new(ErrorCode::NotFound, "This study is no longer on this computer.");
-    let study = cache.study(&uid)?.ok_or_else(gone)?;
+    let study = cache.study(&uid)?.ok_or(Fault::StudyGone)?;
     let series = cache.series(&uid)?;
     let measurements = cache.annotations(&uid)?.iter().map(|a| measurement(a, &series)).collect();
     Ok(StudyDetails {
@@ -72,36 +65,12 @@ pub(crate) fn details(desk: &Arc<Desk>, request: StudyRequest) -> Result<StudyDe
     })
 }
 
-/// Opens a study on the light box.
-pub(crate) fn open(desk: &Arc<Desk>, request: OpenStudy) -> Result<(), CommandError> {
-    desk.light_box().open(desk, &StudyUid::parse(&request.study_uid)?)
-}
-
-/// Sets how far the reading has come.
-pub(crate) fn set_read_state(desk: &Arc<Desk>, request: SetReadState) -> Result<(), CommandError> {
-    let study = StudyUid::parse(&request.study_uid)?;
-    let command = RecordCommand::SetReadState { study, state: request.state };
-    desk.cache()?.apply(&command, &who(), now())?;
-    desk.tell(DeskEvent::StudyChanged { study_uid: request.study_uid });
-    Ok(())
-}
-
-/// Deletes studies from this computer.
-pub(crate) fn delete(desk: &Arc<Desk>, request: DeleteStudies) -> Result<(), CommandError> {
-    let studies: Vec<StudyUid> =
-        request.study_uids.iter().map(|uid| StudyUid::parse(uid)).collect::<Result<_, _>>()?;
-    desk.cache()?.apply(&RecordCommand::DeleteStudies(studies.clone()), &who(), now())?;
-    desk.light_box().close(desk, &studies);
-    desk.studies_changed();
-    Ok(())
-}
-
-fn filter(wanted: WorklistFilter) -> Result<Filter, CommandError> {
+fn filter(wanted: WorklistFilter) -> Result<Filter, Problem> {
     let day = |text: Option<String>| match text {
         None => Ok(None),
-        Some(text) => DicomDate::parse(&text)
-            .map(Some)
-            .ok_or_else(|| CommandError::new(ErrorCode::BadRequest, "This is no date.")),
+        Some(text) => {
+            DicomDate::parse(&text).map(Some).ok_or_else(|| Fault::BadRequest("this is no date.".into()))
+        }
     };
     Ok(Filter {
         text: wanted.text,

@@ -2,8 +2,9 @@
 //! so that a picture that can't be made costs no window. It quits when nothing has been asked for a while.
 
 use crate::desk::{Desk, held, now};
-use crate::dto::{CommandError, ErrorCode, ImportState, Thumbnail, ThumbnailRequest};
+use crate::dto::{ImportState, Thumbnail, ThumbnailRequest};
 use crate::light_box;
+use crate::problem::{Fault, Problem};
 use crate::process::Process;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -22,11 +23,8 @@ const IDLE: Duration = Duration::from_secs(2);
 /// A picture that takes longer is not waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Shown instead of a picture.
-const NO_PICTURE: &str = "No picture could be made of this series.";
-
 /// A picture in base64, or why there is none.
-type Answered = Receiver<Result<String, String>>;
+type Answered = Receiver<Result<String, Problem>>;
 
 /// The imaging program that makes small pictures.
 #[derive(Default)]
@@ -39,22 +37,21 @@ struct Inner {
     process: Option<Process>,
     run: u64,
     next: u64,
-    waiting: HashMap<u64, Sender<Result<String, String>>>,
+    waiting: HashMap<u64, Sender<Result<String, Problem>>>,
     /// Series whose picture ended the program: not tried again until the next start.
     given_up: HashSet<SeriesUid>,
 }
 
 /// The small picture of a series.
-pub(crate) fn thumbnail(desk: &Arc<Desk>, request: ThumbnailRequest) -> Result<Thumbnail, CommandError> {
-    let bad = |_| CommandError::new(ErrorCode::BadRequest, "This is no UID.");
-    let study = StudyUid::parse(&request.study_uid).map_err(bad)?;
-    let series = SeriesUid::parse(&request.series_uid).map_err(bad)?;
+pub(crate) fn thumbnail(desk: &Arc<Desk>, request: ThumbnailRequest) -> Result<Thumbnail, Problem> {
+    let study = StudyUid::parse(&request.study_uid)?;
+    let series = SeriesUid::parse(&request.series_uid)?;
     let cache = desk.cache()?;
     if let Some(png) = cache.thumbnail(&series)? {
         return Ok(Thumbnail { png_base64: Some(BASE64.encode(png)), why_not: None });
     }
     let made = middle_image(&cache, &study, &series)?
-        .ok_or_else(|| "This series has no images.".to_owned())
+        .ok_or_else(|| Fault::NoImagesInSeries.into())
         .and_then(|(blob, frame)| desk.thumbnailer().make(desk, &series, blob, frame));
     Ok(match made {
         Ok(png_base64) => {
@@ -77,7 +74,7 @@ fn middle_image(
     cache: &Cache,
     study: &StudyUid,
     series: &SeriesUid,
-) -> Result<Option<(String, u32)>, CommandError> {
+) -> Result<Option<(String, u32)>, Problem> {
     let manifest = cache.manifest(study)?;
     let images = || manifest.instances.iter().filter(|i| i.series == *series && i.frames > 0);
     let middle = images().map(|i| u64::from(i.frames)).sum::<u64>() / 2;
@@ -96,7 +93,13 @@ fn middle_image(
 impl Thumbnailer {
     /// Has a picture made and waits for it. A program that ends while it is asked may have been about to quit
     /// for having been idle, so it is asked a second time before the series is given up.
-    fn make(&self, desk: &Arc<Desk>, series: &SeriesUid, blob: String, frame: u32) -> Result<String, String> {
+    fn make(
+        &self,
+        desk: &Arc<Desk>,
+        series: &SeriesUid,
+        blob: String,
+        frame: u32,
+    ) -> Result<String, Problem> {
         for _ in 0..2 {
             let answered = self.ask(desk, series, blob.clone(), frame)?;
             match answered.recv_timeout(PATIENCE) {
@@ -106,7 +109,7 @@ impl Thumbnailer {
             }
         }
         held(&self.inner).given_up.insert(series.clone());
-        Err(NO_PICTURE.to_owned())
+        Err(Fault::NoPicture.into())
     }
 
     fn ask(
@@ -115,11 +118,11 @@ impl Thumbnailer {
         series: &SeriesUid,
         blob: String,
         frame: u32,
-    ) -> Result<Answered, String> {
+    ) -> Result<Answered, Problem> {
         let (answer, answered) = mpsc::channel();
         let mut inner = held(&self.inner);
         if inner.given_up.contains(series) {
-            return Err(NO_PICTURE.to_owned());
+            return Err(Fault::NoPicture.into());
         }
         if inner.process.is_none() {
             inner.run += 1;
@@ -128,7 +131,7 @@ impl Thumbnailer {
                 let desk = Arc::clone(desk);
                 move |message| desk.thumbnailer().hear(message, run)
             };
-            inner.process = Some(light_box::start(desk, Some(IDLE), heard).map_err(|e| e.message)?);
+            inner.process = Some(light_box::start(desk, Some(IDLE), heard)?);
         }
         let request = inner.next;
         inner.next += 1;
@@ -145,7 +148,7 @@ impl Thumbnailer {
             Some(FromLightBox::Thumbnail { request, png_base64 }) => {
                 if let Some(answer) = inner.waiting.remove(&request) {
                     // Who asked may have stopped waiting.
-                    let _ = answer.send(png_base64);
+                    let _ = answer.send(png_base64.map_err(|_| Fault::NoPicture.into()));
                 }
             }
             Some(_) => {}

@@ -5,7 +5,7 @@ import { columns } from "../src/lib/columns";
 import { parseDay, presets, rangeOf } from "../src/lib/dates";
 import { bytes, duration } from "../src/lib/format";
 import { measured } from "../src/lib/measured";
-import { isWord, setLocale, t } from "../src/lib/words.svelte";
+import { isWord, setLocale, t, told } from "../src/lib/words.svelte";
 
 afterEach(() => setLocale("en"));
 
@@ -64,4 +64,22 @@ test("a measurement says where its scale is from, and pixels where there is none
   expect(measured({ ...nothing, lengthMm: 23.44, scale: "pixel_spacing" })).toBe("23.4 mm (pixel spacing)");
   expect(measured({ ...nothing, lengthPx: 812 })).toBe("812 px (no scale in this file)");
   expect(measured({ ...nothing, mean: 42.06, sd: 7.2, unit: "HU", areaPx: 55 })).toBe("42.1 ± 7.2 HU, 55 px² (no scale in this file)");
+});
+
+test("a problem is told in the language in use, with the words its values name", () => {
+  const problem = {
+    code: "key.bad-key-file",
+    values: { path: "/keys/k", fault: "@problem.key_file.mode", place: "@place.file", key_name: "/keys/k" },
+    detail: "The key file /keys/k has mode 644.",
+  };
+  expect(told(problem)).toBe("The key file /keys/k can be read by others. It must be readable by its owner only: chmod 600.");
+  setLocale("de");
+  expect(told(problem)).toContain("Die Schlüsseldatei /keys/k ist auch für andere lesbar.");
+  expect(told({ code: "key.missing", values: { place: "@place.file", key_name: "/keys/k" }, detail: "" })).toContain("der Schlüsseldatei /keys/k");
+});
+
+test("what nobody has words for, or words with an empty place, is told as it came", () => {
+  setLocale("es");
+  expect(told({ code: "never.heard-of", values: {}, detail: "It is odd." })).toBe("It is odd.");
+  expect(told({ code: "refused.bad_attribute", values: {}, detail: "Something is odd." })).toBe("Something is odd.");
 });

@@ -95,6 +95,6 @@ test("a second click on a head turns the order round, and dates begin with the n
 test("a list that could not be read says why and keeps what was there", async () => {
   vi.spyOn(source, "worklist").mockRejectedValue({ code: "cache", message: "The disk is gone." });
   await list.ask();
-  expect(list.failure).toBe("The disk is gone.");
+  expect(list.failure?.detail).toBe("The disk is gone.");
   expect(list.row(0)?.uid).toBe("1.2.0");
 });

@@ -172,7 +172,24 @@ impl Cache {
         &self.blob_key
     }
 
-    /// Imports that were begun and neither ended nor cancelled, oldest first.
+    /// Notes an import that waits for its turn, so that it is not forgotten should the program end before:
+    /// [`Self::interrupted_imports`] has it until it ends. Paths must be absolute.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub fn queue_import(&self, paths: &[PathBuf]) -> Result<(), CacheError> {
+        self.write(|t| Ok(tables::import_jobs::begin(t, paths, now()).map(drop)?))
+    }
+
+    /// Forgets every import that has not ended: a person cancelled. What was taken stays.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub fn forget_imports(&self) -> Result<(), CacheError> {
+        self.write(|t| Ok(tables::import_jobs::end_all(t, now())?))
+    }
+
+    /// Imports that were asked for and neither ended nor cancelled, oldest first.
     ///
     /// # Errors
     /// [`CacheError`].

@@ -99,6 +99,19 @@ impl CacheError {
         }
     }
 
+    /// What a translation of the message fills in, by name.
+    #[must_use]
+    pub fn values(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Key(error) => error.values(),
+            Self::Blob(error) => error.values(),
+            Self::Newer { found, known } => vec![("found", found.to_string()), ("known", known.to_string())],
+            Self::NoCache(folder) => vec![("folder", folder.display().to_string())],
+            Self::Export { file, .. } => vec![("file", file.display().to_string())],
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether the cache is closed to whoever asks now: no key, wrong key, keyring closed.
     #[must_use]
     pub fn is_locked(&self) -> bool {

@@ -28,14 +28,14 @@ use worker::{Outcome, Worker};
 /// How often progress is told.
 const BEAT: Duration = Duration::from_millis(100);
 
-/// An import that was begun and did not end.
+/// An import that was asked for and did not end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportJob {
     /// Its number.
     pub id: i64,
     /// What was to be imported.
     pub paths: Vec<PathBuf>,
-    /// When it was begun.
+    /// When it was asked for.
     pub started_at: Timestamp,
 }
 

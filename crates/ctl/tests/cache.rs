@@ -148,6 +148,8 @@ fn a_cache_does_not_open_with_another_key_and_says_so() {
     fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let (exit, document) = bench.run(&["ls", "--key", &source]);
     assert_eq!((exit, document["error"]["code"].as_str()), (4, Some("cache.wrong-key")));
+    let (exit, document) = bench.run(&["ls", "--key", "bogus"]);
+    assert_eq!((exit, document["error"]["code"].as_str()), (2, Some("key.bad-source")));
     fs::remove_file(bench.path("key")).unwrap();
     let (exit, document) = bench.run(&["ls"]);
     assert_eq!((exit, document["error"]["code"].as_str()), (4, Some("key.missing")));

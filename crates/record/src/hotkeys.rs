@@ -160,6 +160,13 @@ mod tests {
     }
 
     #[test]
+    fn every_key_of_the_desk_does_something() {
+        for (command, _) in Hotkeys::built_in("desk").unwrap().commands() {
+            assert!(crate::Command::OF_THE_DESK.contains(&command), "{command}");
+        }
+    }
+
+    #[test]
     fn a_plus_sign_is_a_key_too() {
         assert_eq!(Shortcut::parse("Ctrl++").unwrap().key, "+");
         assert_eq!(Shortcut::parse("Ctrl+Shift+Z").unwrap().to_string(), "Ctrl+Shift+Z");

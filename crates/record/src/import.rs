@@ -23,6 +23,38 @@ impl Refusal {
     pub fn new(code: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { code: code.into(), reason: reason.into() }
     }
+
+    /// The attributes that the reason names, for texts in other languages: `Rows (0028,0010), Columns (0028,0011)`.
+    /// Reasons name an attribute as PS3.6 does, in capitalised words, with its tag behind it.
+    pub fn attributes(&self) -> String {
+        let mut named: Vec<&str> = Vec::new();
+        for (at, _) in self.reason.match_indices('(') {
+            let Some(tag) = self.reason.get(at..at + 11) else { continue };
+            let hex = |text: &str| text.len() == 4 && text.bytes().all(|b| b.is_ascii_hexdigit());
+            let is_tag = tag.ends_with(')')
+                && tag[1..10].split_once(',').is_some_and(|(group, element)| hex(group) && hex(element));
+            if is_tag {
+                let name = &self.reason[name_start(&self.reason[..at])..at + 11];
+                if !named.contains(&name) {
+                    named.push(name);
+                }
+            }
+        }
+        named.join(", ")
+    }
+}
+
+/// Where the capitalised words at the end of `before` begin.
+fn name_start(before: &str) -> usize {
+    let mut start = before.len();
+    for word in before.split_inclusive(' ').rev() {
+        let first = word.trim_start_matches('(').chars().next();
+        if !first.is_some_and(char::is_uppercase) || word.trim_end().ends_with(['.', ':', ',']) {
+            break;
+        }
+        start -= word.len();
+    }
+    start
 }
 
 /// Reads what an import needs from the bytes of a file.
@@ -33,4 +65,25 @@ pub trait HeaderReader: Sync {
     /// If `bytes` is a DICOMDIR (PS3.3 annex F): the files it lists, as path components relative to it.
     /// `None` when it is anything else.
     fn directory_entries(&self, bytes: &[u8]) -> Option<Result<Vec<Vec<String>>, Refusal>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_attributes_of_a_reason_are_found_once_each_with_their_names() {
+        let named = |reason: &str| Refusal::new("x", reason).attributes();
+        assert_eq!(named("Rescale Slope (0028,1053) is present but empty."), "Rescale Slope (0028,1053)");
+        assert_eq!(
+            named("Rows (0028,0010) 4 × Columns (0028,0011) 5, but Rows (0028,0010)…"),
+            "Rows (0028,0010), Columns (0028,0011)"
+        );
+        assert_eq!(
+            named("It is off. Image Position (Patient) (0020,0032) is missing"),
+            "Image Position (Patient) (0020,0032)"
+        );
+        assert_eq!(named("The file ends inside Pixel Data (7FE0,0010): 4 bytes"), "Pixel Data (7FE0,0010)");
+        assert_eq!(named("The slices are tilted (gantry tilt)."), "");
+    }
 }

@@ -54,6 +54,38 @@ pub struct Settings {
     locked: Vec<String>,
 }
 
+/// One setting and its new value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", content = "value", rename_all = "snake_case")]
+pub enum SettingChange {
+    /// Language; `None` follows the system.
+    Locale(Option<Locale>),
+    /// Colours of the desk.
+    Theme(Theme),
+    /// Height of rows.
+    Density(Density),
+    /// Most GiB of images kept; 0 for no limit.
+    CacheQuotaGib(u32),
+    /// Screen pixels in a millimetre; `None` when not measured.
+    ScreenPxPerMm(Option<f64>),
+    /// Columns of the worklist, in their order.
+    WorklistColumns(Vec<String>),
+}
+
+impl SettingChange {
+    /// The setting's name in the file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Locale(_) => "locale",
+            Self::Theme(_) => "theme",
+            Self::Density(_) => "density",
+            Self::CacheQuotaGib(_) => "cache_quota_gib",
+            Self::ScreenPxPerMm(_) => "screen_px_per_mm",
+            Self::WorklistColumns(_) => "worklist_columns",
+        }
+    }
+}
+
 /// Why settings are refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
@@ -65,6 +97,12 @@ pub enum SettingsError {
         /// What is wrong.
         reason: String,
     },
+    /// The site's policy has it.
+    #[error("{0} is fixed by the site")]
+    Fixed(&'static str),
+    /// Outside of what makes sense.
+    #[error("{0} has no such value")]
+    NoSuchValue(&'static str),
 }
 
 impl Settings {
@@ -87,6 +125,31 @@ impl Settings {
         })?;
         settings.locked = locked;
         Ok(settings)
+    }
+
+    /// Changes one setting. The answer is the change that takes it back.
+    pub fn change(&mut self, change: SettingChange) -> Result<SettingChange, SettingsError> {
+        use SettingChange as C;
+        use std::mem::replace;
+        let name = change.name();
+        if self.locked.iter().any(|locked| locked == name) {
+            return Err(SettingsError::Fixed(name));
+        }
+        Ok(match change {
+            C::Locale(locale) => C::Locale(replace(&mut self.locale, locale)),
+            C::Theme(theme) => C::Theme(replace(&mut self.theme, theme)),
+            C::Density(density) => C::Density(replace(&mut self.density, density)),
+            C::CacheQuotaGib(gib) => C::CacheQuotaGib(replace(&mut self.cache_quota_gib, gib)),
+            // From a projector's beam to a microdisplay: outside is a slip of the hand.
+            C::ScreenPxPerMm(Some(px_per_mm)) if !(0.5..=200.0).contains(&px_per_mm) => {
+                return Err(SettingsError::NoSuchValue(name));
+            }
+            C::ScreenPxPerMm(px_per_mm) => C::ScreenPxPerMm(replace(&mut self.screen_px_per_mm, px_per_mm)),
+            C::WorklistColumns(columns) if columns.is_empty() => {
+                return Err(SettingsError::NoSuchValue(name));
+            }
+            C::WorklistColumns(columns) => C::WorklistColumns(replace(&mut self.worklist_columns, columns)),
+        })
     }
 
     /// The names that the site's policy has fixed.
@@ -128,6 +191,35 @@ mod tests {
         let settings = Settings::layered("theme = \"dark\"", "theme = \"light\"").unwrap();
         assert_eq!(settings.theme, Theme::Dark);
         assert_eq!(settings.locked(), ["theme"]);
+        let mut settings = settings;
+        assert_eq!(settings.change(SettingChange::Theme(Theme::Light)), Err(SettingsError::Fixed("theme")));
+    }
+
+    #[test]
+    fn a_change_answers_with_the_change_that_takes_it_back() {
+        let mut settings = Settings::layered("", "").unwrap();
+        let before = settings.clone();
+        for change in [
+            SettingChange::Locale(Some(Locale::De)),
+            SettingChange::Theme(Theme::Light),
+            SettingChange::Density(Density::Touch),
+            SettingChange::CacheQuotaGib(7),
+            SettingChange::ScreenPxPerMm(Some(3.78)),
+            SettingChange::WorklistColumns(vec!["name".into()]),
+        ] {
+            let back = settings.change(change).unwrap();
+            assert_ne!(settings, before);
+            settings.change(back).unwrap();
+            assert_eq!(settings, before);
+        }
+    }
+
+    #[test]
+    fn a_pixel_size_nobody_has_and_a_list_without_columns_are_refused() {
+        let mut settings = Settings::layered("", "").unwrap();
+        assert!(settings.change(SettingChange::ScreenPxPerMm(Some(0.0))).is_err());
+        assert!(settings.change(SettingChange::ScreenPxPerMm(Some(f64::NAN))).is_err());
+        assert!(settings.change(SettingChange::WorklistColumns(Vec::new())).is_err());
     }
 
     #[test]

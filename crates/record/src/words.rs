@@ -85,6 +85,19 @@ impl Words {
         })
     }
 
+    /// Why something was refused, in this language and with the attributes that the reason names; the reason itself
+    /// where no words fit.
+    pub fn refused(&self, refusal: &crate::Refusal) -> String {
+        let key = format!("problem.refused.{}", refusal.code);
+        let attributes = refusal.attributes();
+        match self.texts.get(&key) {
+            Some(text) if !text.contains("{attributes}") || !attributes.is_empty() => {
+                text.replace("{attributes}", &attributes)
+            }
+            _ => refusal.reason.clone(),
+        }
+    }
+
     /// All keys and texts, sorted by key.
     pub fn all(&self) -> &BTreeMap<String, String> {
         &self.texts
@@ -136,6 +149,25 @@ mod tests {
         for command in ViewCommand::all() {
             assert!(en.all().contains_key(&command.id()), "{}", command.id());
         }
+    }
+
+    #[test]
+    fn every_command_of_the_desk_has_a_label() {
+        let en = Words::new(Locale::En);
+        for id in crate::Command::OF_THE_DESK {
+            assert!(en.all().contains_key(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_each_language_with_its_attribute() {
+        let refusal = crate::Refusal::new("missing_attribute", "Rows (0028,0010) is missing or empty. Ask.");
+        for locale in Locale::ALL {
+            let told = Words::new(locale).refused(&refusal);
+            assert!(told.starts_with("Rows (0028,0010) ") && told != refusal.reason, "{told}");
+        }
+        let unknown = crate::Refusal::new("never_heard_of", "It is odd.");
+        assert_eq!(Words::new(Locale::De).refused(&unknown), "It is odd.");
     }
 
     #[test]

@@ -113,6 +113,19 @@ impl KeyError {
             Self::KeyringFailed(_) => "key.keyring-failed",
         }
     }
+
+    /// What a translation of the message fills in, by name. Where the key is kept (`place`) is not among them:
+    /// it is words itself, and whoever asked for the key knows its source.
+    #[must_use]
+    pub fn values(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::KeyringSilent { seconds } => vec![("seconds", seconds.to_string())],
+            Self::Ambiguous { count, .. } => vec![("count", count.to_string())],
+            Self::BadKeyFile { path, .. } => vec![("path", path.display().to_string())],
+            Self::NoCredential { name } => vec![("name", name.clone())],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// What is wrong with a key file. Reads on from "The key file PATH …".
@@ -142,6 +155,22 @@ pub enum KeyFileFault {
     /// The operating system refused.
     #[error("cannot be used: {0}")]
     Io(#[source] io::Error),
+}
+
+impl KeyFileFault {
+    /// Stable name of the variant, for translations.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Mode { .. } => "mode",
+            Self::Owner => "owner",
+            Self::NotAFile => "not_a_file",
+            Self::Content => "content",
+            Self::Relative => "relative",
+            Self::Unsupported => "unsupported",
+            Self::Io(_) => "io",
+        }
+    }
 }
 
 /// Why an encrypted file could not be written or read.
@@ -211,6 +240,16 @@ impl BlobError {
             Self::ReadOnly => "blob.read-only",
             Self::NoRandomness => "blob.no-randomness",
             Self::Io(_) => "blob.io",
+        }
+    }
+
+    /// What a translation of the message fills in, by name.
+    #[must_use]
+    pub fn values(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Newer { found, known } => vec![("found", found.to_string()), ("known", known.to_string())],
+            Self::Damaged { part } => vec![("part", part.to_string())],
+            _ => Vec::new(),
         }
     }
 }

@@ -11,6 +11,7 @@ use std::process::Command;
 pub(crate) fn demo(words: &[String]) -> Result<()> {
     let mut headless = std::env::var_os("DISPLAY").is_none() && std::env::var_os("WAYLAND_DISPLAY").is_none();
     let mut out = None;
+    let mut key = None;
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -18,6 +19,7 @@ pub(crate) fn demo(words: &[String]) -> Result<()> {
             "--out" => {
                 out = Some(PathBuf::from(words.next().ok_or_else(|| Usage("--out needs a folder".into()))?))
             }
+            "--key" => key = Some(words.next().cloned().ok_or_else(|| Usage("--key needs a source".into()))?),
             other => return Err(Usage(format!("demo does not know `{other}`")).into()),
         }
     }
@@ -28,7 +30,7 @@ pub(crate) fn demo(words: &[String]) -> Result<()> {
         let out = out.unwrap_or_else(|| run::target_dir().join("demo"));
         return step("the tour", || tour(&std::path::absolute(&out)?));
     }
-    show()
+    show(key.as_deref())
 }
 
 /// Builds the programs, all in one call: separate calls would compile shared packages once for each set of features.
@@ -70,6 +72,7 @@ pub(crate) fn programs() -> Result<Programs> {
         light_box: find("medsight-imaging")?,
         ctl: find("medsightctl")?,
         tauri_driver: setup::tool("tauri-driver").context("tauri-driver is not installed")?,
+        locales: run::root().join("assets/locales"),
         samples: run::root().join("assets/samples/studies"),
         small_corpus: run::root().join("tests/corpus"),
     })
@@ -84,21 +87,42 @@ fn tour(out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// With a display: the samples go into a cache of the demonstration's own, under a key in the person's keyring.
-fn show() -> Result<()> {
+/// What `medsightctl` answers when the key of the cache can't be had.
+const LOCKED: i32 = 4;
+
+/// With a display: the samples go into a cache of the demonstration's own, under a key in the person's keyring, or where
+/// `--key` says.
+fn show(key: Option<&str>) -> Result<()> {
     let cache = data_home()?.join("medsight-demo");
     std::fs::create_dir_all(&cache)?;
     let programs = programs()?;
+    let choice: Vec<&str> = key.iter().flat_map(|source| ["--key", source]).collect();
     step("import the sample studies", || {
         let mut import = Command::new(&programs.ctl);
-        import.arg("import").arg(&programs.samples).arg("--cache").arg(&cache);
-        run_command(&mut import, "medsightctl import assets/samples/studies")
+        import.arg("import").arg(&programs.samples).arg("--cache").arg(&cache).args(&choice);
+        let status = import.status().context("medsightctl could not be started")?;
+        match status.code() {
+            Some(LOCKED) if key.is_none() => bail!("{}", without_keyring(&data_home()?)),
+            _ if status.success() => Ok(()),
+            _ => bail!("`medsightctl import assets/samples/studies` ended with {status}"),
+        }
     })?;
     step("the application", || {
         let mut desk = Command::new(&programs.desk);
-        desk.arg("--cache").arg(&cache);
+        desk.arg("--cache").arg(&cache).args(&choice);
         run_command(&mut desk, "medsight")
     })
+}
+
+/// What to do where no keyring gives the key. Another place for it is a person's choice and never made for them.
+fn without_keyring(data: &Path) -> String {
+    format!(
+        "the samples are kept encrypted, and the keyring did not give their key (see above). Either\n  \
+         - start or unlock a keyring service, such as GNOME Keyring or KWallet, and run this again, or\n  \
+         - keep the demonstration's key in a file that only you can read:\n\n      \
+         cargo xtask demo --key file:{}\n",
+        data.join("medsight-demo.key").display()
+    )
 }
 
 /// The person's folder for data (XDG base directories).

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask VERB
 
-  demo [--headless] [--out DIR]   build everything, import the sample studies and open the application; without a
+  demo [--headless] [--out DIR] [--key SOURCE]   build everything, import the sample studies and open the application; without a
                                   display or with --headless: the same as a tour, with report.json and screenshots
   test                            everything that must hold before a change is accepted (also what CI runs)
   check                           the same without the end-to-end run

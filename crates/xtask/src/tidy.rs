@@ -2,6 +2,7 @@
 //!
 //! Each rule reports all it finds; `tidy` fails when any rule found something.
 
+mod codes;
 mod edges;
 mod files;
 mod locales;
@@ -15,6 +16,7 @@ pub(crate) fn tidy() -> Result<()> {
     let paths = tracked()?;
     files::check(&paths, &mut found);
     locales::check(&paths, &mut found)?;
+    codes::check(&paths, &mut found)?;
     edges::check(&mut found)?;
     for line in &found {
         println!("  {line}");

@@ -1,6 +1,7 @@
 //! What the desk tells the window without being asked.
 
 use super::{ImportState, SettingsView, StartState};
+use crate::problem::Problem;
 use serde::Serialize;
 use ts_rs::TS;
 
@@ -21,10 +22,7 @@ pub enum LightBoxState {
         open: u32,
     },
     /// The program is not there, or it stopped too often.
-    Failed {
-        /// What to do.
-        message: String,
-    },
+    Failed(Problem),
 }
 
 /// Something a person should know, until put away.
@@ -69,9 +67,6 @@ pub enum DeskEvent {
     Settings(Box<SettingsView>),
     /// Something a person should know.
     Notice(Notice),
-    /// The light box could not do what it was asked for.
-    LightBoxProblem {
-        /// What happened and what to do; no patient data.
-        message: String,
-    },
+    /// Something failed that no answer tells.
+    Failure(Problem),
 }

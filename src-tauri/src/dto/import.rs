@@ -1,5 +1,6 @@
 //! An import: how it is asked for, how far it is, and how it ended.
 
+use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -47,10 +48,8 @@ pub struct ImportProgress {
 pub struct ImportRefusal {
     /// The file.
     pub file: String,
-    /// Stable word: `not_dicom`, `truncated`…
-    pub code: String,
     /// What is wrong, naming the attribute.
-    pub reason: String,
+    pub why: Problem,
 }
 
 /// How an import ended.
@@ -72,7 +71,7 @@ pub struct ImportSummary {
     /// The person cancelled; what was taken stays.
     pub cancelled: bool,
     /// It could not go on: why, and what to do. What was taken stays.
-    pub failed: Option<String>,
+    pub failed: Option<Problem>,
 }
 
 /// Whether something is being imported.

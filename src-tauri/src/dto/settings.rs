@@ -1,5 +1,7 @@
 //! Settings as the settings page shows and changes them.
 
+use medsight_record::settings::{Density, SettingChange, Theme};
+use medsight_record::words::Locale;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -9,8 +11,8 @@ use ts_rs::TS;
 pub struct KeySourceInfo {
     /// `keyring`, `file` or `credential`.
     pub kind: String,
-    /// In words.
-    pub place: String,
+    /// Path of the file or name of the credential; empty for the keyring.
+    pub name: String,
 }
 
 /// All settings with their values.
@@ -44,20 +46,33 @@ pub struct SettingsView {
     pub cache_bytes: u64,
 }
 
-/// One setting and its new value.
+/// One setting and its new value; a value that is none of those listed is refused before it gets here.
 #[derive(Clone, Debug, Deserialize, TS)]
 #[serde(tag = "name", content = "value", rename_all = "snake_case")]
 pub enum SettingsChange {
     /// Language; absent follows the system.
-    Locale(#[ts(type = "\"en\" | \"es\" | \"de\" | null")] Option<String>),
+    Locale(#[ts(type = "\"en\" | \"es\" | \"de\" | null")] Option<Locale>),
     /// Colours.
-    Theme(#[ts(type = "\"dark\" | \"light\"")] String),
+    Theme(#[ts(type = "\"dark\" | \"light\"")] Theme),
     /// Height of rows.
-    Density(#[ts(type = "\"compact\" | \"regular\" | \"touch\"")] String),
+    Density(#[ts(type = "\"compact\" | \"regular\" | \"touch\"")] Density),
     /// Most GiB of images kept; 0 for no limit.
     CacheQuotaGib(u32),
     /// Screen pixels in a millimetre; absent when not measured.
     ScreenPxPerMm(Option<f64>),
     /// Columns of the worklist in their order.
     WorklistColumns(Vec<String>),
+}
+
+impl From<SettingsChange> for SettingChange {
+    fn from(change: SettingsChange) -> Self {
+        match change {
+            SettingsChange::Locale(locale) => Self::Locale(locale),
+            SettingsChange::Theme(theme) => Self::Theme(theme),
+            SettingsChange::Density(density) => Self::Density(density),
+            SettingsChange::CacheQuotaGib(gib) => Self::CacheQuotaGib(gib),
+            SettingsChange::ScreenPxPerMm(px_per_mm) => Self::ScreenPxPerMm(px_per_mm),
+            SettingsChange::WorklistColumns(columns) => Self::WorklistColumns(columns),
+        }
+    }
 }

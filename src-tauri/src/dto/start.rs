@@ -1,6 +1,7 @@
 //! How the start went: what the window shows before there is a worklist.
 
 use super::{ImportState, LightBoxState, Notice, SettingsView};
+use crate::problem::Problem;
 use serde::Serialize;
 use ts_rs::TS;
 
@@ -43,7 +44,7 @@ pub struct Trouble {
     /// Which screen.
     pub kind: TroubleKind,
     /// What happened, in the words of the part that noticed.
-    pub message: String,
+    pub problem: Problem,
     /// Folder of the cache.
     pub cache_folder: String,
 }

@@ -1,7 +1,7 @@
 //! One study in detail, and what can be done with it.
 
 use super::StudyRow;
-use medsight_record::ReadState;
+use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -13,33 +13,6 @@ pub struct StudyRequest {
     pub study_uid: String,
     /// `YYYY-MM-DD` on the person's calendar, for the patient's age.
     pub today: String,
-}
-
-/// Opens a study on the light box.
-#[derive(Clone, Debug, Deserialize, TS)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct OpenStudy {
-    /// Study Instance UID.
-    pub study_uid: String,
-}
-
-/// How far the reading has come.
-#[derive(Clone, Debug, Deserialize, TS)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SetReadState {
-    /// Study Instance UID.
-    pub study_uid: String,
-    /// The new state.
-    #[ts(type = "string")]
-    pub state: ReadState,
-}
-
-/// Deletes studies from this computer. The person was asked before, by name.
-#[derive(Clone, Debug, Deserialize, TS)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct DeleteStudies {
-    /// Study Instance UIDs.
-    pub study_uids: Vec<String>,
 }
 
 /// A series in the study panel.
@@ -125,5 +98,5 @@ pub struct Thumbnail {
     /// PNG in base64.
     pub png_base64: Option<String>,
     /// Why there is none.
-    pub why_not: Option<String>,
+    pub why_not: Option<Problem>,
 }

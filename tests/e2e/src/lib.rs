@@ -8,12 +8,14 @@
 
 mod actors;
 mod http;
+mod language;
 mod machine;
 pub mod phantom;
 mod process;
 mod report;
 mod scenes;
 mod screen;
+mod xdnd;
 
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -31,6 +33,8 @@ pub struct Programs {
     pub tauri_driver: PathBuf,
     /// `assets/samples/studies`.
     pub samples: PathBuf,
+    /// `assets/locales`.
+    pub locales: PathBuf,
     /// `tests/corpus`.
     pub small_corpus: PathBuf,
 }
@@ -44,12 +48,15 @@ pub fn tour(programs: &Programs, out: &Path) -> Result<usize> {
     report::run(out, |report| scenes::tour::play(programs, report))
 }
 
-/// The tour, and then what must survive: quitting, a light box that crashes, a desk that is killed.
+/// The tour, the desk by itself, the screens of a start that fails, and then what must survive: closing the window, a
+/// light box that crashes, a desk that is killed.
 ///
 /// # Errors
 /// When the report itself cannot be written.
 pub fn suite(programs: &Programs, out: &Path) -> Result<usize> {
     let mut failed = report::run(&out.join("tour"), |report| scenes::tour::play(programs, report))?;
+    failed += report::run(&out.join("desk"), |report| scenes::desk_day::play(programs, report))?;
+    failed += report::run(&out.join("troubles"), |report| scenes::troubles::play(programs, report))?;
     failed += report::run(&out.join("survival"), |report| scenes::survival::play(programs, report))?;
     Ok(failed)
 }

@@ -28,6 +28,13 @@ pub(crate) struct Machine {
 impl Machine {
     /// Starts it all, with an unlocked keyring. Logs of the programs go to `logs`.
     pub(crate) fn start(logs: &Path) -> Result<Self> {
+        let mut machine = Self::without_keyring(logs)?;
+        machine.unlock_keyring()?;
+        Ok(machine)
+    }
+
+    /// Starts all but a keyring service.
+    pub(crate) fn without_keyring(logs: &Path) -> Result<Self> {
         let home = private_folder()?;
         let mut environment: Vec<(&'static str, OsString)> = vec![
             ("GDK_BACKEND", "x11".into()),
@@ -68,7 +75,7 @@ impl Machine {
         openbox.arg("--sm-disable").envs(environment.iter().cloned()).stdout(Stdio::null());
         let manager = Owned::start(&mut openbox, logs, "openbox")?;
 
-        let mut machine = Self {
+        Ok(Self {
             keyring: None,
             _manager: manager,
             _bus: bus,
@@ -77,9 +84,28 @@ impl Machine {
             environment,
             home,
             logs: logs.to_path_buf(),
-        };
-        machine.unlock_keyring()?;
-        Ok(machine)
+        })
+    }
+
+    /// Ends the keyring service.
+    pub(crate) fn end_keyring(&mut self) {
+        self.keyring = None;
+    }
+
+    /// Forgets every key that the keyring had, as a new account on the same computer does.
+    pub(crate) fn forget_keys(&mut self) -> Result<()> {
+        self.keyring = None;
+        std::fs::remove_dir_all(self.home.join("data/keyrings")).context("the keyring has no files")?;
+        self.unlock_keyring()
+    }
+
+    /// Locks the keyring, as a screen lock may do.
+    pub(crate) fn lock_keyring(&self) -> Result<()> {
+        let service = "--dest=org.freedesktop.secrets";
+        let lock = "org.freedesktop.Secret.Service.Lock";
+        let login = "array:objpath:/org/freedesktop/secrets/collection/login";
+        let words = ["--session", "--print-reply", service, "/org/freedesktop/secrets", lock, login];
+        self.output("dbus-send", &words).map(drop)
     }
 
     /// A program of this machine: with its environment, and without the person's.
@@ -118,7 +144,7 @@ impl Machine {
     }
 
     /// Starts a real keyring service and unlocks its login collection, as signing in does.
-    fn unlock_keyring(&mut self) -> Result<()> {
+    pub(crate) fn unlock_keyring(&mut self) -> Result<()> {
         let mut daemon = self.command("gnome-keyring-daemon");
         daemon.args(["--foreground", "--unlock", "--components=secrets"]);
         daemon.stdin(Stdio::piped()).stdout(Stdio::null());

@@ -22,6 +22,52 @@ pub fn write_ct(folder: &Path, slices: u32, edge: u16) -> Result<()> {
     Ok(())
 }
 
+/// Writes a medium: `slices` files in a folder, and a DICOMDIR beside it that lists them (PS3.3 F.3, PS3.10 8.6).
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write_medium(folder: &Path, slices: u32, edge: u16) -> Result<()> {
+    write_ct(&folder.join("IMAGES"), slices, edge)?;
+    let mut records = Elements(Vec::new());
+    for k in 0..slices {
+        // Media have names of eight letters and digits (PS3.10 8.2).
+        let name = format!("{k:08}");
+        std::fs::rename(folder.join(format!("IMAGES/{k:05}.dcm")), folder.join("IMAGES").join(&name))?;
+        let mut record = Elements(Vec::new());
+        record.text(0x0004, 0x1430, "CS", "IMAGE");
+        record.text(0x0004, 0x1500, "CS", &format!("IMAGES\\{name}"));
+        records.0.extend_from_slice(&[0xfe, 0xff, 0x00, 0xe0]);
+        records.0.extend_from_slice(&u32::try_from(record.0.len())?.to_le_bytes());
+        records.0.extend_from_slice(&record.0);
+    }
+    let mut d = Elements(Vec::new());
+    d.text(0x0004, 0x1130, "CS", "DRAWN");
+    d.long(0x0004, 0x1220, "SQ", &records.0);
+    std::fs::write(folder.join("DICOMDIR"), file("1.2.840.10008.1.3.10", "2.25.3141", &d))?;
+    Ok(())
+}
+
+/// Writes one Basic Text SR (PS3.3 A.35.1) without content: a study that has no image.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write_report(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let class = "1.2.840.10008.5.1.4.1.1.88.11";
+    let mut d = Elements(Vec::new());
+    d.text(0x0008, 0x0016, "UI", class);
+    d.text(0x0008, 0x0018, "UI", "2.25.31421");
+    d.text(0x0008, 0x0020, "DA", "20260105");
+    d.text(0x0008, 0x0060, "CS", "SR");
+    d.text(0x0008, 0x1030, "LO", "REPORT, DRAWN");
+    d.text(0x0010, 0x0010, "PN", "Report^Only");
+    d.text(0x0010, 0x0020, "LO", "REPORT-1");
+    d.text(0x0020, 0x000d, "UI", "2.25.3142");
+    d.text(0x0020, 0x000e, "UI", "2.25.31422");
+    std::fs::write(folder.join("report.dcm"), file(class, "2.25.31421", &d))?;
+    Ok(())
+}
+
 fn slice(k: u32, slices: u32, edge: u16, noise: &[i16]) -> Vec<u8> {
     let study = format!("2.25.3140{slices:05}{edge:05}");
     let (series, instance) = (format!("{study}.1"), format!("{study}.1.{}", k + 1));
@@ -70,10 +116,15 @@ fn slice(k: u32, slices: u32, edge: u16, noise: &[i16]) -> Vec<u8> {
     d.text(0x0028, 0x1054, "LO", "HU");
     d.long(0x7fe0, 0x0010, "OW", &pixels(k, slices, edge, noise));
 
+    file(CT_IMAGE, &instance, &d)
+}
+
+/// A file of one object: preamble, mark, meta header, data set (PS3.10 7.1).
+fn file(class: &str, instance: &str, d: &Elements) -> Vec<u8> {
     let mut meta = Elements(Vec::new());
     meta.long(0x0002, 0x0001, "OB", &[0, 1]);
-    meta.text(0x0002, 0x0002, "UI", CT_IMAGE);
-    meta.text(0x0002, 0x0003, "UI", &instance);
+    meta.text(0x0002, 0x0002, "UI", class);
+    meta.text(0x0002, 0x0003, "UI", instance);
     meta.text(0x0002, 0x0010, "UI", EXPLICIT_LITTLE);
     meta.text(0x0002, 0x0012, "UI", "2.25.3140");
     let mut file = Elements(vec![0; 128]);

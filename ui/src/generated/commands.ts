@@ -2,9 +2,9 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { ChooseImport, DeleteStudies, DeskEvent, DeskState, ImportPaths, OpenStudy, SetReadState, SettingsChange, SettingsView, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
+import type { ChooseImport, DeskEvent, DeskState, ImportPaths, Performed, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
 
-/** Everything the desk can be asked. A failure is thrown as a CommandError. */
+/** Everything the desk can be asked. A failure is thrown as a Problem. */
 export const commands = {
   /** Everything the window needs to draw itself for the first time. */
   deskState: () => invoke<DeskState>("desk_state", { request: {} }),
@@ -18,24 +18,16 @@ export const commands = {
   study: (request: StudyRequest) => invoke<StudyDetails>("study", { request }),
   /** The small picture of a series: from the cache, or made now. */
   thumbnail: (request: ThumbnailRequest) => invoke<Thumbnail>("thumbnail", { request }),
-  /** Opens a study on the light box. */
-  openStudy: (request: OpenStudy) => invoke<null>("open_study", { request }),
-  /** Sets how far the reading has come. */
-  setReadState: (request: SetReadState) => invoke<null>("set_read_state", { request }),
-  /** Deletes studies from this computer; the person was asked before, by name. */
-  deleteStudies: (request: DeleteStudies) => invoke<null>("delete_studies", { request }),
+  /** Does a command of a person, and says whether undo takes it back. */
+  perform: (request: WindowCommand) => invoke<Performed>("perform", { request }),
   /** Asks for a folder or files and imports them; false when the person chose nothing. */
   chooseImport: (request: ChooseImport) => invoke<boolean>("choose_import", { request }),
   /** Imports files, folders, zip archives and DICOMDIRs by their paths. */
   importPaths: (request: ImportPaths) => invoke<null>("import_paths", { request }),
-  /** Stops the import that runs; what was taken stays. */
-  cancelImport: () => invoke<null>("cancel_import", { request: {} }),
   /** Puts the summary of the last import away. */
   dismissImport: () => invoke<null>("dismiss_import", { request: {} }),
   /** Puts the notice away. */
   dismissNotice: () => invoke<null>("dismiss_notice", { request: {} }),
-  /** Changes one setting and stores it. */
-  changeSetting: (request: SettingsChange) => invoke<SettingsView>("change_setting", { request }),
   /** Tries to start a light box that was given up. */
   restartLightBox: () => invoke<null>("restart_light_box", { request: {} }),
 };

@@ -25,6 +25,13 @@ export const hotkeys = {
     "desk.toggle_theme": [
       "Ctrl+Shift+L"
     ],
+    "edit.redo": [
+      "Ctrl+Shift+Z",
+      "Ctrl+Y"
+    ],
+    "edit.undo": [
+      "Ctrl+Z"
+    ],
     "record.delete_studies": [
       "Delete"
     ]
@@ -115,6 +122,12 @@ export const hotkeys = {
     ],
     "slice.previous": [
       "ArrowUp"
+    ],
+    "time.next": [
+      "Ctrl+ArrowRight"
+    ],
+    "time.previous": [
+      "Ctrl+ArrowLeft"
     ],
     "tool.angle": [
       "A"
@@ -229,3 +242,23 @@ export const hotkeys = {
     ]
   }
 } as const;
+
+/** Everything that can be done on the desk by name, in the palette's order. */
+export const deskCommands = [
+  "desk.open_study",
+  "record.set_read_state",
+  "record.delete_studies",
+  "desk.import",
+  "desk.cancel_import",
+  "desk.search",
+  "desk.worklist",
+  "desk.settings",
+  "desk.toggle_theme",
+  "edit.undo",
+  "edit.redo",
+  "app.palette",
+  "app.help"
+] as const;
+
+/** One of them. */
+export type DeskCommandId = (typeof deskCommands)[number];

@@ -6,16 +6,6 @@ export type ChooseImport = {
  */
 folder: boolean, };
 
-export type CommandError = { 
-/**
- * What kind of failure.
- */
-code: ErrorCode, 
-/**
- * What happened and what to do, for a person.
- */
-message: string, };
-
 export type DateRange = { 
 /**
  * First day.
@@ -25,12 +15,6 @@ from: string | null,
  * Last day, included.
  */
 to: string | null, };
-
-export type DeleteStudies = { 
-/**
- * Study Instance UIDs.
- */
-studyUids: Array<string>, };
 
 export type DeskEvent = { "type": "start", "body": StartState } | { "type": "worklist_changed" } | { "type": "study_changed", "body": { 
 /**
@@ -44,11 +28,7 @@ studyUid: string,
 /**
  * From Open to the first image.
  */
-firstImageMs: number, } } | { "type": "import", "body": ImportState } | { "type": "light_box", "body": LightBoxState } | { "type": "settings", "body": SettingsView } | { "type": "notice", "body": Notice } | { "type": "light_box_problem", "body": { 
-/**
- * What happened and what to do; no patient data.
- */
-message: string, } };
+firstImageMs: number, } } | { "type": "import", "body": ImportState } | { "type": "light_box", "body": LightBoxState } | { "type": "settings", "body": SettingsView } | { "type": "notice", "body": Notice } | { "type": "failure", "body": Problem };
 
 export type DeskState = { 
 /**
@@ -75,8 +55,6 @@ notice: Notice | null,
  * Version of the program.
  */
 version: string, };
-
-export type ErrorCode = "not_ready" | "not_found" | "bad_request" | "disk_full" | "light_box" | "cache" | "settings";
 
 export type FacetCount = { 
 /**
@@ -134,13 +112,9 @@ export type ImportRefusal = {
  */
 file: string, 
 /**
- * Stable word: `not_dicom`, `truncated`…
- */
-code: string, 
-/**
  * What is wrong, naming the attribute.
  */
-reason: string, };
+why: Problem, };
 
 export type ImportState = { "state": "idle" } | { "state": "running", "about": ImportProgress } | { "state": "ended", "about": ImportSummary };
 
@@ -176,7 +150,7 @@ cancelled: boolean,
 /**
  * It could not go on: why, and what to do. What was taken stays.
  */
-failed: string | null, };
+failed: Problem | null, };
 
 export type KeySourceInfo = { 
 /**
@@ -184,9 +158,9 @@ export type KeySourceInfo = {
  */
 kind: string, 
 /**
- * In words.
+ * Path of the file or name of the credential; empty for the keyring.
  */
-place: string, };
+name: string, };
 
 export type LightBoxState = { "state": "idle" } | { "state": "starting" } | { "state": "ready", "about": { 
 /**
@@ -196,11 +170,7 @@ adapter: string,
 /**
  * Studies on it.
  */
-open: number, } } | { "state": "failed", "about": { 
-/**
- * What to do.
- */
-message: string, } };
+open: number, } } | { "state": "failed", "about": Problem };
 
 export type Measurement = { 
 /**
@@ -264,11 +234,33 @@ export type Nothing = Record<symbol, never>;
 
 export type Notice = "light_box_ended" | "light_box_given_up" | "not_saved" | "import_resumed";
 
-export type OpenStudy = { 
+export type Performed = { 
 /**
- * Study Instance UID.
+ * Id of the command, the key of its label; for undo and redo that of the command taken back or done again.
  */
-studyUid: string, };
+id: string, 
+/**
+ * Undo takes it back.
+ */
+undoable: boolean, 
+/**
+ * It was taken back, and redo does it again.
+ */
+redoable: boolean, };
+
+export type Problem = { 
+/**
+ * Stable name; its words are `problem.CODE`.
+ */
+code: string, 
+/**
+ * What is filled into the words, by name. A value that begins with `@` names another word.
+ */
+values: Record<string, string>, 
+/**
+ * The same in English and in full, for whoever looks into it.
+ */
+detail: string, };
 
 export type SeriesRow = { 
 /**
@@ -295,16 +287,6 @@ instances: number,
  * Number of images over all files.
  */
 frames: number, };
-
-export type SetReadState = { 
-/**
- * Study Instance UID.
- */
-studyUid: string, 
-/**
- * The new state.
- */
-state: string, };
 
 export type SettingsChange = { "name": "locale", "value": "en" | "es" | "de" | null } | { "name": "theme", "value": "dark" | "light" } | { "name": "density", "value": "compact" | "regular" | "touch" } | { "name": "cache_quota_gib", "value": number } | { "name": "screen_px_per_mm", "value": number | null } | { "name": "worklist_columns", "value": Array<string> };
 
@@ -452,7 +434,7 @@ pngBase64: string | null,
 /**
  * Why there is none.
  */
-whyNot: string | null, };
+whyNot: Problem | null, };
 
 export type ThumbnailRequest = { 
 /**
@@ -472,13 +454,31 @@ kind: TroubleKind,
 /**
  * What happened, in the words of the part that noticed.
  */
-message: string, 
+problem: Problem, 
 /**
  * Folder of the cache.
  */
 cacheFolder: string, };
 
 export type TroubleKind = "keyring_locked" | "no_keyring" | "keyring_waiting" | "key_missing" | "wrong_key" | "bad_key_source" | "disk_full" | "newer_schema" | "in_use" | "denied" | "damaged" | "settings" | "other";
+
+export type WindowCommand = { "do": "open_study", "with": { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, } } | { "do": "set_read_state", "with": { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * The new state.
+ */
+state: string, } } | { "do": "delete_studies", "with": { 
+/**
+ * Study Instance UIDs.
+ */
+studyUids: Array<string>, } } | { "do": "change_setting", "with": SettingsChange } | { "do": "toggle_theme" } | { "do": "cancel_import" } | { "do": "undo" } | { "do": "redo" };
 
 export type WorklistFacets = { 
 /**

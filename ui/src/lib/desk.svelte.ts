@@ -5,13 +5,17 @@ import type {
   ImportState,
   LightBoxState,
   Notice,
+  Performed,
+  Problem,
   SettingsChange,
   SettingsView,
   StartState,
   StudyRow,
+  WindowCommand,
 } from "../generated/types";
-import { setLocale } from "./words.svelte";
-import { messageOf, Worklist } from "./worklist.svelte";
+import type { DeskCommandId } from "../generated/hotkeys";
+import { problemOf, setLocale } from "./words.svelte";
+import { Worklist } from "./worklist.svelte";
 
 /** What lies over the worklist. */
 export type Overlay = "palette" | "help" | "import" | "columns" | { deleting: StudyRow } | null;
@@ -26,7 +30,9 @@ export class Desk {
   page = $state<"worklist" | "settings">("worklist");
   overlay = $state<Overlay>(null);
   /** A command failed: what to tell the person, until put away. */
-  failure = $state<string | null>(null);
+  failure = $state.raw<Problem | null>(null);
+  /** What was done last and can be taken back or done again; put away by itself. */
+  done = $state.raw<Performed | null>(null);
   /** Raised when measurements or state of the study changed, so that the panel reads again. */
   studyChanges = $state<Record<string, number>>({});
   /** The study that was asked for and is not on the light box yet. */
@@ -36,6 +42,8 @@ export class Desk {
   worklist = new Worklist();
   /** Puts the cursor into the search; set by the toolbar. */
   focusSearch: () => void = () => {};
+  /** Puts the focus on the reading state; set by the study panel. */
+  focusState: () => void = () => {};
   /** Puts the cursor into the list; set by the list. */
   focusList: () => void = () => {};
 
@@ -61,17 +69,19 @@ export class Desk {
   async openStudy(uid: string | null = this.worklist.selectedUid): Promise<void> {
     if (uid === null) return;
     this.openingUid = uid;
-    await this.try(() => commands.openStudy({ studyUid: uid }));
+    await this.perform({ do: "open_study", with: { studyUid: uid } });
+  }
+
+  /** Has the desk do a command; what undo takes back is offered for a while. */
+  async perform(command: WindowCommand): Promise<void> {
+    const done = await this.try(() => commands.perform(command));
+    if (done === undefined) return;
+    this.done = done.undoable || done.redoable ? done : null;
   }
 
   /** Changes one setting. */
-  async change(change: SettingsChange): Promise<void> {
-    await this.try(async () => this.#settle(await commands.changeSetting(change)));
-  }
-
-  /** Light or dark. */
-  toggleTheme(): Promise<void> {
-    return this.change({ name: "theme", value: this.settings?.theme === "dark" ? "light" : "dark" });
+  change(change: SettingsChange): Promise<void> {
+    return this.perform({ do: "change_setting", with: change });
   }
 
   /** Asks before a study is deleted, by name. */
@@ -82,10 +92,11 @@ export class Desk {
 
   /** Does what a command id says; false when the desk has no such command now. */
   run(command: string): boolean {
-    const deeds: Record<string, () => unknown> = {
+    // One entry for each command of the desk: a new one does not compile before it is here.
+    const deeds: Record<DeskCommandId, () => unknown> = {
       "desk.open_study": () => this.openStudy(),
       "desk.import": () => (this.overlay = "import"),
-      "desk.cancel_import": () => this.try(() => commands.cancelImport()),
+      "desk.cancel_import": () => this.perform({ do: "cancel_import" }),
       "desk.search": () => {
         this.page = "worklist";
         // The toolbar may only just have come back.
@@ -93,14 +104,16 @@ export class Desk {
       },
       "desk.worklist": () => (this.page = "worklist"),
       "desk.settings": () => (this.page = "settings"),
-      "desk.toggle_theme": () => this.toggleTheme(),
+      "desk.toggle_theme": () => this.perform({ do: "toggle_theme" }),
+      "record.set_read_state": () => this.focusState(),
+      "edit.undo": () => this.perform({ do: "undo" }),
+      "edit.redo": () => this.perform({ do: "redo" }),
       "record.delete_studies": () => this.askToDelete(),
       "app.palette": () => (this.overlay = "palette"),
       "app.help": () => (this.overlay = "help"),
     };
-    const deed = deeds[command];
-    if (!deed) return false;
-    deed();
+    if (!(command in deeds)) return false;
+    deeds[command as DeskCommandId]();
     return true;
   }
 
@@ -111,7 +124,7 @@ export class Desk {
       this.failure = null;
       return done;
     } catch (error) {
-      this.failure = messageOf(error);
+      this.failure = problemOf(error);
       this.openingUid = null;
       return undefined;
     }
@@ -154,8 +167,8 @@ export class Desk {
       case "notice":
         this.notice = event.body;
         return;
-      case "light_box_problem":
-        this.failure = event.body.message;
+      case "failure":
+        this.failure = event.body;
         this.openingUid = null;
     }
   }

@@ -1,5 +1,6 @@
 // The words of the user interface. One language at a time, changed while the program runs.
 import { words, type LocaleCode, type WordKey } from "../generated/locales";
+import type { KeySourceInfo, Problem } from "../generated/types";
 
 export type { LocaleCode, WordKey };
 
@@ -29,3 +30,34 @@ export const named = (group: string, name: string): string => {
   const key = `${group}.${name}`;
   return isWord(key) ? t(key) : name;
 };
+
+/** The label of a command. */
+export const labelOf = (id: string): string => {
+  const dot = id.indexOf(".");
+  return named(id.slice(0, dot), id.slice(dot + 1));
+};
+
+/** What went wrong, in the language in use; the English of whoever noticed where no words fit. */
+export function told(problem: Problem): string {
+  const key = `problem.${problem.code}`;
+  if (!isWord(key)) return problem.detail;
+  // A value may name a word, which may have places of its own: two rounds fill all.
+  let text: string = t(key);
+  for (let round = 0; round < 2; round += 1) {
+    for (const [name, value] of Object.entries(problem.values)) {
+      const word = value.slice(1);
+      text = text.replaceAll(`{${name}}`, value.startsWith("@") && isWord(word) ? t(word) : value);
+    }
+  }
+  return /\{\w+\}/.test(text) ? problem.detail : text;
+}
+
+/** Where the key of the cache is kept. */
+export const placeOf = (source: KeySourceInfo): string => t(`place.${source.kind as "keyring" | "file" | "credential"}`, { key_name: source.name });
+
+/** The problem in what was thrown, wherever it came from. */
+export function problemOf(error: unknown): Problem {
+  if (typeof error === "object" && error !== null && "code" in error && "detail" in error && "values" in error) return error as Problem;
+  const detail = typeof error === "object" && error !== null && "message" in error ? String(error.message) : String(error);
+  return { code: "", values: {}, detail };
+}

@@ -1,8 +1,9 @@
 // The worklist as the window holds it: what is asked for, the blocks of rows that are here, and the selection.
 // Rows come from the cache in windows; a hundred thousand studies are never here at once.
 import { commands } from "../generated/commands";
-import type { SortColumn, StudyRow, WorklistFacets, WorklistFilter, WorklistPage } from "../generated/types";
+import type { Problem, SortColumn, StudyRow, WorklistFacets, WorklistFilter, WorklistPage } from "../generated/types";
 import { blocksOf, type Range } from "./window";
+import { problemOf } from "./words.svelte";
 
 /** Rows in one request. */
 export const BLOCK = 100;
@@ -38,7 +39,7 @@ export class Worklist {
   /** An answer has been waited for longer than a blink. */
   slow = $state(false);
   /** The last question failed: what to tell the person. */
-  failure = $state<string | null>(null);
+  failure = $state.raw<Problem | null>(null);
   selectedIndex = $state(-1);
   selectedUid = $state<string | null>(null);
 
@@ -136,7 +137,7 @@ export class Worklist {
       this.loaded = true;
       this.#keepSelection(fromTop);
     } catch (error) {
-      if (question === this.#question) this.failure = messageOf(error);
+      if (question === this.#question) this.failure = problemOf(error);
     } finally {
       clearTimeout(slow);
       if (question === this.#question) this.slow = false;
@@ -162,7 +163,7 @@ export class Worklist {
       this.total = page.total;
       if (this.selectedIndex >= 0 && this.selectedUid === null) this.select(this.selectedIndex);
     } catch (error) {
-      if (question === this.#question) this.failure = messageOf(error);
+      if (question === this.#question) this.failure = problemOf(error);
     } finally {
       this.#asked.delete(key);
     }
@@ -194,10 +195,4 @@ export class Worklist {
       this.selectedUid = null;
     }
   }
-}
-
-/** The message of a failure, wherever it came from. */
-export function messageOf(error: unknown): string {
-  if (typeof error === "object" && error !== null && "message" in error) return String(error.message);
-  return String(error);
 }

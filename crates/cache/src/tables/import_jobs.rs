@@ -1,4 +1,4 @@
-//! Imports that were begun. One without an end was interrupted and can be resumed.
+//! Imports that were asked for. One without an end waits, runs, or was interrupted and can be resumed.
 
 use super::unreadable;
 use crate::import::ImportJob;
@@ -16,7 +16,7 @@ pub(crate) const VERSION_1: &str = "
     CREATE INDEX import_jobs_open ON import_jobs (id) WHERE ended_at IS NULL;
 ";
 
-/// The job of these paths: the interrupted one when there is one, else a new one.
+/// The job of these paths: the waiting or interrupted one when there is one, else a new one.
 pub(crate) fn begin(db: &Connection, paths: &[PathBuf], at: Timestamp) -> rusqlite::Result<i64> {
     let paths = serde_json::to_string(paths).map_err(|e| unreadable(1, e))?;
     let open = db
@@ -33,6 +33,11 @@ pub(crate) fn begin(db: &Connection, paths: &[PathBuf], at: Timestamp) -> rusqli
 
 pub(crate) fn end(db: &Connection, id: i64, at: Timestamp) -> rusqlite::Result<()> {
     db.prepare_cached("UPDATE import_jobs SET ended_at = ?2 WHERE id = ?1")?.execute([id, at.0])?;
+    Ok(())
+}
+
+pub(crate) fn end_all(db: &Connection, at: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE import_jobs SET ended_at = ?1 WHERE ended_at IS NULL")?.execute([at.0])?;
     Ok(())
 }
 

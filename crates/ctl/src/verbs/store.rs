@@ -95,6 +95,8 @@ pub(crate) fn fail(error: &CacheError, out: &Output) -> Exit {
 pub(crate) fn exit_of(error: &CacheError) -> Exit {
     match error {
         CacheError::NotFound(_) | CacheError::NoCache(_) | CacheError::PixelsElsewhere => Exit::NotFound,
+        // What was written on the command line is no key source: nothing was looked for.
+        CacheError::Key(KeyError::BadSource) => Exit::Usage,
         _ if error.is_locked() => Exit::Locked,
         _ if error.is_damage() => Exit::Damaged,
         _ => Exit::Partly,

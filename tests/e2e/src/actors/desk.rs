@@ -3,7 +3,8 @@
 use crate::Programs;
 use crate::http::{free_port, request};
 use crate::machine::Machine;
-use crate::process::{Owned, running, signal, until};
+use crate::process::{Owned, alive, running, signal, until};
+use crate::xdnd;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -31,6 +32,18 @@ impl Desk {
         cache: &Path,
         more: &[(&str, OsString)],
     ) -> Result<Self> {
+        let desk = Self::launch(machine, programs, cache, more)?;
+        desk.find("worklist", 30)?;
+        Ok(desk)
+    }
+
+    /// Starts the application over a cache that may not open, and waits for nothing.
+    pub(crate) fn launch(
+        machine: &Machine,
+        programs: &Programs,
+        cache: &Path,
+        more: &[(&str, OsString)],
+    ) -> Result<Self> {
         let (port, native) = (free_port()?, free_port()?);
         let mut driver = machine.command(&programs.tauri_driver);
         driver.args(["--port", &port.to_string(), "--native-port", &native.to_string()]);
@@ -42,9 +55,60 @@ impl Desk {
         until("the driver", 20, || request(port, "GET", "/status", None))?;
         let answer = request(port, "POST", "/session", Some(&wanted)).context("the desk did not start")?;
         let session = answer["sessionId"].as_str().context("no session")?.to_owned();
-        let desk = Self { driver, port, session, program: programs.desk.clone() };
-        desk.find("worklist", 30)?;
-        Ok(desk)
+        Ok(Self { driver, port, session, program: programs.desk.clone() })
+    }
+
+    /// Closes the window as its title bar does, and waits until the program has ended.
+    pub(crate) fn close_window(self, machine: &Machine) -> Result<()> {
+        let id = self.process()?;
+        let window = self.windows(machine)?.first().context("the desk has no window")?.to_string();
+        machine.output("xdotool", &["windowactivate", "--sync", &window])?;
+        machine.output("xdotool", &["key", "--clearmodifiers", "alt+F4"])?;
+        until("the desk to end", 20, || if alive(id) { bail!("it runs") } else { Ok(()) })
+    }
+
+    /// The desk's windows by their numbers, the ones inside included.
+    pub(crate) fn windows(&self, machine: &Machine) -> Result<Vec<u32>> {
+        let found = machine.output("xdotool", &["search", "--onlyvisible", "--class", "^medsight$"])?;
+        Ok(found.lines().filter_map(|line| line.trim().parse().ok()).collect())
+    }
+
+    /// Drops files on the window, as from a file manager; `over` is called while they are held over it.
+    pub(crate) fn drop_files(
+        &self,
+        machine: &Machine,
+        files: &[&Path],
+        over: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        xdnd::drop_files(&machine.display, &self.windows(machine)?, files, over)
+    }
+
+    /// Presses keys as a person does, with the window in front; names are X keysyms.
+    pub(crate) fn key(&self, machine: &Machine, name: &str) -> Result<()> {
+        let window = self.windows(machine)?.first().context("the desk has no window")?.to_string();
+        machine.output("xdotool", &["windowactivate", "--sync", &window])?;
+        machine.output("xdotool", &["key", "--clearmodifiers", name]).map(drop)
+    }
+
+    /// Chooses one of the values of a list.
+    pub(crate) fn choose(&self, test_id: &str, value: &str) -> Result<()> {
+        let list = self.find(test_id, 10)?;
+        let code = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change', {bubbles: true}))";
+        let arguments = json!({"script": code, "args": [{ELEMENT: list.0}, value]});
+        self.ask("POST", "/execute/sync", Some(&arguments)).map(drop)
+    }
+
+    /// Every text on the page that a person sees or hears, but for what is marked as being in a language of its own.
+    pub(crate) fn texts(&self) -> Result<Vec<String>> {
+        let code = "const out = new Set(); \
+            for (const e of document.querySelectorAll('body *')) { \
+              if (e.closest('[lang]:not(html)') || ['SCRIPT', 'STYLE'].includes(e.tagName)) continue; \
+              for (const n of e.childNodes) if (n.nodeType === 3) out.add(n.textContent); \
+              for (const a of ['title', 'aria-label', 'placeholder']) out.add(e.getAttribute(a) ?? ''); } \
+            return [...out].map((s) => s.replace(/\\s+/g, ' ').trim()).filter((s) => s.length > 0)";
+        let found = self.ask("POST", "/execute/sync", Some(&json!({"script": code, "args": []})))?;
+        let texts = found.as_array().context("no list of texts")?;
+        Ok(texts.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect())
     }
 
     /// The process of the desk itself.

@@ -81,11 +81,27 @@ impl<'m> LightBox<'m> {
 
     /// Drags from one place of the active cell to another, both as shares of its width and height.
     pub(crate) fn drag(&self, from: (f64, f64), to: (f64, f64)) -> Result<()> {
-        let id = self.focus()?;
         let cell = self.active_cell()?;
-        let move_to = |share: (f64, f64)| {
-            let x = format!("{:.0}", cell.x as f64 + cell.width as f64 * share.0);
-            let y = format!("{:.0}", cell.y as f64 + cell.height as f64 * share.1);
+        let at = |share: (f64, f64)| {
+            (cell.x as f64 + cell.width as f64 * share.0, cell.y as f64 + cell.height as f64 * share.1)
+        };
+        self.drag_px(at(from), at(to))
+    }
+
+    /// Drags the first series of the strip at the left edge into a cell.
+    pub(crate) fn drag_first_series(&self, cell: usize) -> Result<()> {
+        let state = self.state()?;
+        let number = |cell: usize, index: usize| state["cells"][cell]["rect_px"][index].as_f64();
+        let place = || Some([number(cell, 0)?, number(cell, 1)?, number(cell, 2)?, number(cell, 3)?]);
+        let [x, y, width, height] = place().with_context(|| format!("no cell {cell}: {state}"))?;
+        let (left, top) = number(0, 0).zip(number(0, 1)).context("no cell")?;
+        self.drag_px((left / 2.0, top + 50.0), (x + width / 2.0, y + height / 2.0))
+    }
+
+    fn drag_px(&self, from: (f64, f64), to: (f64, f64)) -> Result<()> {
+        let id = self.focus()?;
+        let move_to = |at: (f64, f64)| {
+            let (x, y) = (format!("{:.0}", at.0), format!("{:.0}", at.1));
             self.machine.output("xdotool", &["mousemove", "--window", &id, &x, &y]).map(drop)
         };
         let (steps, pause) = (8, Duration::from_millis(40));

@@ -36,6 +36,29 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         tour::open(&desk, &mut light_box, "CT")?;
         tour::measure(&light_box, 0.35)
     })?;
+    let desk = report.must(
+        "a series is dragged into a cell, the desk's window is closed: all of it comes back",
+        || {
+            light_box.key("ctrl+alt+5")?;
+            light_box
+                .wait("four cells", 10, |state| state["cells"].as_array().is_some_and(|c| c.len() == 4))?;
+            light_box.drag_first_series(3)?;
+            let put =
+                |state: &Value| state["cells"][3]["series"] == 0 && state["cells"][3]["picture"] == true;
+            light_box.wait("the series in the last cell", 20, put)?;
+            light_box.whole(None)?;
+            desk.close_window(&machine)?;
+            let desk = Desk::start(&machine, programs, &cache, &more)?;
+            desk.wait_for_rows(1, 20)?;
+            let state = tour::open(&desk, &mut light_box, "CT")?;
+            ensure!(state["saved"] == 1, "the measurement is gone: {state}");
+            ensure!(
+                state["layout"] == serde_json::json!([2, 2]) && state["cells"][3]["series"] == 0,
+                "the layout is gone: {state}"
+            );
+            Ok(desk)
+        },
+    )?;
     report.step("the light box crashes: the desk starts it again, and no measurement is gone", || {
         let crashed = light_box.process()?;
         let layout = light_box.state()?["layout"].clone();

@@ -1,0 +1,77 @@
+//! What the window can ask the desk to do: [`Command`] in the form in which it crosses.
+
+use super::SettingsChange;
+use crate::problem::Problem;
+use medsight_base::StudyUid;
+use medsight_record::{Command, DeskCommand, ReadState, RecordCommand};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// One command of a person. Pages, dialogs and the palette are the window's own and do not cross.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(tag = "do", content = "with", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum WindowCommand {
+    /// Show a study on the light box.
+    OpenStudy {
+        /// Study Instance UID.
+        study_uid: String,
+    },
+    /// Set how far the reading has come.
+    SetReadState {
+        /// Study Instance UID.
+        study_uid: String,
+        /// The new state.
+        #[ts(type = "string")]
+        state: ReadState,
+    },
+    /// Delete studies from this computer; the person was asked before, by name.
+    DeleteStudies {
+        /// Study Instance UIDs.
+        study_uids: Vec<String>,
+    },
+    /// Change one setting and store it.
+    ChangeSetting(SettingsChange),
+    /// Light or dark.
+    ToggleTheme,
+    /// Stop the import that runs and forget those that wait; what was taken stays.
+    CancelImport,
+    /// Take the last step back.
+    Undo,
+    /// Do it again.
+    Redo,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct Performed {
+    /// Id of the command, the key of its label; for undo and redo that of the command taken back or done again.
+    pub id: String,
+    /// Undo takes it back.
+    pub undoable: bool,
+    /// It was taken back, and redo does it again.
+    pub redoable: bool,
+}
+
+impl TryFrom<WindowCommand> for Command {
+    type Error = Problem;
+
+    fn try_from(command: WindowCommand) -> Result<Self, Problem> {
+        Ok(match command {
+            WindowCommand::OpenStudy { study_uid } => {
+                Self::Desk(DeskCommand::OpenStudy(StudyUid::parse(&study_uid)?))
+            }
+            WindowCommand::SetReadState { study_uid, state } => {
+                Self::Record(RecordCommand::SetReadState { study: StudyUid::parse(&study_uid)?, state })
+            }
+            WindowCommand::DeleteStudies { study_uids } => {
+                let studies = study_uids.iter().map(|uid| StudyUid::parse(uid)).collect::<Result<_, _>>()?;
+                Self::Record(RecordCommand::DeleteStudies(studies))
+            }
+            WindowCommand::ChangeSetting(change) => Self::Desk(DeskCommand::ChangeSetting(change.into())),
+            WindowCommand::ToggleTheme => Self::Desk(DeskCommand::ToggleTheme),
+            WindowCommand::CancelImport => Self::Desk(DeskCommand::CancelImport),
+            WindowCommand::Undo => Self::Desk(DeskCommand::Undo),
+            WindowCommand::Redo => Self::Desk(DeskCommand::Redo),
+        })
+    }
+}

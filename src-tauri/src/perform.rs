@@ -1,0 +1,151 @@
+//! The one way in for what a person does on the desk: palette, keys, menus and buttons all send a [`Command`] here.
+//!
+//! What [`Command::undo_policy`] calls a step is remembered with the command that takes it back. What is undone
+//! is itself done through the cache and the settings, so the audit trail has both.
+
+use crate::desk::{Desk, held, now, who};
+use crate::dto::{DeskEvent, Performed, WindowCommand};
+use crate::problem::{Fault, Problem};
+use crate::{importing, settings};
+use medsight_base::StudyUid;
+use medsight_record::settings::Theme;
+use medsight_record::{Command, DeskCommand, ReadState, RecordCommand, SettingChange, UndoPolicy};
+use std::sync::{Arc, Mutex};
+
+/// Steps that can be taken back; older ones are forgotten.
+const DEPTH: usize = 100;
+
+/// Something that was done, and how it is taken back and done again.
+#[derive(Clone, Debug, PartialEq)]
+struct Step {
+    back: Command,
+    again: Command,
+}
+
+/// What was done on the desk since it was started.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    done: Vec<Step>,
+    undone: Vec<Step>,
+}
+
+impl Inner {
+    fn done(&mut self, step: Step) {
+        self.done.push(step);
+        if self.done.len() > DEPTH {
+            self.done.remove(0);
+        }
+    }
+
+    /// What was deleted can't be set back to another state.
+    fn forget(&mut self, studies: &[StudyUid]) {
+        let about = |step: &Step| matches!(&step.back, Command::Record(RecordCommand::SetReadState { study, .. }) if studies.contains(study));
+        self.done.retain(|step| !about(step));
+        self.undone.retain(|step| !about(step));
+    }
+}
+
+/// Does what the window sent.
+pub(crate) fn from_window(desk: &Arc<Desk>, command: WindowCommand) -> Result<Performed, Problem> {
+    perform(desk, command.try_into()?)
+}
+
+/// Does a command. The answer says whether undo takes it back.
+pub(crate) fn perform(desk: &Arc<Desk>, command: Command) -> Result<Performed, Problem> {
+    let id = command.id();
+    let step = match command {
+        Command::Desk(DeskCommand::Undo) => return undo(desk),
+        Command::Desk(DeskCommand::Redo) => return redo(desk),
+        command => {
+            let is_step = command.undo_policy() == UndoPolicy::Step;
+            let back = carry_out(desk, &command)?;
+            back.filter(|back| is_step && *back != command).map(|back| Step { back, again: command })
+        }
+    };
+    let undoable = step.is_some();
+    if let Some(step) = step {
+        let mut steps = held(&desk.steps().inner);
+        steps.done(step);
+        steps.undone.clear();
+    }
+    Ok(Performed { id, undoable, redoable: false })
+}
+
+fn undo(desk: &Arc<Desk>) -> Result<Performed, Problem> {
+    let step = held(&desk.steps().inner).done.pop().ok_or(Fault::NothingToUndo)?;
+    // A step that can't be taken back any more is not offered a second time.
+    carry_out(desk, &step.back)?;
+    let id = step.again.id();
+    held(&desk.steps().inner).undone.push(step);
+    Ok(Performed { id, undoable: false, redoable: true })
+}
+
+fn redo(desk: &Arc<Desk>) -> Result<Performed, Problem> {
+    let step = held(&desk.steps().inner).undone.pop().ok_or(Fault::NothingToRedo)?;
+    carry_out(desk, &step.again)?;
+    let id = step.again.id();
+    held(&desk.steps().inner).done(step);
+    Ok(Performed { id, undoable: true, redoable: false })
+}
+
+/// Does a command and answers with the one that takes it back, where there is one.
+fn carry_out(desk: &Arc<Desk>, command: &Command) -> Result<Option<Command>, Problem> {
+    match command {
+        Command::Record(RecordCommand::SetReadState { study, state }) => {
+            let before = set_read_state(desk, study, *state)?;
+            let back = RecordCommand::SetReadState { study: study.clone(), state: before };
+            Ok(Some(Command::Record(back)))
+        }
+        Command::Record(RecordCommand::DeleteStudies(studies)) => {
+            delete(desk, studies)?;
+            held(&desk.steps().inner).forget(studies);
+            Ok(None)
+        }
+        Command::Desk(DeskCommand::ChangeSetting(change)) => {
+            let back = settings::change(desk, change.clone())?;
+            Ok(Some(Command::Desk(DeskCommand::ChangeSetting(back))))
+        }
+        Command::Desk(DeskCommand::ToggleTheme) => {
+            let theme = desk.settings().settings.theme;
+            let other = if theme == Theme::Dark { Theme::Light } else { Theme::Dark };
+            settings::change(desk, SettingChange::Theme(other))?;
+            // Light and dark are two: to toggle again is to take it back.
+            Ok(Some(Command::Desk(DeskCommand::ChangeSetting(SettingChange::Theme(theme)))))
+        }
+        Command::Desk(DeskCommand::OpenStudy(study)) => {
+            desk.light_box().open(desk, study)?;
+            Ok(None)
+        }
+        Command::Desk(DeskCommand::CancelImport) => {
+            importing::cancel(desk)?;
+            Ok(None)
+        }
+        // What the light box draws and looks at has its own history there; pages and dialogs are the window's.
+        Command::View(_) | Command::Record(_) | Command::Desk(_) => {
+            Err(Fault::BadRequest(format!("{} is not done here.", command.id())).into())
+        }
+    }
+}
+
+/// Sets how far the reading has come; answers with the state before.
+fn set_read_state(desk: &Arc<Desk>, study: &StudyUid, state: ReadState) -> Result<ReadState, Problem> {
+    let cache = desk.cache()?;
+    let before = cache.study(study)?.ok_or(Fault::StudyGone)?.state;
+    let command = RecordCommand::SetReadState { study: study.clone(), state };
+    cache.apply(&command, &who(), now())?;
+    desk.tell(DeskEvent::StudyChanged { study_uid: study.to_string() });
+    Ok(before)
+}
+
+/// Deletes studies from this computer; the person was asked before, by name.
+fn delete(desk: &Arc<Desk>, studies: &[StudyUid]) -> Result<(), Problem> {
+    desk.cache()?.apply(&RecordCommand::DeleteStudies(studies.to_vec()), &who(), now())?;
+    desk.light_box().close(desk, studies);
+    desk.studies_changed();
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! What went wrong, as it crosses to the window: a stable code, what fills its words, and the English of whoever noticed.
+//!
+//! The window has a text for each code in each language (`problem.*` in `assets/locales`); `cargo xtask tidy` fails
+//! when one is missing. Nothing here carries patient data.
+
+use medsight_base::UidError;
+use medsight_cache::{CacheError, Rejected};
+use medsight_record::Refusal;
+use medsight_record::settings::SettingsError;
+use medsight_vault::{KeyError, KeySource};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use ts_rs::TS;
+
+/// What went wrong and what to do, for a person.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, TS)]
+pub struct Problem {
+    /// Stable name; its words are `problem.CODE`.
+    pub code: String,
+    /// What is filled into the words, by name. A value that begins with `@` names another word.
+    #[ts(type = "Record<string, string>")]
+    pub values: BTreeMap<String, String>,
+    /// The same in English and in full, for whoever looks into it.
+    pub detail: String,
+}
+
+/// What the desk itself has to say; the libraries have errors of their own.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// The cache is not open.
+    #[error("The encrypted cache is not open.")]
+    NotReady,
+    /// The account has no place for data.
+    #[error("This account has no folder for data; name one with --cache.")]
+    NoDataFolder,
+    /// It was deleted in the meantime.
+    #[error("This study is no longer on this computer.")]
+    StudyGone,
+    /// Reports, measurements and the like have nothing that a light box shows.
+    #[error("This study has no images, so there is nothing to show on the light box. Its files are kept.")]
+    NoImages,
+    /// A path that leads nowhere.
+    #[error("There is nothing at {}. Check the path; removable media may not be connected.", .0.display())]
+    NothingThere(PathBuf),
+    /// The window asked for something that makes no sense.
+    #[error("The request makes no sense: {0}")]
+    BadRequest(String),
+    /// A panic: nothing was written, since what is written is a transaction.
+    #[error("The desk met a fault of its own in this command. Nothing was lost; try again.")]
+    Own,
+    /// The last step is another's, or there is none.
+    #[error("There is nothing to take back.")]
+    NothingToUndo,
+    /// None was taken back.
+    #[error("There is nothing to do again.")]
+    NothingToRedo,
+    /// The policy of the site has it.
+    #[error("This setting is fixed by your site.")]
+    SettingFixed,
+    /// Not one of the values.
+    #[error("This setting has no such value.")]
+    NoSuchValue,
+    /// No place for settings, or the file could not be read at the start.
+    #[error("This account has no usable settings file; the change holds until the program ends.")]
+    NoSettingsFile,
+    /// The disk refused.
+    #[error("The settings could not be written: {0}. The change holds until the program ends.")]
+    SettingsNotWritten(std::io::Error),
+    /// The settings file can't be used.
+    #[error("{why} ({})", file.display())]
+    SettingsUnreadable {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The imaging program is not where it belongs.
+    #[error("The program medsight-imaging is not beside this program. Install MedSight again.")]
+    ViewerNotThere,
+    /// The system would not start it.
+    #[error("The program medsight-imaging could not be started: {0}.")]
+    ViewerRefused(std::io::Error),
+    /// Two installations were mixed.
+    #[error("The programs medsight and medsight-imaging are of different versions. Install MedSight again.")]
+    ViewerVersions,
+    /// It died too often.
+    #[error("The viewer stopped three times in a minute. What was saved is safe.")]
+    ViewerGivenUp,
+    /// It could not show what it was asked for.
+    #[error("{0}")]
+    ViewerProblem(String),
+    /// The small picture of a series could not be made.
+    #[error("No picture could be made of this series.")]
+    NoPicture,
+    /// Nothing to make a picture of.
+    #[error("This series has no images.")]
+    NoImagesInSeries,
+}
+
+impl Fault {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotReady => "desk.not-ready",
+            Self::NoDataFolder => "desk.no-data-folder",
+            Self::StudyGone => "desk.study-gone",
+            Self::NoImages => "desk.no-images",
+            Self::NothingThere(_) => "desk.nothing-there",
+            Self::BadRequest(_) => "desk.bad-request",
+            Self::Own => "desk.own",
+            Self::NothingToUndo => "desk.nothing-to-undo",
+            Self::NothingToRedo => "desk.nothing-to-redo",
+            Self::SettingFixed => "settings.fixed",
+            Self::NoSuchValue => "settings.no-such-value",
+            Self::NoSettingsFile => "settings.no-file",
+            Self::SettingsNotWritten(_) => "settings.not-written",
+            Self::SettingsUnreadable { .. } => "settings.unreadable",
+            Self::ViewerNotThere => "viewer.not-there",
+            Self::ViewerRefused(_) => "viewer.refused",
+            Self::ViewerVersions => "viewer.versions",
+            Self::ViewerGivenUp => "viewer.given-up",
+            Self::ViewerProblem(_) => "viewer.problem",
+            Self::NoPicture => "viewer.no-picture",
+            Self::NoImagesInSeries => "viewer.no-images-in-series",
+        }
+    }
+
+    fn values(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::NothingThere(path) => vec![("path", path.display().to_string())],
+            Self::SettingsUnreadable { file, .. } => vec![("file", file.display().to_string())],
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn named(values: Vec<(&'static str, String)>) -> BTreeMap<String, String> {
+    values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self { code: fault.code().to_owned(), values: named(fault.values()), detail: fault.to_string() }
+    }
+}
+
+impl From<CacheError> for Problem {
+    fn from(error: CacheError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&CacheError> for Problem {
+    fn from(error: &CacheError) -> Self {
+        let mut values = named(error.values());
+        // Of the key file's faults each has words of its own.
+        if let CacheError::Key(KeyError::BadKeyFile { fault, .. }) = error {
+            values.insert("fault".into(), format!("@problem.key_file.{}", fault.word()));
+        }
+        Self { code: error.code().to_owned(), values, detail: error.to_string() }
+    }
+}
+
+impl From<UidError> for Problem {
+    fn from(error: UidError) -> Self {
+        Fault::BadRequest(error.to_string()).into()
+    }
+}
+
+impl From<SettingsError> for Problem {
+    fn from(error: SettingsError) -> Self {
+        match error {
+            SettingsError::Fixed(_) => Fault::SettingFixed,
+            SettingsError::NoSuchValue(_) => Fault::NoSuchValue,
+            SettingsError::Format { .. } => Fault::BadRequest(error.to_string()),
+        }
+        .into()
+    }
+}
+
+impl From<&Rejected> for Problem {
+    fn from(rejected: &Rejected) -> Self {
+        let refusal = Refusal::new(&rejected.code, &rejected.reason);
+        let attributes = Some(refusal.attributes()).filter(|names| !names.is_empty());
+        Self {
+            code: format!("refused.{}", refusal.code),
+            values: attributes.map(|names| ("attributes".to_owned(), names)).into_iter().collect(),
+            detail: refusal.reason,
+        }
+    }
+}
+
+impl Problem {
+    /// Says where the key is kept, in messages that name it.
+    #[must_use]
+    pub(crate) fn about_key(mut self, source: &KeySource) -> Self {
+        let (word, name) = match source {
+            KeySource::Keyring { .. } => ("@place.keyring", String::new()),
+            KeySource::KeyFile(path) => ("@place.file", path.display().to_string()),
+            KeySource::SystemdCredential(name) => ("@place.credential", name.clone()),
+        };
+        self.values.insert("place".into(), word.into());
+        self.values.insert("key_name".into(), name);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_file_names_its_attributes_in_every_language() {
+        let rejected = Rejected {
+            file: "a.dcm".into(),
+            code: "bad_attribute".into(),
+            reason: "Rescale Slope (0028,1053) is present but empty. Ask the sender.".into(),
+        };
+        let problem = Problem::from(&rejected);
+        assert_eq!(problem.code, "refused.bad_attribute");
+        assert_eq!(problem.values["attributes"], "Rescale Slope (0028,1053)");
+    }
+
+    #[test]
+    fn a_key_file_that_others_may_read_says_so_by_a_word_and_names_the_file() {
+        let fault = medsight_vault::KeyFileFault::Mode { mode: 0o644 };
+        let error = CacheError::Key(KeyError::BadKeyFile { path: "/k".into(), fault });
+        let problem = Problem::from(error).about_key(&KeySource::KeyFile("/k".into()));
+        assert_eq!(problem.values["path"], "/k");
+        assert_eq!(problem.values["fault"], "@problem.key_file.mode");
+        assert_eq!(problem.values["place"], "@place.file");
+    }
+}

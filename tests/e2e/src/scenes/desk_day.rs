@@ -1,0 +1,147 @@
+//! The desk by itself: every way in for files, deleting, taking back, settings and languages, closing and opening again.
+
+use super::import;
+use crate::Programs;
+use crate::actors::Desk;
+use crate::language;
+use crate::machine::Machine;
+use crate::phantom;
+use crate::process::until;
+use crate::report::Report;
+use anyhow::{Context, Result, bail, ensure};
+
+/// Plays everything.
+pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
+    let logs = report.folder().to_path_buf();
+    let machine = report.must("a desktop session with a keyring", || Machine::start(&logs))?;
+    report.watch(&machine.display);
+    let cache = machine.home("cache-of-the-desk");
+    let desk = report.must("the desk starts", || Desk::start(&machine, programs, &cache, &[]))?;
+    ways_in(&machine, programs, report, &desk)?;
+    report.step("a study without images says so instead of opening", || {
+        phantom::write_report(&machine.home("report"))?;
+        import::begin(&desk, &machine.home("report"))?;
+        import::summary(&desk, 60)?;
+        desk.click(&desk.row_with("Report", 20)?)?;
+        desk.click(&desk.find("open-study", 10)?)?;
+        let said = desk.text(&desk.find("failure", 10)?)?;
+        ensure!(said.contains("no images"), "it says: {said}");
+        let button = desk.text(&desk.find("open-study", 5)?)?;
+        ensure!(!button.contains("Opening"), "the button still says {button}");
+        Ok(())
+    });
+    report.step("the reading state is set, taken back with the button and set again with the key", || {
+        desk.click(&desk.row_with("DRAWN", 10)?)?;
+        let state = |wanted: &str| {
+            until(&format!("the state {wanted}"), 10, || {
+                let row = desk.text(&desk.row_with("DRAWN", 5)?)?.to_lowercase();
+                if row.contains(wanted) { Ok(()) } else { bail!("the row says {row}") }
+            })
+        };
+        until("the panel", 10, || desk.choose("read-state", "final"))?;
+        state("final")?;
+        desk.click(&desk.find("undo", 5)?)?;
+        state("unread")?;
+        desk.click(&desk.row_with("DRAWN", 10)?)?;
+        desk.key(&machine, "ctrl+shift+z")?;
+        state("final")
+    });
+    report.step("deleting asks by name, can be left, and then is for good", || {
+        let before = desk.rows()?.len();
+        desk.click(&desk.row_with("Report", 10)?)?;
+        desk.click(&desk.find("delete-study", 10)?)?;
+        let question = desk.text(&desk.find("confirm-delete", 10)?)?;
+        ensure!(question.contains("Report"), "the question names nobody: {question}");
+        desk.key(&machine, "Escape")?;
+        desk.wait_for_rows(before, 5)?;
+        desk.click(&desk.find("delete-study", 10)?)?;
+        desk.click(&desk.find("confirm-delete-yes", 10)?)?;
+        desk.wait_for_rows(before - 1, 20)?;
+        ensure!(desk.all("toast")?.is_empty(), "a deletion is offered to be taken back");
+        Ok(())
+    });
+    report.step("Spanish: no English is left on any page", || in_language(&desk, programs, &machine, "es"));
+    report.step("German: no English is left on any page", || in_language(&desk, programs, &machine, "de"));
+    report.step("settings are changed", || {
+        desk.click(&desk.find("settings", 10)?)?;
+        desk.choose("setting-theme", "light")?;
+        desk.choose("setting-density", "touch")
+    });
+    report.must("closing the window ends the desk", || desk.close_window(&machine))?;
+    let _desk = report.must("the next start has the settings and the studies", || {
+        let desk = Desk::start(&machine, programs, &cache, &[])?;
+        let html = desk.all_css("html")?;
+        let html = html.first().context("no page")?;
+        for (name, wanted) in [("lang", "de"), ("data-theme", "bedside"), ("data-density", "touch")] {
+            let is = desk.attribute(html, name)?;
+            ensure!(is == wanted, "{name} is {is}, not {wanted}");
+        }
+        desk.wait_for_rows(3, 20)?;
+        Ok(desk)
+    })?;
+    Ok(())
+}
+
+/// A zip archive, a medium with its DICOMDIR, and a folder that is dropped.
+fn ways_in(machine: &Machine, programs: &Programs, report: &mut Report, desk: &Desk) -> Result<()> {
+    report.step("import a zip archive", || {
+        import::begin(desk, &programs.small_corpus.join("accepted/ct_axial_shuffled.zip"))?;
+        import::summary(desk, 60)?;
+        desk.wait_for_rows(1, 20)
+    });
+    report.step("import what a DICOMDIR lists", || {
+        let medium = machine.home("medium");
+        phantom::write_medium(&medium, 12, 64)?;
+        import::begin(desk, &medium.join("DICOMDIR"))?;
+        let summary = desk.find("import-summary", 60)?;
+        let taken = desk.attribute(&summary, "data-imported")?;
+        import::summary(desk, 5)?;
+        ensure!(taken == "12", "{taken} of 12 files were taken");
+        desk.wait_for_rows(2, 20)
+    });
+    report.step("a folder that is dropped on the desk is imported", || {
+        let folder = programs.samples.join("us_colour_multiframe").canonicalize()?;
+        desk.drop_files(machine, &[&folder], || desk.find("drop", 10).map(drop))?;
+        import::summary(desk, 60)?;
+        desk.wait_for_rows(3, 20)?;
+        ensure!(desk.all("drop")?.is_empty(), "the window still waits for a drop");
+        Ok(())
+    });
+    Ok(())
+}
+
+/// Changes the language on the settings page, then looks at every page and dialog for English.
+fn in_language(desk: &Desk, programs: &Programs, machine: &Machine, code: &str) -> Result<()> {
+    let english = language::texts(&programs.locales, "en")?;
+    let own = language::texts(&programs.locales, code)?;
+    let none_english = |page: &str| {
+        let left = language::left_in_english(&desk.texts()?, &english, &own);
+        ensure!(left.is_empty(), "{page}: {left:?}");
+        Ok(())
+    };
+    desk.click(&desk.find("settings", 10)?)?;
+    desk.choose("setting-locale", code)?;
+    until("the language", 10, || {
+        let html = desk.all_css("html")?;
+        let lang = desk.attribute(html.first().context("no page")?, "lang")?;
+        if lang == code { Ok(()) } else { bail!("it is {lang}") }
+    })?;
+    none_english("settings")?;
+    desk.click(&desk.find("worklist-page", 10)?)?;
+    desk.find("worklist", 10)?;
+    none_english("worklist")?;
+    for (key, dialog) in [("ctrl+k", "palette"), ("F1", "help")] {
+        desk.key(machine, key)?;
+        desk.find(dialog, 10)?;
+        none_english(dialog)?;
+        desk.key(machine, "Escape")?;
+    }
+    import::begin(desk, &machine.home("there is nothing"))?;
+    desk.find("failure", 10)?;
+    none_english("a path that leads nowhere")?;
+    desk.key(machine, "Escape")?;
+    import::begin(desk, &programs.small_corpus.join("refused"))?;
+    desk.click(&desk.find("import-refused", 30)?)?;
+    none_english("refused files")?;
+    import::summary(desk, 5).map(drop)
+}
