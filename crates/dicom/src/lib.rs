@@ -10,6 +10,7 @@
 //! cannot make it allocate, and reading a header costs microseconds. No pixel decoder is here: that is
 //! `medsight-codec`.
 
+mod acquisition;
 pub mod attribute;
 mod charset;
 mod dataset;
@@ -26,11 +27,12 @@ mod softcopy;
 mod stack;
 mod volume;
 
+pub use acquisition::Acquisition;
 pub use attribute::{Tag, named, tags};
 pub use dataset::Dataset;
 pub use encoded::Encoded;
 pub use header::{DicomHeaders, check_native_length, instance_record};
-pub use image_info::{Acquisition, FrameInfo, ImageInfo, NamedWindow};
+pub use image_info::{FrameInfo, ImageInfo, NamedWindow};
 pub use layout::VolumeLayout;
 pub use lut::{LookUpTable, ModalityLut, Palette};
 pub use object::{Object, PixelData, PixelSpan};

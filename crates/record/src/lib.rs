@@ -10,17 +10,21 @@ pub mod import;
 pub mod session;
 pub mod settings;
 pub mod study;
+pub mod tool;
 pub mod undo;
 pub mod words;
 
 pub use annotation::{Annotation, AnnotationId, AnnotationKind, ImageRef, Measured, Place, ScaleSource};
-pub use command::{Command, DeskCommand, RecordCommand, Tool, UndoPolicy, ViewCommand};
+pub use command::{Command, DeskCommand, RecordCommand, UndoPolicy, ViewCommand};
 pub use hotkeys::{Hotkeys, Shortcut};
 pub use import::{HeaderReader, Refusal};
-pub use session::{CellState, Layout, PlanesState, ProjectionKind, ReadingSession, View3dState, ViewKind};
+pub use session::{
+    CameraState, CellState, Layout, PlanesState, ProjectionKind, ReadingSession, View3dState, ViewKind,
+};
 pub use settings::{SettingChange, Settings};
 pub use study::{
     InstanceRecord, Manifest, ManifestInstance, Patient, ReadState, SeriesRecord, Sex, StudyRecord,
 };
+pub use tool::Tool;
 pub use undo::History;
 pub use words::{Locale, Words};

@@ -87,12 +87,24 @@ pub enum ProjectionKind {
     Mean,
 }
 
+/// A camera: patient coordinates.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CameraState {
+    /// In the middle of the cell, millimetres.
+    pub focus_mm: [f64; 3],
+    /// Screen right, unit vector.
+    pub right: [f64; 3],
+    /// Screen down, unit vector.
+    pub down: [f64; 3],
+    /// Millimetres over the shorter edge of the cell.
+    pub edge_mm: f64,
+}
+
 /// A look at a volume in 3D.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct View3dState {
-    /// Focus, screen right, screen down in patient coordinates, and millimetres over the shorter edge of the
-    /// cell; `None` until it was turned.
-    pub camera: Option<([f64; 3], [f64; 3], [f64; 3], f64)>,
+    /// From where; `None` until it was turned.
+    pub camera: Option<CameraState>,
     /// Name of the transfer function; the modality's first when `None`.
     pub preset: Option<String>,
     /// Light on.

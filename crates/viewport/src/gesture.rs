@@ -95,7 +95,7 @@ pub(crate) enum Gesture {
     /// `again`: it was selected before the press.
     Annotation {
         cell: usize,
-        start: Annotation,
+        start: Box<Annotation>,
         hit: Hit,
         from: DVec2,
         again: bool,
@@ -186,7 +186,13 @@ impl LightBox {
             if let Some((start, hit)) = self.annotation_at(cell, at) {
                 let again = self.selected == Some(start.id);
                 self.select(Some(start.id));
-                self.gesture = Some(Gesture::Annotation { cell, start, hit, from: surface.local(at), again });
+                self.gesture = Some(Gesture::Annotation {
+                    cell,
+                    start: Box::new(start),
+                    hit,
+                    from: surface.local(at),
+                    again,
+                });
                 return;
             }
             self.selected = None;

@@ -8,6 +8,7 @@
 
 mod apply;
 mod cell;
+mod cine;
 mod draw_shape;
 mod gesture;
 mod light_box;

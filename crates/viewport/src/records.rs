@@ -6,8 +6,62 @@ use std::collections::BTreeMap;
 use medsight_record::{Annotation, AnnotationId, AnnotationKind, History, Place, ViewKind};
 
 use crate::light_box::{Effect, LightBox, Popup, SaveState};
+use crate::surface::Surface;
 
 impl LightBox {
+    /// Takes annotations from the desk in; they are durable already.
+    pub fn put_annotations(&mut self, annotations: Vec<Annotation>) {
+        for a in &annotations {
+            self.save_states.insert(a.id, SaveState::Saved);
+        }
+        self.annotations = History::new(annotations.into_iter().map(|a| (a.id, a)).collect());
+    }
+
+    /// Number of annotations that are durable.
+    pub fn saved_count(&self) -> usize {
+        self.annotations
+            .present()
+            .keys()
+            .filter(|id| self.save_states.get(id) == Some(&SaveState::Saved))
+            .count()
+    }
+
+    /// True when the image a stack cell shows is a key image.
+    pub fn is_key_image(&self, cell: usize) -> bool {
+        self.key_image_of(cell).is_some()
+    }
+
+    pub(crate) fn key_image_of(&self, cell: usize) -> Option<AnnotationId> {
+        let surface = self.surface(cell)?;
+        let is_here = |a: &&Annotation| {
+            a.kind == AnnotationKind::KeyImage && self.points_on(cell, &surface, &a.place).is_some()
+        };
+        self.annotations.present().values().find(is_here).map(|a| a.id)
+    }
+
+    /// The points of something drawn, on what a cell shows; `None` when it does not lie there.
+    pub(crate) fn points_on(
+        &self,
+        cell: usize,
+        surface: &Surface,
+        place: &Place,
+    ) -> Option<Vec<glam::DVec2>> {
+        self.series_of(cell).filter(|series| series.holds(place))?;
+        surface.points_of(place)
+    }
+
+    /// As [`Self::points_on`], and what was drawn on an image where a plane cuts just there, or on a plane that
+    /// is an image: seen, but taken hold of only where it was drawn.
+    pub(crate) fn points_seen_on(
+        &self,
+        cell: usize,
+        surface: &Surface,
+        place: &Place,
+    ) -> Option<Vec<glam::DVec2>> {
+        let series = self.series_of(cell).filter(|series| series.holds(place))?;
+        surface.points_of(place).or_else(|| surface.points_seen(&series.patient_points(place)?))
+    }
+
     pub(crate) fn toggle_key_image(&mut self) {
         match self.key_image_of(self.active) {
             Some(id) => self.remove(id),

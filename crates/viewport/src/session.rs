@@ -4,7 +4,7 @@ use glam::{DVec2, DVec3};
 use medsight_image::raycast::CropBox;
 use medsight_image::{Camera, Projection, VoiFunction, Window};
 use medsight_record::{
-    CellState, Layout, PlanesState, ProjectionKind, ReadingSession, View3dState, ViewKind,
+    CameraState, CellState, Layout, PlanesState, ProjectionKind, ReadingSession, View3dState, ViewKind,
 };
 
 use crate::cell::{Cell, Crop, Orientation, View3d};
@@ -137,7 +137,12 @@ fn planes_of(state: &PlanesState) -> Option<Mpr> {
 }
 
 fn view_3d_state(view: &View3d) -> View3dState {
-    let camera = |c: Camera| (c.focus_mm.to_array(), c.right.to_array(), c.down.to_array(), c.mm_per_px);
+    let camera = |c: Camera| CameraState {
+        focus_mm: c.focus_mm.to_array(),
+        right: c.right.to_array(),
+        down: c.down.to_array(),
+        edge_mm: c.mm_per_px,
+    };
     View3dState {
         camera: view.camera.map(camera),
         preset: view.preset.clone(),
@@ -148,11 +153,11 @@ fn view_3d_state(view: &View3d) -> View3dState {
 }
 
 fn view_3d_of(state: &View3dState) -> View3d {
-    let camera = state.camera.map(|(focus, right, down, mm_per_px)| Camera {
-        focus_mm: DVec3::from_array(focus),
-        right: DVec3::from_array(right),
-        down: DVec3::from_array(down),
-        mm_per_px,
+    let camera = state.camera.map(|c| Camera {
+        focus_mm: DVec3::from_array(c.focus_mm),
+        right: DVec3::from_array(c.right),
+        down: DVec3::from_array(c.down),
+        mm_per_px: c.edge_mm,
         eye_distance_mm: None,
     });
     let valid = |c: &Camera| c.right.is_normalized() && c.down.is_normalized() && c.mm_per_px > 0.0;
