@@ -73,12 +73,13 @@ pub(super) fn explain(ui: &Ui, light_box: &LightBox, index: usize, code: &str) {
             egui::Frame::popup(ui.style()).show(ui, |ui| {
                 ui.set_max_width(320.0);
                 ui.label(RichText::new(name(light_box, code)).color(theme::WARNING).strong());
-                ui.label(RichText::new(&warning.reason).color(theme::TEXT_1));
+                // What it means in the reader's language; the figures, as the file's attributes give them, below.
                 let what = format!("warning_help.{code}");
                 let help = light_box.words.text(&what);
                 if help != what {
-                    ui.label(RichText::new(help).color(theme::TEXT_2));
+                    ui.label(RichText::new(help).color(theme::TEXT_1));
                 }
+                ui.label(RichText::new(&warning.reason).color(theme::TEXT_2));
             });
         });
 }
