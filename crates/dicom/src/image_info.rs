@@ -8,9 +8,11 @@ use crate::dataset::Dataset;
 use crate::encoded::Encoded;
 use crate::lut::{LookUpTable, ModalityLut, Palette};
 use crate::object::Object;
+use crate::overlay::overlays_of;
 use crate::scale::{Scale, UltrasoundRegion};
+use crate::shutter::shutter_of;
 use glam::DVec3;
-use medsight_image::{VoiFunction, VolumeWarning, Window};
+use medsight_image::{OverlayPlane, Shutter, VoiFunction, VolumeWarning, Window};
 use medsight_record::Refusal;
 use std::sync::Arc;
 
@@ -71,6 +73,10 @@ pub struct ImageInfo {
     pub palette: Option<Palette>,
     /// Height of a pixel over its width by Pixel Aspect Ratio (0028,0034), for images without a scale.
     pub pixel_aspect: Option<f64>,
+    /// Overlay planes.
+    pub overlays: Vec<Arc<OverlayPlane>>,
+    /// Display shutters.
+    pub shutter: Option<Arc<Shutter>>,
     /// Calibrated regions of ultrasound images.
     pub regions: Vec<UltrasoundRegion>,
     /// Stored values from…to that are not image (0028,0120 and 0028,0121).
@@ -138,6 +144,8 @@ impl ImageInfo {
             encoded,
             frames,
             palette,
+            overlays: overlays_of(&data, &mut warnings),
+            shutter: shutter_of(&data, &mut warnings).map(Arc::new),
             pixel_aspect,
             regions: UltrasoundRegion::read_all(&data),
             padding,

@@ -51,6 +51,8 @@ pub(crate) fn of_frame(image: &ImageInfo, frame: usize) -> SliceFacts {
         voi_lut: info.voi_tables.first().and_then(|t| t.display_values()).map(Arc::new),
         palette: image.palette.as_ref().and_then(|p| p.to_image()).map(Arc::new),
         padding: image.padding.map(|[low, high]| [low as f64, high as f64]),
+        overlays: image.overlays.clone(),
+        shutter: image.shutter.clone(),
         is_color: !encoded.is_grey(),
         acquisition: acquisition(image),
         warnings: warnings(image),

@@ -70,6 +70,8 @@ pub enum ViewCommand {
     CineSlower,
     /// All, minimal, no overlays; identity stays.
     CycleOverlays,
+    /// Show or hide the overlay planes of the images.
+    ToggleOverlayPlanes,
     /// Side panel.
     TogglePanel,
     /// Next series in the active cell.
@@ -109,7 +111,7 @@ impl ViewCommand {
         all.extend((0..9).map(C::Layout));
         all.extend([C::Maximise, C::ToggleMpr, C::ToggleVolume3d, C::NextVolumePreset, C::ToggleCrop]);
         all.extend([C::SlabThicker, C::SlabThinner, C::NextProjection, C::ToggleCrosshair]);
-        all.extend([C::ToggleCine, C::CineFaster, C::CineSlower, C::CycleOverlays, C::TogglePanel]);
+        all.extend([C::ToggleCine, C::CineFaster, C::CineSlower, C::CycleOverlays, C::ToggleOverlayPlanes, C::TogglePanel]);
         all.extend([C::NextSeries, C::PreviousSeries, C::NextTime, C::PreviousTime]);
         all.extend([C::ScrollBy(1), C::ScrollBy(-1), C::ScrollBy(10), C::ScrollBy(-10)]);
         all.extend([C::ToggleKeyImage, C::DeleteSelected, C::Undo, C::Redo, C::Cancel, C::Palette, C::Help]);
@@ -142,6 +144,7 @@ impl ViewCommand {
             Self::CineFaster => "cine.faster".into(),
             Self::CineSlower => "cine.slower".into(),
             Self::CycleOverlays => "view.overlays".into(),
+            Self::ToggleOverlayPlanes => "view.overlay_planes".into(),
             Self::TogglePanel => "view.panel".into(),
             Self::NextSeries => "series.next".into(),
             Self::PreviousSeries => "series.previous".into(),

@@ -142,6 +142,7 @@ impl LightBox {
                     Overlays::None => Overlays::All,
                 }
             }
+            C::ToggleOverlayPlanes => self.overlay_planes ^= true,
             C::TogglePanel => self.panel ^= true,
             C::NextSeries => self.step_series(1),
             C::PreviousSeries => self.step_series(-1),

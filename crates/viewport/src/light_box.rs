@@ -132,6 +132,9 @@ pub struct LightBox {
     pub tool: Tool,
     /// How much is written over the images.
     pub overlays: Overlays,
+    /// Overlay planes of the images are drawn.
+    pub overlay_planes: bool,
+    pub(crate) graphics: RefCell<crate::ui::Graphics>,
     /// The side panel is open.
     pub panel: bool,
     /// Crosshair and reference lines are shown.
@@ -194,6 +197,8 @@ impl LightBox {
             before_mpr: None,
             tool: Tool::Window,
             overlays: Overlays::All,
+            overlay_planes: true,
+            graphics: RefCell::default(),
             panel: false,
             crosshair: true,
             annotations: History::new(BTreeMap::new()),

@@ -186,6 +186,8 @@ pub(crate) mod tests {
             voi_lut: None,
             palette: None,
             padding: None,
+            overlays: Vec::new(),
+            shutter: None,
             is_color: false,
             acquisition: Vec::new(),
             warnings: Vec::new(),

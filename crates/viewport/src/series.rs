@@ -8,7 +8,7 @@ use glam::{DVec2, DVec3};
 use medsight_base::{InstanceUid, SeriesUid};
 use medsight_image::lut::{Lut, Palette};
 use medsight_image::present::Modality;
-use medsight_image::{Frame, Volume, VolumeWarning, Window};
+use medsight_image::{Frame, OverlayPlane, Shutter, Volume, VolumeWarning, Window};
 use medsight_record::{ImageRef, Place, ScaleSource};
 
 /// Where a slice is in the patient (PS3.3 C.7.6.2).
@@ -91,6 +91,10 @@ pub struct SliceFacts {
     pub palette: Option<Arc<Palette>>,
     /// Stored values that are padding.
     pub padding: Option<[f64; 2]>,
+    /// Drawings over the image.
+    pub overlays: Vec<Arc<OverlayPlane>>,
+    /// What of the image is covered.
+    pub shutter: Option<Arc<Shutter>>,
     /// Shown in colour: windows have no effect.
     pub is_color: bool,
     /// How it was acquired, ready to be shown: `120 kV · 214 mAs`.

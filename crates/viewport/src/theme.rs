@@ -50,6 +50,10 @@ pub const WARNING_BG: Color32 = hex(0x30260D);
 pub const OK: Color32 = hex(0x72BE8E);
 /// A measurement on an image.
 pub const MEASURE: Color32 = hex(0xDCCB72);
+/// Overlay planes: drawings and text of the image itself.
+pub const OVERLAY: Color32 = hex(0xF2F2EC);
+/// Overlay planes that mark a region.
+pub const OVERLAY_REGION: Color32 = hex(0x7FD6C2);
 /// The selected measurement.
 pub const MEASURE_ACTIVE: Color32 = hex(0xF2F0E4);
 

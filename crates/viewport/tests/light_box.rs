@@ -54,6 +54,8 @@ fn light_box() -> LightBox {
             voi_lut: None,
             palette: None,
             padding: None,
+            overlays: Vec::new(),
+            shutter: None,
             is_color: false,
             acquisition: vec!["120 kV".into()],
             warnings: Vec::new(),

@@ -3,6 +3,7 @@
 mod cell_view;
 mod chips;
 mod crosshair;
+mod graphics;
 mod help;
 mod keys;
 mod overlay;
@@ -13,6 +14,7 @@ mod tools;
 mod view_3d;
 
 pub(crate) use cell_view::{LENS, lens_rect};
+pub(crate) use graphics::Graphics;
 pub(crate) use view_3d::{crop_axis_on_screen, crop_face_at};
 
 use egui::{Frame, Margin, Rect, RichText, Stroke, TextureId, Ui};
