@@ -44,6 +44,16 @@ impl DicomDate {
         if had_birthday { Some(years) } else { years.checked_sub(1) }
     }
 
+    /// Days since 1970-01-01; negative before. Gregorian, by counting from March of a 400-year era.
+    pub fn days_since_epoch(self) -> i64 {
+        let (month, day) = (i64::from(self.month), i64::from(self.day));
+        let year = i64::from(self.year) - i64::from(month <= 2);
+        let era = year.div_euclid(400);
+        let year_of_era = year.rem_euclid(400);
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    }
+
     /// `2024-03-09`.
     pub fn iso(self) -> String {
         format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
@@ -53,6 +63,33 @@ impl DicomDate {
     pub fn compact(self) -> String {
         format!("{:04}{:02}{:02}", self.year, self.month, self.day)
     }
+}
+
+/// Seconds since midnight of a DICOM time (VR TM): `HHMMSS.FFFFFF`, shorter forms and the old one with colons.
+/// `None` when it is no time.
+pub fn seconds_of_day(text: &str) -> Option<f64> {
+    let text: String = text.trim_matches(['\0', ' ']).chars().filter(|c| *c != ':').collect();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let is_number = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
+    if !matches!(whole.len(), 2 | 4 | 6) || !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let part = |at: usize| whole.get(at..at + 2).map_or(Some(0.0), |t| t.parse::<f64>().ok());
+    let (hours, minutes, seconds) = (part(0)?, part(2)?, part(4)?);
+    // A leap second is a time.
+    let fits = hours < 24.0 && minutes < 60.0 && seconds <= 60.0;
+    let fraction = format!("0.{fraction}0").parse::<f64>().ok()?;
+    fits.then_some(hours * 3600.0 + minutes * 60.0 + seconds + fraction)
+}
+
+/// Seconds since the epoch of a DICOM date time (VR DT), its offset from UTC left aside: for differences of times
+/// of one device. `None` when it is none to the second.
+pub fn seconds_of_date_time(text: &str) -> Option<f64> {
+    let text = text.trim_matches(['\0', ' ']);
+    let text = text.find(['+', '-']).map_or(text, |at| &text[..at]);
+    let (date, time) = text.split_at_checked(8)?;
+    (time.len() >= 6).then_some(())?;
+    Some(DicomDate::parse(date)?.days_since_epoch() as f64 * 86_400.0 + seconds_of_day(time)?)
 }
 
 fn days_in_month(year: u16, month: u8) -> u8 {
@@ -86,6 +123,16 @@ mod tests {
         let birth = DicomDate::parse("19570314").unwrap();
         assert_eq!(birth.years_until(DicomDate::parse("20260313").unwrap()), Some(68));
         assert_eq!(birth.years_until(DicomDate::parse("20260314").unwrap()), Some(69));
+    }
+
+    #[test]
+    fn an_hour_over_midnight_is_an_hour() {
+        let at = |text| seconds_of_date_time(text).unwrap();
+        assert_eq!(at("20240301003000") - at("20240229233000.000"), 3600.0);
+        assert_eq!(DicomDate::parse("19700101").unwrap().days_since_epoch(), 0);
+        assert_eq!(DicomDate::parse("20000301").unwrap().days_since_epoch(), 11_017);
+        assert_eq!(seconds_of_day("07:30:15.25"), Some(27_015.25));
+        assert_eq!((seconds_of_day("2560"), seconds_of_day("7")), (None, None));
     }
 
     #[test]

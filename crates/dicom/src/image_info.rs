@@ -11,6 +11,7 @@ use crate::object::Object;
 use crate::overlay::overlays_of;
 use crate::scale::{Scale, UltrasoundRegion};
 use crate::shutter::shutter_of;
+use crate::suv::SuvFactors;
 use glam::DVec3;
 use medsight_image::{OverlayPlane, Shutter, VoiFunction, VolumeWarning, Window};
 use medsight_record::Refusal;
@@ -73,6 +74,8 @@ pub struct ImageInfo {
     pub palette: Option<Palette>,
     /// Height of a pixel over its width by Pixel Aspect Ratio (0028,0034), for images without a scale.
     pub pixel_aspect: Option<f64>,
+    /// PET: factors to uptake values, or why there are none.
+    pub suv: Option<Result<SuvFactors, String>>,
     /// Overlay planes.
     pub overlays: Vec<Arc<OverlayPlane>>,
     /// Display shutters.
@@ -144,6 +147,7 @@ impl ImageInfo {
             encoded,
             frames,
             palette,
+            suv: (data.text(tags::MODALITY).as_deref() == Some("PT")).then(|| SuvFactors::read(&data)),
             overlays: overlays_of(&data, &mut warnings),
             shutter: shutter_of(&data, &mut warnings).map(Arc::new),
             pixel_aspect,

@@ -27,6 +27,7 @@ mod scale;
 mod shutter;
 mod softcopy;
 mod stack;
+mod suv;
 mod volume;
 
 pub use acquisition::Acquisition;
@@ -42,4 +43,5 @@ pub use scale::{Scale, UltrasoundRegion};
 pub use shutter::shutter_of;
 pub use softcopy::Softcopy;
 pub use stack::{FrameRef, SortedSeries, Stack, StackKind, sort_frames};
+pub use suv::SuvFactors;
 pub use volume::{FrameSlot, VolumeBuilder};

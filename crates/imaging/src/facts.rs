@@ -51,6 +51,7 @@ pub(crate) fn of_frame(image: &ImageInfo, frame: usize) -> SliceFacts {
         voi_lut: info.voi_tables.first().and_then(|t| t.display_values()).map(Arc::new),
         palette: image.palette.as_ref().and_then(|p| p.to_image()).map(Arc::new),
         padding: image.padding.map(|[low, high]| [low as f64, high as f64]),
+        suv_bw: image.suv.as_ref().and_then(|suv| suv.as_ref().ok()).map(|suv| suv.body_weight),
         overlays: image.overlays.clone(),
         shutter: image.shutter.clone(),
         is_color: !encoded.is_grey(),
@@ -74,6 +75,9 @@ pub(crate) fn for_voxels(facts: &SliceFacts) -> SliceFacts {
 
 fn warnings(image: &ImageInfo) -> Vec<VolumeWarning> {
     let mut all = image.warnings.clone();
+    if let Some(Err(reason)) = &image.suv {
+        all.push(VolumeWarning { code: "no_suv".to_owned(), reason: reason.clone() });
+    }
     let mut add = |is: bool, code: &str, reason: &str| {
         if is {
             all.push(VolumeWarning { code: code.to_owned(), reason: reason.to_owned() });

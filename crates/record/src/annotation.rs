@@ -130,6 +130,9 @@ pub struct Measured {
     pub min: Option<f64>,
     /// Largest modality value inside.
     pub max: Option<f64>,
+    /// PET: mean and largest uptake value by body weight (SUVbw, g/ml) inside.
+    #[serde(default)]
+    pub suv_bw: Option<[f64; 2]>,
     /// Unit of mean, SD, min and max: `HU`, or empty.
     pub unit: String,
     /// Where millimetres come from.

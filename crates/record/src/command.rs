@@ -111,7 +111,14 @@ impl ViewCommand {
         all.extend((0..9).map(C::Layout));
         all.extend([C::Maximise, C::ToggleMpr, C::ToggleVolume3d, C::NextVolumePreset, C::ToggleCrop]);
         all.extend([C::SlabThicker, C::SlabThinner, C::NextProjection, C::ToggleCrosshair]);
-        all.extend([C::ToggleCine, C::CineFaster, C::CineSlower, C::CycleOverlays, C::ToggleOverlayPlanes, C::TogglePanel]);
+        all.extend([
+            C::ToggleCine,
+            C::CineFaster,
+            C::CineSlower,
+            C::CycleOverlays,
+            C::ToggleOverlayPlanes,
+            C::TogglePanel,
+        ]);
         all.extend([C::NextSeries, C::PreviousSeries, C::NextTime, C::PreviousTime]);
         all.extend([C::ScrollBy(1), C::ScrollBy(-1), C::ScrollBy(10), C::ScrollBy(-10)]);
         all.extend([C::ToggleKeyImage, C::DeleteSelected, C::Undo, C::Redo, C::Cancel, C::Palette, C::Help]);

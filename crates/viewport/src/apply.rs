@@ -102,7 +102,7 @@ impl LightBox {
                 self.draft = None;
             }
             C::WindowPreset(n) => self.window_preset(n),
-            C::WindowAsStored => self.cells[active].window = None,
+            C::WindowAsStored => self.next_stored_window(),
             C::Invert => self.cells[active].invert ^= true,
             C::FlipHorizontal => self.orient(|o| o.flipped()),
             C::RotateClockwise => {
@@ -241,6 +241,25 @@ impl LightBox {
         (0..self.cells.len())
             .filter(|i| self.cells[*i].plane().is_some() && self.cells[*i].series == c.series)
             .collect()
+    }
+
+    /// The first window of the file; where it is shown already, the next one.
+    fn next_stored_window(&mut self) {
+        let cell = self.active;
+        let windows = self.facts(cell).map(|facts| facts.windows.clone()).unwrap_or_default();
+        let shown = match self.cells[cell].window {
+            None => Some(0),
+            Some(window) => windows.iter().position(|(stored, _)| *stored == window),
+        };
+        let next = shown.map_or(0, |at| at + 1).min(windows.len());
+        match windows.get(next).filter(|_| next > 0) {
+            Some((window, _)) => self.set_window(cell, *window),
+            None => {
+                for linked in self.linked_planes(cell) {
+                    self.cells[linked].window = None;
+                }
+            }
+        }
     }
 
     fn window_preset(&mut self, n: u8) {

@@ -151,7 +151,8 @@ pub(crate) fn annotations(painter: &Painter, light_box: &LightBox, cell: usize, 
     if draft.points.len() == draft.kind.point_count() {
         let source = light_box.source(cell);
         let (source, unit) = source.as_ref().map_or((None, ""), |(s, u)| (Some(s), *u));
-        let measured = measure(&draft.kind, &draft.points, surface, source, unit);
+        let measured =
+            light_box.with_uptake(cell, measure(&draft.kind, &draft.points, surface, source, unit));
         let text = lines(&draft.kind, &measured, &light_box.words);
         labels.draw(painter, &draft.kind, &points, &text, theme::MEASURE_ACTIVE);
     }

@@ -472,7 +472,7 @@ impl LightBox {
             study: self.study.clone(),
             kind: kind.clone(),
             place: surface.place(points),
-            measured: measure(kind, points, surface, source, unit),
+            measured: self.with_uptake(cell, measure(kind, points, surface, source, unit)),
             changed_at: self.now,
         }
     }

@@ -29,7 +29,7 @@ pub(crate) fn measure(
         },
         (AnnotationKind::Angle, [a, vertex, b]) => {
             // Angles need the shape of the pixels, not their size.
-            let shape = scale.map_or(DVec2::ONE, |(mm, _)| mm);
+            let shape = scale.map_or_else(|| surface.unit_shape(), |(mm, _)| mm);
             let (u, v) = ((*a - *vertex) * shape, (*b - *vertex) * shape);
             if u.length() > 0.0 && v.length() > 0.0 {
                 m.angle_deg =
@@ -123,6 +123,10 @@ pub fn lines(kind: &AnnotationKind, m: &Measured, words: &Words) -> Vec<String> 
                     with_unit(max)
                 ));
             }
+            out.extend(m.suv_bw.map(|[mean, max]| {
+                let max_word = words.text("lightbox.max");
+                format!("SUVbw {} · {max_word} {}", number(mean, 2), number(max, 2))
+            }));
             out.extend(m.area_mm2.map(area).or(m.area_px.map(|px| format!("{} px²", number(px, 0)))));
         }
         AnnotationKind::Text { text } => out.push(text.clone()),
@@ -186,6 +190,7 @@ pub(crate) mod tests {
             voi_lut: None,
             palette: None,
             padding: None,
+            suv_bw: None,
             overlays: Vec::new(),
             shutter: None,
             is_color: false,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use medsight_record::{Annotation, AnnotationId, AnnotationKind, History, Place, ViewKind};
+use medsight_record::{Annotation, AnnotationId, AnnotationKind, History, Measured, Place, ViewKind};
 
 use crate::light_box::{Effect, LightBox, Popup, SaveState};
 use crate::surface::Surface;
@@ -37,6 +37,13 @@ impl LightBox {
             a.kind == AnnotationKind::KeyImage && self.points_on(cell, &surface, &a.place).is_some()
         };
         self.annotations.present().values().find(is_here).map(|a| a.id)
+    }
+
+    /// Adds uptake values to the mean and the largest value, in PET.
+    pub(crate) fn with_uptake(&self, cell: usize, measured: Measured) -> Measured {
+        let factor = self.facts(cell).and_then(|facts| facts.suv_bw);
+        let suv_bw = factor.and_then(|f| Some([measured.mean? * f, measured.max? * f]));
+        Measured { suv_bw, ..measured }
     }
 
     /// The points of something drawn, on what a cell shows; `None` when it does not lie there.

@@ -91,6 +91,8 @@ pub struct SliceFacts {
     pub palette: Option<Arc<Palette>>,
     /// Stored values that are padding.
     pub padding: Option<[f64; 2]>,
+    /// PET: SUV by body weight in a modality value of 1, where all that it needs is in the file.
+    pub suv_bw: Option<f64>,
     /// Drawings over the image.
     pub overlays: Vec<Arc<OverlayPlane>>,
     /// What of the image is covered.

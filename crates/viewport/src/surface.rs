@@ -27,6 +27,8 @@ pub enum Space {
         place: Option<SlicePlace>,
         /// Scale of the whole image.
         scale: Option<(DVec2, ScaleSource)>,
+        /// Height of a pixel over its width.
+        aspect: f64,
         /// Ultrasound regions with their own scale.
         regions: Vec<UltrasoundScale>,
     },
@@ -95,6 +97,7 @@ impl Surface {
                 frame,
                 place: facts.place,
                 scale: facts.scale.map(|s| (s.mm_per_px, s.source)),
+                aspect: facts.pixel_aspect,
                 regions: facts.regions.clone(),
             },
         }
@@ -203,6 +206,14 @@ impl Surface {
                     None => *scale,
                 }
             }
+        }
+    }
+
+    /// Width and height of a local unit, in some unit of length.
+    pub(crate) fn unit_shape(&self) -> DVec2 {
+        match &self.space {
+            Space::Image { aspect, .. } => DVec2::new(1.0, *aspect),
+            Space::Plane { .. } => DVec2::ONE,
         }
     }
 

@@ -54,6 +54,7 @@ fn light_box() -> LightBox {
             voi_lut: None,
             palette: None,
             padding: None,
+            suv_bw: None,
             overlays: Vec::new(),
             shutter: None,
             is_color: false,

@@ -16,10 +16,12 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask VERB
 
-  demo [--headless] [--out DIR] [--key SOURCE]   build everything, import the sample studies and open the application; without a
+  demo [--headless] [--out DIR] [--key SOURCE]
+                                  build everything, import the sample studies and open the application; without a
                                   display or with --headless: the same as a tour, with report.json and screenshots
   test                            everything that must hold before a change is accepted (also what CI runs)
   check                           the same without the end-to-end run
+  e2e [SCENE...]                  the end-to-end run alone, with the programs as they were built last
   bench NAME... [--json FILE]     load, cache, render: ours against the peer on the same input
   tidy                            the repository's rules
   codegen [--check]               write (or compare) what the front end takes from Rust
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         "demo" => demo::demo(rest),
         "test" => test::test(true),
         "check" => test::test(false),
+        "e2e" => test::end_to_end_runs(rest),
         "bench" => bench::bench(rest),
         "tidy" => tidy::tidy(),
         "codegen" => codegen::codegen(rest.iter().any(|w| w == "--check")),

@@ -28,15 +28,16 @@ pub(crate) fn test(end_to_end: bool) -> Result<()> {
     step("build the programs", demo::build)?;
     step("generated files are what the code says", || codegen::codegen(true))?;
     if end_to_end {
-        step("end to end: the real application on a screen of its own", end_to_end_runs)?;
+        step("end to end: the real application on a screen of its own", || end_to_end_runs(&[]))?;
     }
     println!("\nAll of it holds: {:.0} s", begun.elapsed().as_secs_f64());
     Ok(())
 }
 
-fn end_to_end_runs() -> Result<()> {
+/// The real application on a screen of its own, as built last; with names of scenes, those alone.
+pub(crate) fn end_to_end_runs(only: &[String]) -> Result<()> {
     let out = target_dir().join("e2e");
-    let failed = medsight_e2e::suite(&demo::programs()?, &out)?;
+    let failed = medsight_e2e::suite(&demo::programs()?, &out, only)?;
     if failed > 0 {
         bail!("{failed} steps failed; screenshots and report.json are in {}", out.display());
     }

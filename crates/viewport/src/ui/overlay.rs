@@ -299,6 +299,8 @@ pub(super) fn probe_lines(light_box: &LightBox, index: usize, surface: &Surface,
         Some(Value::Grey(value)) => {
             let decimals = if value.fract().abs() < 1e-6 { 0 } else { 2 };
             lines.push(format!("{} {unit}", number(value, decimals)).trim_end().to_owned());
+            let factor = light_box.facts(index).and_then(|facts| facts.suv_bw);
+            lines.extend(factor.map(|factor| format!("SUVbw {}", number(value * factor, 2))));
         }
         Some(Value::Color([r, g, b])) => lines.push(format!("R {r} G {g} B {b}")),
     }
