@@ -58,6 +58,8 @@ pub struct ImageInfo {
     pub instance_uid: String,
     /// Series Instance UID (0020,000E), empty when absent.
     pub series_uid: String,
+    /// Frame of Reference UID (0020,0052), empty when absent.
+    pub frame_of_reference: String,
     /// Instance Number (0020,0013).
     pub instance_number: Option<i64>,
     /// Modality (0008,0060).
@@ -140,6 +142,7 @@ impl ImageInfo {
         Ok(Self {
             instance_uid: data.text_or_empty(tags::SOP_INSTANCE_UID),
             series_uid: data.text_or_empty(tags::SERIES_INSTANCE_UID),
+            frame_of_reference: data.text_or_empty(tags::FRAME_OF_REFERENCE_UID),
             instance_number: data.integer(tags::INSTANCE_NUMBER).ok().flatten(),
             modality: data.text_or_empty(tags::MODALITY),
             image_type,

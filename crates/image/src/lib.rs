@@ -6,6 +6,7 @@
 pub mod bricks;
 pub mod camera;
 pub mod frame;
+pub mod label_grid;
 pub mod lut;
 pub mod overlay;
 pub mod phantom;
@@ -23,6 +24,7 @@ pub mod volume;
 pub use bricks::Bricks;
 pub use camera::Camera;
 pub use frame::{Frame, Photometric, Samples};
+pub use label_grid::LabelGrid;
 pub use lut::{Lut, Palette};
 pub use overlay::OverlayPlane;
 pub use plane::{PlaneDraw, Projection};

@@ -13,9 +13,10 @@ use medsight_codec::{ByteSource, FrameDecoder, LoadOptions, SeriesScan, build_vo
 use medsight_dicom::{ImageInfo, Object, Stack, StackKind, instance_record, sort_frames};
 use medsight_image::{Frame, Photometric, Volume, VolumeWarning};
 use medsight_record::{Manifest, Patient};
-use medsight_viewport::SliceFacts;
+use medsight_viewport::{LayerSet, SliceFacts};
 
 use crate::facts;
+use crate::layers;
 use crate::source::Part;
 use crate::thumbnail;
 
@@ -37,6 +38,7 @@ pub(crate) struct FoundSeries {
     pub(crate) number: Option<i32>,
     pub(crate) modality: String,
     pub(crate) description: String,
+    pub(crate) frame_of_reference: String,
     pub(crate) slices: Vec<FoundSlice>,
     /// Why there is no volume; `None` when there can be one.
     pub(crate) no_volume: Option<String>,
@@ -69,6 +71,8 @@ pub(crate) enum News {
     /// A volume, or why there is none. `holds_slices` when its slices are the stored images; it was made even
     /// where the slice distance is not, and then they are not.
     Volume { series: usize, volume: Result<Arc<Volume>, String>, holds_slices: bool },
+    /// Segmentations and structure sets.
+    Layers(Vec<LayerSet>),
     /// Files that are refused: name and reason.
     Refused(Vec<(String, String)>),
     /// Nothing can be shown.
@@ -233,7 +237,15 @@ impl Scout {
             Ok(scan) => scan,
             Err(_) => return Default::default(),
         };
-        self.refuse(self.source.as_ref(), &scan.skipped);
+        // Segmentations and structure sets lie on the images; those that are no such layers stay what they were.
+        let documents = scan.skipped.iter().filter(|s| s.refusal.code == "no_pixels").map(|s| s.file);
+        let of_segmentations = |s: &SeriesScan| s.images.iter().all(|image| image.modality == "SEG");
+        let masks = scan.series.iter().filter(|s| of_segmentations(s)).flat_map(|s| s.files.clone());
+        let shown = self.show_layers(documents.chain(masks).collect());
+        let skipped: Vec<_> = scan.skipped.iter().filter(|s| !shown.contains(&s.file)).cloned().collect();
+        let only_layers = |s: &SeriesScan| s.files.iter().all(|file| shown.contains(file));
+        let has_images = scan.series.iter().any(|s| !only_layers(s));
+        self.refuse(self.source.as_ref(), &skipped);
         if scan.series.is_empty() {
             let why = scan
                 .skipped
@@ -243,7 +255,7 @@ impl Scout {
             return Default::default();
         }
         let (mut found, mut sorted) = (Vec::new(), Vec::new());
-        for series in scan.series {
+        for series in scan.series.into_iter().filter(|s| !has_images || !only_layers(s)) {
             let files = series.files.clone();
             self.sort(series, &files, None, &mut found, &mut sorted);
         }
@@ -260,8 +272,16 @@ impl Scout {
 
     /// With the desk: series by series, as the manifest lists them.
     fn by_manifest(&self, manifest: &Manifest) -> (Vec<FoundSeries>, Vec<Sorted>) {
+        let is_layer = |series: &SeriesUid| {
+            let modality = manifest.series.iter().find(|s| s.uid == *series).map(|s| s.modality.as_str());
+            matches!(modality, Some("SEG" | "RTSTRUCT"))
+        };
+        let derived = manifest.instances.iter().enumerate().filter(|(_, i)| is_layer(&i.series));
+        let shown = self.show_layers(derived.map(|(file, _)| file).collect());
+        let has_images = manifest.instances.iter().any(|i| i.frames > 0 && !is_layer(&i.series));
         let mut files: BTreeMap<&SeriesUid, Vec<usize>> = BTreeMap::new();
-        for (i, instance) in manifest.instances.iter().enumerate().filter(|(_, i)| i.frames > 0) {
+        let images = manifest.instances.iter().enumerate().filter(|(_, i)| i.frames > 0);
+        for (i, instance) in images.filter(|(i, _)| !has_images || !shown.contains(i)) {
             files.entry(&instance.series).or_default().push(i);
         }
         let (mut found, mut sorted) = (Vec::new(), Vec::new());
@@ -284,6 +304,33 @@ impl Scout {
             self.publish(&found, true);
         }
         (found, sorted)
+    }
+
+    /// Reads these files as layers and gives them to the window. Those that are none, or cannot be used, are not in
+    /// the answer.
+    fn show_layers(&self, files: Vec<usize>) -> Vec<usize> {
+        let (mut shown, mut sets, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        for file in files {
+            if self.cancel.load(Ordering::SeqCst) {
+                break;
+            }
+            let object = self.source.read(file).ok().and_then(|bytes| Object::from_vec(bytes).ok());
+            match object.as_ref().and_then(layers::of_object) {
+                Some(Ok(set)) => {
+                    shown.push(file);
+                    sets.push(set);
+                }
+                Some(Err(refusal)) => refused.push((self.source.name(file), refusal.reason)),
+                None => {}
+            }
+        }
+        if !sets.is_empty() {
+            (self.tell)(News::Layers(sets));
+        }
+        if !refused.is_empty() {
+            (self.tell)(News::Refused(refused));
+        }
+        shown
     }
 
     /// Names the files that can't be shown.
@@ -313,6 +360,7 @@ impl Scout {
                 number: r.number,
                 modality: r.modality.clone(),
                 description: r.description.clone(),
+                frame_of_reference: scan.images[0].frame_of_reference.clone(),
                 slices: Vec::new(),
                 no_volume: None,
                 warnings: Vec::new(),
@@ -423,6 +471,7 @@ fn describe(object: &Object<'_>, image: &ImageInfo) -> (FoundStudy, FoundSeries)
         number: record.as_ref().and_then(|r| r.series_number),
         modality: image.modality.clone(),
         description: record.map(|r| r.series_description).unwrap_or_default(),
+        frame_of_reference: image.frame_of_reference.clone(),
         slices: Vec::new(),
         no_volume: None,
         warnings: Vec::new(),

@@ -10,6 +10,7 @@ mod app;
 mod desk;
 mod facts;
 mod fault;
+mod layers;
 mod load;
 mod painter;
 mod source;

@@ -264,6 +264,7 @@ impl StudyWindow {
                     }
                 }
             },
+            News::Layers(sets) => self.light_box.layers.extend(sets),
             News::Refused(files) => {
                 self.light_box.refused_files.extend(files);
             }
@@ -576,6 +577,7 @@ fn to_series(found: &FoundSeries) -> Series {
     series.study = found.study.as_ref().map(|s| study_facts(&s.patient, &s.description, s.date));
     series.number = found.number;
     series.description = found.description.clone();
+    series.frame_of_reference = found.frame_of_reference.clone();
     series.warnings = found.warnings.clone();
     if let Some(why) = &found.no_volume {
         series.volume = VolumeState::Refused(why.clone());

@@ -70,6 +70,8 @@ pub enum ViewCommand {
     CineSlower,
     /// All, minimal, no overlays; identity stays.
     CycleOverlays,
+    /// Show or hide segmentations and structure sets.
+    ToggleLayers,
     /// Show or hide the overlay planes of the images.
     ToggleOverlayPlanes,
     /// Side panel.
@@ -116,6 +118,7 @@ impl ViewCommand {
             C::CineFaster,
             C::CineSlower,
             C::CycleOverlays,
+            C::ToggleLayers,
             C::ToggleOverlayPlanes,
             C::TogglePanel,
         ]);
@@ -151,6 +154,7 @@ impl ViewCommand {
             Self::CineFaster => "cine.faster".into(),
             Self::CineSlower => "cine.slower".into(),
             Self::CycleOverlays => "view.overlays".into(),
+            Self::ToggleLayers => "view.layers".into(),
             Self::ToggleOverlayPlanes => "view.overlay_planes".into(),
             Self::TogglePanel => "view.panel".into(),
             Self::NextSeries => "series.next".into(),

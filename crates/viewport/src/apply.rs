@@ -55,6 +55,10 @@ pub enum Action {
     SetCrop(usize, Crop),
     /// Slab thickness of a cell's planes, millimetres.
     Slab(usize, f64),
+    /// A part of a layer set on or off.
+    LayerOn(usize, usize, bool),
+    /// Opacity of a layer set.
+    LayerFill(usize, f32),
     /// Projection of a cell's planes.
     SetProjection(usize, Projection),
 }
@@ -87,6 +91,16 @@ impl LightBox {
             Action::Shading(cell, on) => self.cells[cell].view_3d.shading = on,
             Action::SetCrop(cell, crop) => self.cells[cell].view_3d.crop = crop,
             Action::Slab(cell, mm) => self.with_mpr(cell, |mpr| mpr.slab_mm = mm.clamp(0.0, 200.0)),
+            Action::LayerOn(set, layer, on) => {
+                if let Some(layer) = self.layers.get_mut(set).and_then(|s| s.layers.get_mut(layer)) {
+                    layer.on = on;
+                }
+            }
+            Action::LayerFill(set, fill) => {
+                if let Some(set) = self.layers.get_mut(set) {
+                    set.fill = fill.clamp(0.0, 1.0);
+                }
+            }
             Action::SetProjection(cell, projection) => self.with_mpr(cell, |mpr| mpr.projection = projection),
         }
     }
@@ -142,6 +156,7 @@ impl LightBox {
                     Overlays::None => Overlays::All,
                 }
             }
+            C::ToggleLayers => self.layers_shown ^= true,
             C::ToggleOverlayPlanes => self.overlay_planes ^= true,
             C::TogglePanel => self.panel ^= true,
             C::NextSeries => self.step_series(1),

@@ -132,6 +132,11 @@ pub struct LightBox {
     pub tool: Tool,
     /// How much is written over the images.
     pub overlays: Overlays,
+    /// Segmentations and structure sets of the study.
+    pub layers: Vec<crate::LayerSet>,
+    /// They are drawn.
+    pub layers_shown: bool,
+    pub(crate) layer_textures: RefCell<crate::ui::LayerTextures>,
     /// Overlay planes of the images are drawn.
     pub overlay_planes: bool,
     pub(crate) graphics: RefCell<crate::ui::Graphics>,
@@ -197,6 +202,9 @@ impl LightBox {
             before_mpr: None,
             tool: Tool::Window,
             overlays: Overlays::All,
+            layers: Vec::new(),
+            layers_shown: true,
+            layer_textures: RefCell::default(),
             overlay_planes: true,
             graphics: RefCell::default(),
             panel: false,

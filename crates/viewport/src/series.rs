@@ -171,6 +171,8 @@ pub struct Series {
     pub description: String,
     /// Whose it is, when files of several patients were opened together.
     pub study: Option<crate::StudyFacts>,
+    /// Frame of Reference UID (0020,0052), empty when the files have none.
+    pub frame_of_reference: String,
     /// Images in reading order.
     pub slices: Vec<Slice>,
     /// Its volume, seen at one time point.
@@ -199,6 +201,7 @@ impl Series {
             modality: modality.to_owned(),
             description: String::new(),
             study: None,
+            frame_of_reference: String::new(),
             slices: Vec::new(),
             volume: VolumeState::Unknown,
             planes: None,

@@ -3,7 +3,7 @@
 use egui::{Align2, Event, PointerButton, Pos2, Rect, Response, Sense, Stroke, TextureId, Ui, pos2, vec2};
 use medsight_record::{Tool, ViewKind};
 
-use super::{Textures, chips, crosshair, graphics, overlay, strip, view_3d};
+use super::{Textures, chips, crosshair, graphics, layers, overlay, strip, view_3d};
 use crate::apply::Action;
 use crate::draw_shape;
 use crate::gesture::Button;
@@ -42,6 +42,7 @@ pub(super) fn show(
     }
     if let Some(surface) = light_box.surface(index) {
         graphics::show(&painter, light_box, index, &surface);
+        layers::show(&painter, light_box, index, rect, &surface);
         if light_box.crosshair {
             crosshair::show(&painter, light_box, index, &surface);
         }

@@ -6,6 +6,7 @@ mod crosshair;
 mod graphics;
 mod help;
 mod keys;
+mod layers;
 mod overlay;
 mod palette;
 mod panel;
@@ -15,6 +16,7 @@ mod view_3d;
 
 pub(crate) use cell_view::{LENS, lens_rect};
 pub(crate) use graphics::Graphics;
+pub(crate) use layers::LayerTextures;
 pub(crate) use view_3d::{crop_axis_on_screen, crop_face_at};
 
 use egui::{Frame, Margin, Rect, RichText, Stroke, TextureId, Ui};

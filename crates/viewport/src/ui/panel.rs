@@ -35,6 +35,7 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
         for (number, annotation) in keys.into_iter().enumerate() {
             row(ui, light_box, number + 1, annotation, out);
         }
+        super::layers::panel(ui, light_box, out);
         refused(ui, light_box);
     });
 }
@@ -54,7 +55,7 @@ fn refused(ui: &mut Ui, light_box: &LightBox) {
     }
 }
 
-fn heading(ui: &mut Ui, text: &str) {
+pub(super) fn heading(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).color(theme::TEXT_2).size(12.0));
     ui.separator();
 }

@@ -1,0 +1,171 @@
+//! Segmentations and structure sets of a study as layers of the light box.
+
+use std::sync::Arc;
+
+use medsight_codec::FrameDecoder;
+use medsight_dicom::derived::{
+    ContourKind, RT_STRUCTURE_SET, Roi, Segmentation, SegmentationKind, StructureSet,
+};
+use medsight_dicom::{Object, tags};
+use medsight_image::LabelGrid;
+use medsight_record::Refusal;
+use medsight_viewport::{FIRST_FILL, Layer, LayerContour, LayerForm, LayerSet};
+
+/// Voxels of a segmentation that are held at most: two bytes each.
+const MOST_VOXELS: usize = 512 << 20;
+
+/// Colours of parts that have none of their own; told apart on grey, none is the colour of measurements.
+const COLORS: [[u8; 3]; 10] = [
+    [230, 96, 88],
+    [92, 176, 236],
+    [122, 200, 110],
+    [196, 132, 232],
+    [240, 160, 72],
+    [72, 204, 190],
+    [236, 124, 176],
+    [164, 188, 84],
+    [128, 140, 240],
+    [214, 160, 128],
+];
+
+/// The layers of an object; `None` when it is neither a segmentation nor a structure set.
+///
+/// # Errors
+/// Names what cannot be used.
+pub(crate) fn of_object(object: &Object<'_>) -> Option<Result<LayerSet, Refusal>> {
+    let data = object.data();
+    if data.text(tags::SOP_CLASS_UID).as_deref() == Some(RT_STRUCTURE_SET) {
+        return Some(StructureSet::read(object).map(|set| of_structures(&set)));
+    }
+    if data.text(tags::MODALITY).as_deref() != Some("SEG") {
+        return None;
+    }
+    let name = data.text_or_empty(tags::SERIES_DESCRIPTION);
+    Some(segmentation(object).and_then(|seg| of_segmentation(&seg, name)))
+}
+
+fn segmentation(object: &Object<'_>) -> Result<Segmentation, Refusal> {
+    let decoder = FrameDecoder::new(object)?;
+    Segmentation::read_with(object, &|frame| decoder.decode(frame).map(|frame| frame.samples))
+}
+
+fn color(own: Option<[u8; 3]>, index: usize) -> [u8; 3] {
+    own.unwrap_or(COLORS[index % COLORS.len()])
+}
+
+fn of_segmentation(seg: &Segmentation, name: String) -> Result<LayerSet, Refusal> {
+    let grid = seg.grid()?;
+    let size = grid.dims[0] * grid.dims[1];
+    let count = grid.dims.iter().product::<usize>();
+    if count > MOST_VOXELS {
+        let reason = format!("The segmentation has {count} voxels; up to {MOST_VOXELS} are shown.");
+        return Err(Refusal::new("too_large", reason));
+    }
+    let half = u16::from(seg.max_value()).div_ceil(2);
+    let mut grids: Vec<Vec<u16>> = vec![vec![0; count]];
+    let mut layers = Vec::new();
+    for (index, segment) in seg.segments.iter().enumerate() {
+        let mut voxels = Vec::new();
+        for frame in seg.frames_of(segment.number) {
+            let Some(mask) = seg.mask(frame, segment.number) else { continue };
+            let first = grid.slice_of_frame[frame] * size;
+            let inside = mask.iter().enumerate().filter(|(_, value)| u16::from(**value) >= half);
+            voxels.extend(inside.map(|(at, _)| first + at));
+        }
+        // Where segments overlap, the later ones lie on a grid of their own.
+        let is_free = |grid: &Vec<u16>| voxels.iter().all(|at| grid[*at] == 0);
+        let of = grids.iter().position(is_free).unwrap_or_else(|| {
+            grids.push(vec![0; count]);
+            grids.len() - 1
+        });
+        for at in voxels {
+            grids[of][at] = segment.number;
+        }
+        layers.push(Layer {
+            name: segment.label.clone(),
+            rgb: color(segment.rgb, index),
+            on: true,
+            volume_ml: seg.volume_mm3(segment.number).ok().map(|mm3| mm3 / 1000.0),
+            form: LayerForm::Label(of, segment.number),
+        });
+    }
+    let kind = match seg.kind {
+        SegmentationKind::Fractional { .. } => " (≥ 50 %)",
+        SegmentationKind::Binary | SegmentationKind::LabelMap => "",
+    };
+    let voxel_from_patient = grid.patient_from_voxel.inverse();
+    let label_grid = |labels| Arc::new(LabelGrid { dims: grid.dims, voxel_from_patient, labels });
+    Ok(LayerSet {
+        name: format!("{}{kind}", if name.is_empty() { "SEG" } else { &name }),
+        frame_of_reference: seg.frame_of_reference.clone(),
+        fill: FIRST_FILL,
+        plane_distance_mm: grid.spacing_mm.z,
+        grids: grids.into_iter().map(label_grid).collect(),
+        layers,
+    })
+}
+
+fn of_structures(set: &StructureSet) -> LayerSet {
+    let planes_of = |roi: &Roi| {
+        let planes = roi.planes().ok()?;
+        Some((planes.spacing_mm?, planes.volume_mm3() / 1000.0))
+    };
+    let distances = set.rois.iter().filter_map(planes_of).map(|(distance, _)| distance);
+    let layer = |(index, roi): (usize, &Roi)| {
+        let contours = roi.contours.iter().map(|contour| LayerContour {
+            points_mm: contour.points_mm.clone(),
+            closed: contour.kind == ContourKind::ClosedPlanar,
+        });
+        Layer {
+            name: if roi.name.is_empty() { roi.number.to_string() } else { roi.name.clone() },
+            rgb: color(roi.rgb, index),
+            on: true,
+            volume_ml: planes_of(roi).map(|(_, ml)| ml),
+            form: LayerForm::Contours(Arc::new(contours.collect())),
+        }
+    };
+    LayerSet {
+        name: if set.label.is_empty() { "RTSTRUCT".to_owned() } else { set.label.clone() },
+        frame_of_reference: set.rois.first().map(|roi| roi.frame_of_reference.clone()).unwrap_or_default(),
+        fill: FIRST_FILL,
+        plane_distance_mm: distances.fold(f64::INFINITY, f64::min).min(50.0),
+        grids: Vec::new(),
+        layers: set.rois.iter().enumerate().map(layer).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+    use super::*;
+
+    fn layers(file: &str) -> Option<LayerSet> {
+        let path = medsight_base::testing::corpus()?.join("dicom/derived").join(file);
+        let object = Object::from_vec(std::fs::read(path).unwrap()).unwrap();
+        Some(of_object(&object).unwrap().unwrap())
+    }
+
+    #[test]
+    fn segments_that_overlap_lie_on_grids_of_their_own() {
+        let Some(set) = layers("highdicom/seg_image_ct_binary_overlap.dcm") else { return };
+        let grids: Vec<usize> = set
+            .layers
+            .iter()
+            .filter_map(|layer| match layer.form {
+                LayerForm::Label(grid, _) => Some(grid),
+                LayerForm::Contours(_) => None,
+            })
+            .collect();
+        assert_eq!(grids, [0, 1]);
+        assert!(set.layers.iter().all(|layer| layer.volume_ml > Some(0.0)));
+    }
+
+    #[test]
+    fn a_structure_set_gives_its_outlines_by_name() {
+        let Some(set) = layers("rt_dicompyler/rtss.dcm") else { return };
+        assert!(set.layers.iter().any(|layer| layer.name.to_lowercase().contains("ptv")
+            || layer.name.to_lowercase().contains("lung")
+            || layer.name.to_lowercase().contains("heart")));
+        assert!(set.layers.iter().any(|l| matches!(&l.form, LayerForm::Contours(c) if !c.is_empty())));
+    }
+}
