@@ -1,14 +1,16 @@
-//! Segmentations and structure sets of a study as layers of the light box.
+//! Segmentations, structure sets and measurement reports of a study, as the light box shows them.
 
 use std::sync::Arc;
 
+use medsight_base::{SeriesUid, Timestamp};
 use medsight_codec::FrameDecoder;
 use medsight_dicom::derived::{
-    ContourKind, RT_STRUCTURE_SET, Roi, Segmentation, SegmentationKind, StructureSet,
+    ContourKind, RT_STRUCTURE_SET, ReadAnnotations, Report, Roi, Segmentation, SegmentationKind,
+    StructureSet, annotations_of,
 };
 use medsight_dicom::{Object, tags};
 use medsight_image::LabelGrid;
-use medsight_record::Refusal;
+use medsight_record::{AnnotationId, Refusal};
 use medsight_viewport::{FIRST_FILL, Layer, LayerContour, LayerForm, LayerSet};
 
 /// Voxels of a segmentation that are held at most: two bytes each.
@@ -42,6 +44,16 @@ pub(crate) fn of_object(object: &Object<'_>) -> Option<Result<LayerSet, Refusal>
     }
     let name = data.text_or_empty(tags::SERIES_DESCRIPTION);
     Some(segmentation(object).and_then(|seg| of_segmentation(&seg, name)))
+}
+
+/// What a report measured; `None` when the object is no measurement report (TID 1500).
+pub(crate) fn measured_in(
+    object: &Object<'_>,
+    series_of: &dyn Fn(&str) -> Option<SeriesUid>,
+) -> Option<ReadAnnotations> {
+    let report = Report::read(object).ok()?;
+    let mut new_id = || AnnotationId(uuid::Uuid::new_v4());
+    annotations_of(&report, Timestamp(0), series_of, &mut new_id).ok()
 }
 
 fn segmentation(object: &Object<'_>) -> Result<Segmentation, Refusal> {

@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use medsight_base::{InstanceUid, SeriesUid, StudyUid};
-use medsight_codec::{ByteSource, FrameDecoder, LoadOptions, SeriesScan, build_volume, scan_headers};
+use medsight_codec::{
+    ByteSource, FrameDecoder, LoadOptions, SeriesScan, SkippedFile, build_volume, scan_headers,
+};
 use medsight_dicom::{ImageInfo, Object, Stack, StackKind, instance_record, sort_frames};
 use medsight_image::{Frame, Photometric, Volume, VolumeWarning};
-use medsight_record::{Manifest, Patient};
+use medsight_record::{Annotation, Manifest, Patient};
 use medsight_viewport::{LayerSet, SliceFacts};
 
 use crate::facts;
@@ -73,6 +75,8 @@ pub(crate) enum News {
     Volume { series: usize, volume: Result<Arc<Volume>, String>, holds_slices: bool },
     /// Segmentations and structure sets.
     Layers(Vec<LayerSet>),
+    /// What reports of the study measured.
+    Reported(Vec<Annotation>),
     /// Files that are refused: name and reason.
     Refused(Vec<(String, String)>),
     /// Nothing can be shown.
@@ -238,11 +242,18 @@ impl Scout {
             Err(_) => return Default::default(),
         };
         // Segmentations and structure sets lie on the images; those that are no such layers stay what they were.
-        let documents = scan.skipped.iter().filter(|s| s.refusal.code == "no_pixels").map(|s| s.file);
+        let is_document = |s: &&SkippedFile| s.refusal.code == "no_pixels";
+        let documents: Vec<usize> = scan.skipped.iter().filter(is_document).map(|s| s.file).collect();
         let of_segmentations = |s: &SeriesScan| s.images.iter().all(|image| image.modality == "SEG");
         let masks = scan.series.iter().filter(|s| of_segmentations(s)).flat_map(|s| s.files.clone());
-        let shown = self.show_layers(documents.chain(masks).collect());
-        let skipped: Vec<_> = scan.skipped.iter().filter(|s| !shown.contains(&s.file)).cloned().collect();
+        let shown = self.show_layers(documents.iter().copied().chain(masks).collect());
+        let frames_of_reference = scan.series.iter().filter_map(|s| {
+            let uid = SeriesUid::parse(&s.uid).ok()?;
+            Some((s.images.first()?.frame_of_reference.clone(), uid))
+        });
+        let read = self.show_reports(&documents, &frames_of_reference.collect::<Vec<_>>());
+        let is_shown = |file: &usize| shown.contains(file) || read.contains(file);
+        let skipped: Vec<_> = scan.skipped.iter().filter(|s| !is_shown(&s.file)).cloned().collect();
         let only_layers = |s: &SeriesScan| s.files.iter().all(|file| shown.contains(file));
         let has_images = scan.series.iter().any(|s| !only_layers(s));
         self.refuse(self.source.as_ref(), &skipped);
@@ -298,6 +309,14 @@ impl Scout {
                 self.sort(one, files, Some(series), &mut found, &mut sorted);
             }
         }
+        let is_report = |i: &medsight_record::ManifestInstance| {
+            manifest.series.iter().any(|s| s.uid == i.series && s.modality == "SR")
+        };
+        let reports = manifest.instances.iter().enumerate().filter(|(_, i)| is_report(i));
+        let reports: Vec<usize> = reports.map(|(file, _)| file).collect();
+        let frames_of_reference: Vec<_> =
+            found.iter().map(|s| (s.frame_of_reference.clone(), s.uid.clone())).collect();
+        self.show_reports(&reports, &frames_of_reference);
         if found.is_empty() {
             (self.tell)(News::Nothing(refused.unwrap_or_else(|| "The study has no images.".to_owned())));
         } else {
@@ -333,10 +352,35 @@ impl Scout {
         shown
     }
 
+    /// Reads these files as measurement reports and gives what they measured to the window; the answer is the files
+    /// that were such reports. `frames_of_reference` with the series that have them.
+    fn show_reports(&self, files: &[usize], frames_of_reference: &[(String, SeriesUid)]) -> Vec<usize> {
+        let series_of = |frame: &str| {
+            frames_of_reference.iter().find(|(known, _)| known == frame).map(|(_, series)| series.clone())
+        };
+        let (mut read, mut all, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        for file in files {
+            let object = self.source.read(*file).ok().and_then(|bytes| Object::from_vec(bytes).ok());
+            let Some(object) = object else { continue };
+            let Some(found) = layers::measured_in(&object, &series_of) else { continue };
+            read.push(*file);
+            let name = self.source.name(*file);
+            refused.extend(found.not_shown.into_iter().map(|n| (format!("{name}: {}", n.label), n.reason)));
+            all.extend(found.annotations);
+        }
+        if !all.is_empty() {
+            (self.tell)(News::Reported(all));
+        }
+        if !refused.is_empty() {
+            (self.tell)(News::Refused(refused));
+        }
+        read
+    }
+
     /// Names the files that can't be shown.
-    fn refuse(&self, source: &dyn ByteSource, skipped: &[medsight_codec::SkippedFile]) {
+    fn refuse(&self, source: &dyn ByteSource, skipped: &[SkippedFile]) {
         if !skipped.is_empty() {
-            let named = |s: &medsight_codec::SkippedFile| (source.name(s.file), s.refusal.reason.clone());
+            let named = |s: &SkippedFile| (source.name(s.file), s.refusal.reason.clone());
             (self.tell)(News::Refused(skipped.iter().map(named).collect()));
         }
     }

@@ -264,6 +264,7 @@ impl StudyWindow {
                     }
                 }
             },
+            News::Reported(annotations) => self.light_box.reported.extend(annotations),
             News::Layers(sets) => self.light_box.layers.extend(sets),
             News::Refused(files) => {
                 self.light_box.refused_files.extend(files);

@@ -125,16 +125,17 @@ fn shape(painter: &Painter, kind: &AnnotationKind, points: &[Pos2], color: Color
 /// All annotations that lie on what a cell shows, and the one being drawn.
 pub(crate) fn annotations(painter: &Painter, light_box: &LightBox, cell: usize, surface: &Surface) {
     let mut labels = Labels::default();
-    for annotation in light_box.shown_annotations() {
+    let reported = light_box.reported.iter().map(|a| (a, theme::REPORTED));
+    for (annotation, plain) in light_box.shown_annotations().map(|a| (a, theme::MEASURE)).chain(reported) {
         let Some(local) = light_box.points_seen_on(cell, surface, &annotation.place) else { continue };
         if annotation.kind == AnnotationKind::KeyImage {
             continue;
         }
         let points: Vec<Pos2> = local.into_iter().map(|p| surface.screen(p)).collect();
         let is_selected = light_box.selected == Some(annotation.id);
-        let color = if is_selected { theme::MEASURE_ACTIVE } else { theme::MEASURE };
+        let color = if is_selected { theme::MEASURE_ACTIVE } else { plain };
         shape(painter, &annotation.kind, &points, color, if is_selected { 1.8 } else { 1.4 });
-        if is_selected {
+        if is_selected && plain == theme::MEASURE {
             for handle in handles(&annotation.kind, &points) {
                 painter.circle(handle, 4.0, Color32::BLACK, Stroke::new(1.5, color));
             }

@@ -137,6 +137,8 @@ pub struct LightBox {
     /// They are drawn.
     pub layers_shown: bool,
     pub(crate) layer_textures: RefCell<crate::ui::LayerTextures>,
+    /// What reports of the study (DICOM SR) measured: seen, not changed.
+    pub reported: Vec<Annotation>,
     /// Overlay planes of the images are drawn.
     pub overlay_planes: bool,
     pub(crate) graphics: RefCell<crate::ui::Graphics>,
@@ -205,6 +207,7 @@ impl LightBox {
             layers: Vec::new(),
             layers_shown: true,
             layer_textures: RefCell::default(),
+            reported: Vec::new(),
             overlay_planes: true,
             graphics: RefCell::default(),
             panel: false,

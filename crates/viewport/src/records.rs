@@ -137,7 +137,8 @@ impl LightBox {
     }
 
     pub(crate) fn go_to_annotation(&mut self, id: AnnotationId) {
-        let Some(annotation) = self.annotations.present().get(&id).cloned() else { return };
+        let known = self.annotations.present().get(&id).or_else(|| self.reported.iter().find(|a| a.id == id));
+        let Some(annotation) = known.cloned() else { return };
         self.select(Some(id));
         match &annotation.place {
             Place::Image { instance, frame, .. } => {

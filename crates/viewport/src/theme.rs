@@ -50,6 +50,8 @@ pub const WARNING_BG: Color32 = hex(0x30260D);
 pub const OK: Color32 = hex(0x72BE8E);
 /// A measurement on an image.
 pub const MEASURE: Color32 = hex(0xDCCB72);
+/// Measurements of reports.
+pub const REPORTED: Color32 = hex(0x8CC8E6);
 /// Overlay planes: drawings and text of the image itself.
 pub const OVERLAY: Color32 = hex(0xF2F2EC);
 /// Overlay planes that mark a region.

@@ -35,9 +35,29 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
         for (number, annotation) in keys.into_iter().enumerate() {
             row(ui, light_box, number + 1, annotation, out);
         }
+        reported(ui, light_box, out);
         super::layers::panel(ui, light_box, out);
         refused(ui, light_box);
     });
+}
+
+/// Measurements of reports of the study.
+fn reported(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
+    if light_box.reported.is_empty() {
+        return;
+    }
+    ui.add_space(14.0);
+    heading(ui, light_box.words.text("lightbox.reported"));
+    for annotation in &light_box.reported {
+        let lines = lines(&annotation.kind, &annotation.measured, &light_box.words);
+        let kind = light_box.words.text(kind_key(&annotation.kind));
+        let text = format!("{kind}  {}", lines.first().cloned().unwrap_or_default());
+        let label = RichText::new(text).color(theme::REPORTED);
+        if ui.selectable_label(light_box.selected == Some(annotation.id), label).clicked() {
+            out.push(Action::GoTo(annotation.id));
+        }
+        ui.label(RichText::new(place(light_box, annotation)).color(theme::TEXT_3).size(11.5));
+    }
 }
 
 /// Files that can't be shown, so that nobody believes to have seen all of the study.
@@ -84,18 +104,23 @@ fn place(light_box: &LightBox, annotation: &Annotation) -> String {
     }
 }
 
+/// Word key of a kind.
+fn kind_key(kind: &AnnotationKind) -> &'static str {
+    match kind {
+        AnnotationKind::Length => "tool.length",
+        AnnotationKind::Angle => "tool.angle",
+        AnnotationKind::Ellipse => "tool.ellipse",
+        AnnotationKind::Rectangle => "tool.rectangle",
+        AnnotationKind::Arrow => "tool.arrow",
+        AnnotationKind::Text { .. } => "tool.text",
+        AnnotationKind::KeyImage => "tool.key_image",
+    }
+}
+
 fn row(ui: &mut Ui, light_box: &LightBox, index: usize, annotation: &Annotation, out: &mut Vec<Action>) {
     let words = &light_box.words;
     let is_selected = light_box.selected == Some(annotation.id);
-    let name = match &annotation.kind {
-        AnnotationKind::Length => words.text("tool.length"),
-        AnnotationKind::Angle => words.text("tool.angle"),
-        AnnotationKind::Ellipse => words.text("tool.ellipse"),
-        AnnotationKind::Rectangle => words.text("tool.rectangle"),
-        AnnotationKind::Arrow => words.text("tool.arrow"),
-        AnnotationKind::Text { .. } => words.text("tool.text"),
-        AnnotationKind::KeyImage => words.text("tool.key_image"),
-    };
+    let name = words.text(kind_key(&annotation.kind));
     let text = lines(&annotation.kind, &annotation.measured, words);
     let value = text.first().cloned().unwrap_or_default();
     let mut below = place(light_box, annotation);
