@@ -7,6 +7,7 @@ pub mod annotation;
 pub mod command;
 pub mod hotkeys;
 pub mod import;
+pub mod node;
 pub mod session;
 pub mod settings;
 pub mod study;
@@ -17,6 +18,7 @@ pub use annotation::{Annotation, AnnotationId, AnnotationKind, Measured, Place, 
 pub use command::{Command, DeskCommand, RecordCommand, Tool, UndoPolicy, ViewCommand};
 pub use hotkeys::{Hotkeys, Shortcut};
 pub use import::{HeaderReader, Refusal};
+pub use node::Node;
 pub use session::{CellState, Layout, ReadingSession, ViewKind};
 pub use settings::Settings;
 pub use study::{
