@@ -122,6 +122,8 @@ impl Walk<'_> {
         let value = &data.bytes[element.start..element.end];
         let mut put = |value: &[u8]| encode::element(out, data.encoding, tag, element.vr, value);
         let what = match action(tag, vr, false, self.profile) {
+            // The table leaves it to the Content Sequence around it, which may be missing.
+            Action::Keep if mode == Mode::Table && tag == tags::TEXT_VALUE => Action::Dummy,
             Action::Keep if mode == Mode::CleanText && is_free_text(tag, vr) => {
                 Action::Clean { required: false }
             }
