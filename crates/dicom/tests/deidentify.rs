@@ -260,10 +260,16 @@ const IDENTITY: [Tag; 14] = [
     tags::FRAME_OF_REFERENCE_UID,
 ];
 
+/// Values of the corpus that stand in a kept attribute too: manufacturers that gave their name as the institution's,
+/// numbers that are part of others, and dummies of programs that de-identified before.
+const MEANS_SOMETHING_ELSE: [&str; 7] =
+    ["TOSHIBA", "OFFIS", "FO-DICOM", "REMOVED", "19000101", "00000", "123456"];
+
 #[test]
 fn of_no_file_of_the_corpus_an_identity_is_left_and_its_pixels_are_byte_for_byte_the_same() {
     let Some(corpus) = testing::corpus() else { return };
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut left = Vec::new();
     for path in ["dicom/codecs", "dicom/derived", "dicom/series"].iter().flat_map(|f| corpus_files(&corpus.join(f))) {
         let bytes = std::fs::read(&path).unwrap();
         let Ok(before) = Object::parse(&bytes) else { continue };
@@ -283,8 +289,11 @@ fn of_no_file_of_the_corpus_an_identity_is_left_and_its_pixels_are_byte_for_byte
         for tag in IDENTITY {
             let Some(value) = data.raw(tag) else { continue };
             let value = value.trim_ascii().strip_suffix(b"\0").unwrap_or(value.trim_ascii());
-            let means_something = value.len() >= 5 && !value.starts_with(b"1.2.840.10008.");
-            assert!(!means_something || !contains(&header, value), "{name}: {tag} is left");
+            let elsewhere = MEANS_SOMETHING_ELSE.iter().any(|word| word.as_bytes() == value);
+            let means_something = value.len() >= 5 && !value.starts_with(b"1.2.840.10008.") && !elsewhere;
+            if means_something && contains(&header, value) {
+                left.push(format!("{name}: {tag} {}", String::from_utf8_lossy(value)));
+            }
         }
         assert_eq!(before.transfer_syntax(), object.transfer_syntax(), "{name}");
         match (before.pixel_data(), object.pixel_data()) {
@@ -300,6 +309,7 @@ fn of_no_file_of_the_corpus_an_identity_is_left_and_its_pixels_are_byte_for_byte
         *counts.entry("exported").or_default() += 1;
     }
     println!("{counts:?}");
+    assert!(left.is_empty(), "{}", left.join("\n"));
     assert!(counts["exported"] > 900, "{counts:?}");
 }
 
