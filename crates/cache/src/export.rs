@@ -1,8 +1,9 @@
-//! Copying a study out of the cache, byte for byte as it came in.
+//! Copying a study out of the cache: byte for byte as it came in, or changed by the caller (de-identified).
 
 use crate::{Cache, CacheError, apply, tables};
 use medsight_audit::Action;
 use medsight_base::{StudyUid, Timestamp};
+use medsight_record::Refusal;
 use serde::Serialize;
 use serde_json::json;
 use std::fs::OpenOptions;
@@ -18,6 +19,27 @@ pub struct ExportReport {
     pub bytes: u64,
 }
 
+/// What an export with changed files wrote.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ChangedReport {
+    /// Files.
+    pub files: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Files that were left out.
+    pub refused: Vec<RefusedFile>,
+}
+
+/// A file that was left out of an export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusedFile {
+    /// Its number in the study, from 1.
+    pub number: u64,
+    /// Why.
+    #[serde(flatten)]
+    pub refusal: Refusal,
+}
+
 impl Cache {
     /// Writes each file of a study to `out` as `SOP-INSTANCE-UID.dcm`, byte for byte as it came in. Each byte is
     /// authenticated before it is written. The export is in the audit trail when this process owns the cache.
@@ -30,29 +52,52 @@ impl Cache {
         out: &Path,
         who: &str,
         at: Timestamp,
-        mut progress: impl FnMut(u64, u64),
+        progress: impl FnMut(u64, u64),
     ) -> Result<ExportReport, CacheError> {
+        let unchanged = |uid: &str, bytes| Ok((uid.to_owned(), bytes));
+        let changed = self.export_changed(study, out, who, at, json!({}), unchanged, progress)?;
+        Ok(ExportReport { files: changed.files, bytes: changed.bytes })
+    }
+
+    /// Writes what `change` makes of each file of a study, as `NAME.dcm`; it gets the SOP Instance UID and the bytes.
+    /// A file that it refuses is left out and named in the report by its number in the study, not by its UID.
+    /// `detail` goes into the audit trail with the count of files.
+    ///
+    /// # Errors
+    /// As [`Self::export`].
+    #[allow(clippy::too_many_arguments, reason = "what, where to, by whom, how, and who is told")]
+    pub fn export_changed(
+        &self,
+        study: &StudyUid,
+        out: &Path,
+        who: &str,
+        at: Timestamp,
+        mut detail: serde_json::Value,
+        mut change: impl FnMut(&str, Vec<u8>) -> Result<(String, Vec<u8>), Refusal>,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<ChangedReport, CacheError> {
         let manifest = self.manifest(study)?;
         std::fs::create_dir_all(out).map_err(|error| refused(out, error))?;
-        let mut report = ExportReport::default();
-        for instance in &manifest.instances {
+        let mut report = ChangedReport::default();
+        for (number, instance) in manifest.instances.iter().enumerate() {
             let blob = instance.blob.parse().map_err(|_| CacheError::Damaged("a file name".to_owned()))?;
             let bytes = self.blobs().open(blob)?.read_all()?;
-            let path = out.join(format!("{}.dcm", instance.uid));
-            let file = OpenOptions::new().write(true).create_new(true).open(&path);
-            let mut file = file.map_err(|error| refused(&path, error))?;
-            if let Err(error) = file.write_all(&bytes).and_then(|()| file.sync_all()) {
-                drop(file);
-                let _half_written = std::fs::remove_file(&path);
-                return Err(refused(&path, error));
+            match change(&instance.uid.to_string(), bytes) {
+                Ok((name, bytes)) => {
+                    write_new(&out.join(format!("{name}.dcm")), &bytes)?;
+                    report.files += 1;
+                    report.bytes += bytes.len() as u64;
+                }
+                Err(refusal) => report.refused.push(RefusedFile { number: number as u64 + 1, refusal }),
             }
-            report.files += 1;
-            report.bytes += bytes.len() as u64;
-            progress(report.files, manifest.instances.len() as u64);
+            progress(number as u64 + 1, manifest.instances.len() as u64);
+        }
+        if let Some(detail) = detail.as_object_mut() {
+            detail.insert("files".to_owned(), json!(report.files));
         }
         let noted = self.write(|t| {
             apply::require(t, study)?;
-            apply::note(t, who, Action::Exported, at, study, json!({"files": report.files}))
+            apply::note(t, who, Action::Exported, at, study, detail)
         });
         match noted {
             Ok(()) | Err(CacheError::ReadOnly) => Ok(report),
@@ -70,6 +115,18 @@ impl Cache {
             Ok(stored.iter().all(|instance| instance.blob.is_some()))
         })
     }
+}
+
+/// A whole new file, or none.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    let mut file = file.map_err(|error| refused(path, error))?;
+    if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_all()) {
+        drop(file);
+        let _half_written = std::fs::remove_file(path);
+        return Err(refused(path, error));
+    }
+    Ok(())
 }
 
 /// A full disk is the same trouble everywhere; anything else is about the file of the export.

@@ -173,12 +173,42 @@ fn a_new_key_is_used_from_then_on_without_being_named() {
 }
 
 #[test]
-fn an_export_without_names_is_refused_rather_than_done_with_them() {
+fn an_export_with_a_profile_that_does_not_exist_writes_nothing() {
     let bench = Bench::new();
     let out = bench.path("out");
-    let (exit, _) = bench.run(&["export", "1.2.3", "--out", out.to_str().unwrap(), "--deidentify", "basic"]);
-    assert_eq!(exit, 2);
-    assert!(!out.exists());
+    for profile in ["", "none", "basic+retain-everything", "basic+retain-full-dates+retain-modified-dates"] {
+        let (exit, _) = bench.run(&["export", "1.2.3", "--out", out.to_str().unwrap(), "--deidentify", profile]);
+        assert_eq!(exit, 2, "{profile}");
+        assert!(!out.exists());
+    }
+}
+
+#[test]
+fn a_deidentified_export_has_no_name_in_its_files_nor_in_their_names_and_is_the_same_twice() {
+    let bench = Bench::new();
+    bench.run(&["import", &own("accepted")]);
+    let (_, list) = bench.run(&["ls"]);
+    let study = list["studies"].as_array().unwrap().iter().find(|s| !s["patient"]["name"].as_str().unwrap_or("").is_empty());
+    let study = study.expect("a study of a patient with a name");
+    let (uid, name) = (study["uid"].as_str().unwrap(), study["patient"]["name"].as_str().unwrap());
+    let names = |folder: &str| {
+        let out = bench.path(folder);
+        let (exit, report) = bench.run(&["export", uid, "--out", out.to_str().unwrap(), "--deidentify", "basic"]);
+        assert_eq!(exit, 0, "{report}");
+        assert!(report["files"].as_u64().unwrap() > 0, "{report}");
+        assert_eq!(report["deidentified"]["profile"], "basic");
+        let mut names: Vec<String> =
+            fs::read_dir(&out).unwrap().flatten().map(|e| e.file_name().into_string().unwrap()).collect();
+        names.sort();
+        for bytes in files(&out) {
+            assert!(!bytes.windows(name.len()).any(|w| w == name.as_bytes()));
+            assert!(!bytes.windows(uid.len()).any(|w| w == uid.as_bytes()));
+        }
+        names
+    };
+    let first = names("first");
+    assert!(first.iter().all(|name| name.starts_with("2.25.") && name.ends_with(".dcm")), "{first:?}");
+    assert_eq!(first, names("second"), "the pseudonyms of one cache are always the same");
 }
 
 #[test]

@@ -38,7 +38,8 @@ impl<'b> Dataset<'b> {
         (!value.is_empty()).then_some(value)
     }
 
-    fn vr(&self, element: &Element) -> [u8; 2] {
+    /// The VR as it is written, or by the dictionary where none is.
+    pub(crate) fn vr(&self, element: &Element) -> [u8; 2] {
         let known = element.vr != [0; 2] && &element.vr != b"UN";
         if known { element.vr } else { vr_in_dictionary(element.tag).unwrap_or(*b"UN") }
     }
@@ -182,11 +183,24 @@ impl<'b> Dataset<'b> {
         if &element.vr == b"UN" { Encoding::IMPLICIT } else { self.encoding }
     }
 
+    /// All items of a sequence, none left out.
+    ///
+    /// # Errors
+    /// When the sequence, or an item of it, cannot be followed to its end.
+    pub(crate) fn whole_items(&self, element: &Element) -> Result<Vec<Dataset<'b>>, Refusal> {
+        let ranges = parse::items(self.bytes, self.inner_encoding(element), element)?;
+        ranges.into_iter().map(|range| self.read_item(element, range)).collect()
+    }
+
     /// One item, by the range that [`Self::item_ranges`] gave for `tag`.
-    pub(crate) fn item(&self, tag: Tag, (start, end): (usize, usize)) -> Option<Dataset<'b>> {
-        let encoding = self.inner_encoding(self.find(tag)?);
+    pub(crate) fn item(&self, tag: Tag, range: (usize, usize)) -> Option<Dataset<'b>> {
+        self.read_item(self.find(tag)?, range).ok()
+    }
+
+    fn read_item(&self, element: &Element, (start, end): (usize, usize)) -> Result<Dataset<'b>, Refusal> {
+        let encoding = self.inner_encoding(element);
         let mut reader = Reader { bytes: &self.bytes[..end], encoding, at: start };
-        let elements = reader.elements().ok()?;
+        let elements = reader.elements()?;
         let mut item = Dataset {
             bytes: self.bytes,
             encoding,
@@ -197,7 +211,7 @@ impl<'b> Dataset<'b> {
             let own = CharacterSet::default().decode(own);
             item.charset = Arc::new(CharacterSet::from_value(&own));
         }
-        Some(item)
+        Ok(item)
     }
 }
 

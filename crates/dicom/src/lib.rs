@@ -4,6 +4,7 @@
 //! - [`DicomHeaders`]: what an import needs ([`medsight_record::HeaderReader`]).
 //! - [`ImageInfo`] and [`FrameInfo`]: what a viewport needs to show a frame and measure in it.
 //! - [`sort_frames`]: a series into stacks and volumes by geometry.
+//! - [`deidentify`]: a file without who it is about (PS3.15 Annex E).
 //! - [`VolumeBuilder`]: frames, in any order and from several threads, into a volume.
 //!
 //! The parser is an index over the file's bytes rather than a tree of values: a file that lies about a length
@@ -14,6 +15,7 @@ mod acquisition;
 pub mod attribute;
 mod charset;
 mod dataset;
+mod deidentify;
 pub mod derived;
 mod directory;
 mod encoded;
@@ -37,6 +39,9 @@ mod write;
 pub use acquisition::Acquisition;
 pub use attribute::{Tag, named, tags};
 pub use dataset::Dataset;
+pub use deidentify::{
+    DecodeFrame, Deidentified, DeidentifyOption, Profile, ProfileError, Pseudonyms, deidentify,
+};
 pub use encoded::Encoded;
 pub use header::{DicomHeaders, check_native_length, instance_record};
 pub use image_info::{FrameInfo, ImageInfo, NamedWindow};

@@ -13,10 +13,10 @@ use std::io::Read;
 use std::sync::Arc;
 
 /// Transfer syntaxes that change how the data set itself is read.
-const IMPLICIT: &str = "1.2.840.10008.1.2";
-const EXPLICIT: &str = "1.2.840.10008.1.2.1";
-const EXPLICIT_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
-const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
+pub(crate) const IMPLICIT: &str = "1.2.840.10008.1.2";
+pub(crate) const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+pub(crate) const EXPLICIT_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
+pub(crate) const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 const PRIVATE_GE_BIG_ENDIAN: &str = "1.2.840.113619.5.2";
 
 /// A parsed file. Cheap to make: one pass over the element headers, no copy.

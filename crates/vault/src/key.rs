@@ -145,6 +145,13 @@ impl BlobKey {
         *expand(b"medsight blob key id 1", &self.0, &[])
     }
 
+    /// The key of pseudonyms in de-identified exports: as lasting as the files, so that what was exported before and
+    /// what is exported later fit together.
+    #[must_use]
+    pub fn pseudonym_key(&self) -> Zeroizing<[u8; KEY_LEN]> {
+        expand(b"medsight pseudonyms 1", &self.0, &[])
+    }
+
     /// The key of one file.
     pub(crate) fn file_key(&self, salt: &[u8], info: &[u8]) -> Zeroizing<[u8; KEY_LEN]> {
         expand(salt, &self.0, &[b"medsight blob file 1", info])

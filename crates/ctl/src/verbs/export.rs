@@ -1,12 +1,17 @@
-//! `export STUDY --out DIR`: the files of a study, byte for byte as they came in.
+//! `export STUDY --out DIR [--deidentify PROFILE]`: the files of a study, byte for byte as they came in, or without who
+//! they are about.
 
 use super::store::{Store, fail, now, who};
 use crate::output::{Exit, Output};
 use medsight_base::StudyUid;
-use medsight_cache::{CacheError, ExportReport};
+use medsight_cache::{CacheError, ChangedReport};
+use medsight_codec::decode_frame;
+use medsight_dicom::{Object, Profile, Pseudonyms, deidentify};
+use serde::Serialize;
+use serde_json::json;
 use std::path::PathBuf;
 
-/// Copy a study out of the cache, byte for byte as it came in.
+/// Copy a study out of the cache, byte for byte as it came in, or de-identified.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Study Instance UID.
@@ -15,11 +20,34 @@ pub(crate) struct Args {
     /// Folder to write to. Files that exist are not overwritten.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Not available in this version.
+    /// De-identify by DICOM PS3.15 Annex E: `basic`, or `basic+OPTION+OPTION` with clean-pixel-data, clean-graphics,
+    /// clean-structured-content, clean-descriptors, retain-full-dates or retain-modified-dates,
+    /// retain-patient-characteristics, retain-device, retain-institution, retain-uids, retain-safe-private.
     #[arg(long, value_name = "PROFILE")]
-    deidentify: Option<String>,
+    deidentify: Option<Profile>,
     #[command(flatten)]
     store: Store,
+}
+
+/// What is printed.
+#[derive(Serialize)]
+struct Document {
+    files: u64,
+    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deidentified: Option<Deidentified>,
+}
+
+/// What is printed of a de-identified export besides.
+#[derive(Serialize)]
+struct Deidentified {
+    profile: String,
+    /// Files left out, by their number in the study.
+    refused: Vec<medsight_cache::RefusedFile>,
+    /// Frames in which regions were made black.
+    cleaned_frames: usize,
+    /// Files whose pixels may show who the patient is; somebody has to look.
+    may_show_identity: usize,
 }
 
 fn study(text: &str) -> Result<StudyUid, String> {
@@ -27,27 +55,55 @@ fn study(text: &str) -> Result<StudyUid, String> {
 }
 
 pub(crate) fn run(args: &Args, out: &Output) -> Exit {
-    // Never silently without: somebody relies on the names being gone.
-    if args.deidentify.is_some() {
-        out.note("De-identified export is not available in this version. Nothing was written.");
-        return Exit::Usage;
-    }
     match export(args, out) {
-        Ok(report) => {
-            out.document(&report, |r| {
-                format!("Exported {} files ({:.1} MB).", r.files, r.bytes as f64 / 1e6)
-            });
-            Exit::Done
+        Ok(document) => {
+            let refused = document.deidentified.as_ref().is_some_and(|d| !d.refused.is_empty());
+            out.document(&document, text);
+            if refused { Exit::Partly } else { Exit::Done }
         }
         Err(error) => fail(&error, out),
     }
 }
 
-fn export(args: &Args, out: &Output) -> Result<ExportReport, CacheError> {
+fn text(document: &Document) -> String {
+    let mut text = format!("Exported {} files ({:.1} MB).", document.files, document.bytes as f64 / 1e6);
+    let Some(deidentified) = &document.deidentified else { return text };
+    text += &format!(" De-identified: {}.", deidentified.profile);
+    if deidentified.may_show_identity > 0 {
+        text += &format!(
+            "\nThe pixels of {} files may show who the patient is. Look at them before they leave the house.",
+            deidentified.may_show_identity
+        );
+    }
+    for left_out in &deidentified.refused {
+        text += &format!("\nFile {} was left out: {}", left_out.number, left_out.refusal.reason);
+    }
+    text
+}
+
+fn export(args: &Args, out: &Output) -> Result<Document, CacheError> {
     let cache = args.store.open_for_reading()?;
-    let report = cache.export(&args.study, &args.out, &who(), now(), |done, all| {
-        out.progress("Exporting", done as usize, all as usize);
-    });
+    let progress = |done, all| out.progress("Exporting", done as usize, all as usize);
+    let Some(profile) = &args.deidentify else {
+        let report = cache.export(&args.study, &args.out, &who(), now(), progress);
+        out.progress("", 0, 0);
+        let report = report?;
+        return Ok(Document { files: report.files, bytes: report.bytes, deidentified: None });
+    };
+    let pseudonyms = Pseudonyms::new(&cache.blob_key().pseudonym_key());
+    let (mut cleaned_frames, mut may_show_identity) = (0, 0);
+    let change = |_: &str, bytes: Vec<u8>| {
+        let object = Object::from_vec(bytes)?;
+        let done = deidentify(&object, profile, &pseudonyms, &|frame| decode_frame(&object, frame))?;
+        cleaned_frames += done.cleaned_frames;
+        may_show_identity += usize::from(done.may_show_identity);
+        Ok((done.instance_uid, done.bytes))
+    };
+    let detail = json!({"deidentified": profile.to_string()});
+    let report = cache.export_changed(&args.study, &args.out, &who(), now(), detail, change, progress);
     out.progress("", 0, 0);
-    report
+    let ChangedReport { files, bytes, refused } = report?;
+    let profile = profile.to_string();
+    let deidentified = Deidentified { profile, refused, cleaned_frames, may_show_identity };
+    Ok(Document { files, bytes, deidentified: Some(deidentified) })
 }
