@@ -24,7 +24,7 @@ pub mod volume;
 pub use bricks::Bricks;
 pub use camera::Camera;
 pub use frame::{Frame, Photometric, Samples};
-pub use label_grid::LabelGrid;
+pub use label_grid::{BandGrid, Field, LabelGrid};
 pub use lut::{Lut, Palette};
 pub use overlay::OverlayPlane;
 pub use plane::{PlaneDraw, Projection};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use medsight_base::{SeriesUid, Timestamp};
 use medsight_codec::FrameDecoder;
 use medsight_dicom::derived::{
-    ContourKind, RT_STRUCTURE_SET, ReadAnnotations, Report, Roi, Segmentation, SegmentationKind,
-    StructureSet, annotations_of,
+    ContourKind, Dose, DoseUnits, DoseVolumeHistogram, RT_DOSE, RT_STRUCTURE_SET, ReadAnnotations, Report,
+    Roi, Segmentation, SegmentationKind, StructureSet, annotations_of,
 };
 use medsight_dicom::{Object, tags};
-use medsight_image::LabelGrid;
+use medsight_image::{BandGrid, Field, LabelGrid};
 use medsight_record::{AnnotationId, Refusal};
 use medsight_viewport::{FIRST_FILL, Layer, LayerContour, LayerForm, LayerSet};
 
@@ -30,20 +30,103 @@ const COLORS: [[u8; 3]; 10] = [
     [214, 160, 128],
 ];
 
-/// The layers of an object; `None` when it is neither a segmentation nor a structure set.
+/// Modalities of objects with pixels that lie on images and are none themselves.
+pub(crate) const LAYER_MODALITIES: [&str; 3] = ["SEG", "RTSTRUCT", "RTDOSE"];
+
+/// An object that lies on images.
+pub(crate) enum Found {
+    Segmentation(LayerSet),
+    Structures(StructureSet),
+    Dose(Dose),
+}
+
+/// What an object is; `None` when it does not lie on images.
 ///
 /// # Errors
 /// Names what cannot be used.
-pub(crate) fn of_object(object: &Object<'_>) -> Option<Result<LayerSet, Refusal>> {
+pub(crate) fn of_object(object: &Object<'_>) -> Option<Result<Found, Refusal>> {
     let data = object.data();
-    if data.text(tags::SOP_CLASS_UID).as_deref() == Some(RT_STRUCTURE_SET) {
-        return Some(StructureSet::read(object).map(|set| of_structures(&set)));
+    match data.text(tags::SOP_CLASS_UID).as_deref() {
+        Some(RT_STRUCTURE_SET) => return Some(StructureSet::read(object).map(Found::Structures)),
+        Some(RT_DOSE) => return Some(dose(object).map(Found::Dose)),
+        _ => {}
     }
     if data.text(tags::MODALITY).as_deref() != Some("SEG") {
         return None;
     }
     let name = data.text_or_empty(tags::SERIES_DESCRIPTION);
-    Some(segmentation(object).and_then(|seg| of_segmentation(&seg, name)))
+    Some(segmentation(object).and_then(|seg| of_segmentation(&seg, name)).map(Found::Segmentation))
+}
+
+/// All layers of a study; regions of interest with what the study's dose gives them.
+pub(crate) fn sets(found: Vec<Found>) -> Vec<LayerSet> {
+    let doses = |frame: &str| {
+        let of = |found: &&Found| matches!(found, Found::Dose(dose) if dose.frame_of_reference == frame);
+        found.iter().find(of).and_then(|found| match found {
+            Found::Dose(dose) => Some(dose),
+            Found::Segmentation(_) | Found::Structures(_) => None,
+        })
+    };
+    let set = |found: &Found| match found {
+        Found::Segmentation(set) => set.clone(),
+        Found::Structures(set) => {
+            let frame = set.rois.first().map_or("", |roi| roi.frame_of_reference.as_str());
+            of_structures(set, doses(frame))
+        }
+        Found::Dose(dose) => of_dose(dose),
+    };
+    found.iter().map(set).collect()
+}
+
+fn dose(object: &Object<'_>) -> Result<Dose, Refusal> {
+    let decoder = FrameDecoder::new(object)?;
+    Dose::read_with(object, &|frame| decoder.decode(frame).map(|frame| frame.samples))
+}
+
+/// Isodoses in percent of the highest dose, and their colours.
+const ISODOSES: [(f32, [u8; 3]); 8] = [
+    (10.0, [72, 88, 200]),
+    (30.0, [56, 148, 224]),
+    (50.0, [64, 196, 196]),
+    (70.0, [88, 200, 104]),
+    (80.0, [184, 208, 72]),
+    (90.0, [240, 196, 64]),
+    (95.0, [240, 140, 56]),
+    (100.0, [232, 72, 64]),
+];
+
+fn unit(dose: &Dose) -> &'static str {
+    match dose.units {
+        DoseUnits::Gray => "Gy",
+        DoseUnits::Relative => "",
+    }
+}
+
+fn of_dose(dose: &Dose) -> LayerSet {
+    let max = dose.max();
+    // The highest dose itself is a point: the last band begins a little below it.
+    let thresholds: Vec<f32> = ISODOSES.iter().map(|(percent, _)| max * percent.min(99.5) / 100.0).collect();
+    let layer = |(index, (percent, rgb)): (usize, &(f32, [u8; 3]))| Layer {
+        name: format!("{percent:.0} % · {:.1} {}", max * percent / 100.0, unit(dose)),
+        rgb: *rgb,
+        on: true,
+        volume_ml: None,
+        note: String::new(),
+        form: LayerForm::Label(0, index as u16 + 1),
+    };
+    LayerSet {
+        name: format!("RTDOSE {}", dose.summation),
+        frame_of_reference: dose.frame_of_reference.clone(),
+        fill: FIRST_FILL,
+        plane_distance_mm: 0.0,
+        grids: vec![Arc::new(Field::Bands(BandGrid {
+            dims: dose.dims,
+            voxel_from_patient: dose.patient_from_voxel.inverse(),
+            values: dose.values.clone(),
+            thresholds,
+        }))],
+        layers: ISODOSES.iter().enumerate().map(layer).collect(),
+    }
 }
 
 /// What a report measured; `None` when the object is no measurement report (TID 1500).
@@ -98,6 +181,7 @@ fn of_segmentation(seg: &Segmentation, name: String) -> Result<LayerSet, Refusal
             rgb: color(segment.rgb, index),
             on: true,
             volume_ml: seg.volume_mm3(segment.number).ok().map(|mm3| mm3 / 1000.0),
+            note: String::new(),
             form: LayerForm::Label(of, segment.number),
         });
     }
@@ -106,7 +190,8 @@ fn of_segmentation(seg: &Segmentation, name: String) -> Result<LayerSet, Refusal
         SegmentationKind::Binary | SegmentationKind::LabelMap => "",
     };
     let voxel_from_patient = grid.patient_from_voxel.inverse();
-    let label_grid = |labels| Arc::new(LabelGrid { dims: grid.dims, voxel_from_patient, labels });
+    let label_grid =
+        |labels| Arc::new(Field::Labels(LabelGrid { dims: grid.dims, voxel_from_patient, labels }));
     Ok(LayerSet {
         name: format!("{}{kind}", if name.is_empty() { "SEG" } else { &name }),
         frame_of_reference: seg.frame_of_reference.clone(),
@@ -117,7 +202,21 @@ fn of_segmentation(seg: &Segmentation, name: String) -> Result<LayerSet, Refusal
     })
 }
 
-fn of_structures(set: &StructureSet) -> LayerSet {
+fn of_structures(set: &StructureSet, dose: Option<&Dose>) -> LayerSet {
+    let received = |roi: &Roi| {
+        let dose = dose?;
+        let histogram = DoseVolumeHistogram::of(dose, roi).ok()?;
+        let unit = unit(dose);
+        let figures = format!(
+            "⌀ {:.1} {unit} · D95 {:.1} {unit} · max {:.1} {unit}",
+            histogram.mean,
+            histogram.dose_at(0.95),
+            histogram.max
+        );
+        // Figures of a part are no figures of the whole: said.
+        let is_whole = histogram.covered > 0.995;
+        Some(if is_whole { figures } else { format!("{:.0} %: {figures}", histogram.covered * 100.0) })
+    };
     let planes_of = |roi: &Roi| {
         let planes = roi.planes().ok()?;
         Some((planes.spacing_mm?, planes.volume_mm3() / 1000.0))
@@ -133,6 +232,7 @@ fn of_structures(set: &StructureSet) -> LayerSet {
             rgb: color(roi.rgb, index),
             on: true,
             volume_ml: planes_of(roi).map(|(_, ml)| ml),
+            note: received(roi).unwrap_or_default(),
             form: LayerForm::Contours(Arc::new(contours.collect())),
         }
     };
@@ -154,7 +254,7 @@ mod tests {
     fn layers(file: &str) -> Option<LayerSet> {
         let path = medsight_base::testing::corpus()?.join("dicom/derived").join(file);
         let object = Object::from_vec(std::fs::read(path).unwrap()).unwrap();
-        Some(of_object(&object).unwrap().unwrap())
+        sets(vec![of_object(&object).unwrap().unwrap()]).pop()
     }
 
     #[test]

@@ -244,7 +244,9 @@ impl Scout {
         // Segmentations and structure sets lie on the images; those that are no such layers stay what they were.
         let is_document = |s: &&SkippedFile| s.refusal.code == "no_pixels";
         let documents: Vec<usize> = scan.skipped.iter().filter(is_document).map(|s| s.file).collect();
-        let of_segmentations = |s: &SeriesScan| s.images.iter().all(|image| image.modality == "SEG");
+        let of_segmentations = |s: &SeriesScan| {
+            s.images.iter().all(|image| layers::LAYER_MODALITIES.contains(&image.modality.as_str()))
+        };
         let masks = scan.series.iter().filter(|s| of_segmentations(s)).flat_map(|s| s.files.clone());
         let shown = self.show_layers(documents.iter().copied().chain(masks).collect());
         let frames_of_reference = scan.series.iter().filter_map(|s| {
@@ -285,7 +287,7 @@ impl Scout {
     fn by_manifest(&self, manifest: &Manifest) -> (Vec<FoundSeries>, Vec<Sorted>) {
         let is_layer = |series: &SeriesUid| {
             let modality = manifest.series.iter().find(|s| s.uid == *series).map(|s| s.modality.as_str());
-            matches!(modality, Some("SEG" | "RTSTRUCT"))
+            modality.is_some_and(|modality| layers::LAYER_MODALITIES.contains(&modality))
         };
         let derived = manifest.instances.iter().enumerate().filter(|(_, i)| is_layer(&i.series));
         let shown = self.show_layers(derived.map(|(file, _)| file).collect());
@@ -328,23 +330,23 @@ impl Scout {
     /// Reads these files as layers and gives them to the window. Those that are none, or cannot be used, are not in
     /// the answer.
     fn show_layers(&self, files: Vec<usize>) -> Vec<usize> {
-        let (mut shown, mut sets, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut shown, mut found, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for file in files {
             if self.cancel.load(Ordering::SeqCst) {
                 break;
             }
             let object = self.source.read(file).ok().and_then(|bytes| Object::from_vec(bytes).ok());
             match object.as_ref().and_then(layers::of_object) {
-                Some(Ok(set)) => {
+                Some(Ok(one)) => {
                     shown.push(file);
-                    sets.push(set);
+                    found.push(one);
                 }
                 Some(Err(refusal)) => refused.push((self.source.name(file), refusal.reason)),
                 None => {}
             }
         }
-        if !sets.is_empty() {
-            (self.tell)(News::Layers(sets));
+        if !found.is_empty() {
+            (self.tell)(News::Layers(layers::sets(found)));
         }
         if !refused.is_empty() {
             (self.tell)(News::Refused(refused));

@@ -1,11 +1,11 @@
-//! Layers over the images: segmentations and structure sets, each with its parts, on or off.
+//! Layers over the images: segmentations, structure sets and doses, each with its parts, on or off.
 //!
 //! Filled from outside; how they are drawn is in `ui/layers`.
 
 use std::sync::Arc;
 
 use glam::DVec3;
-use medsight_image::LabelGrid;
+use medsight_image::Field;
 
 use crate::series::Series;
 
@@ -38,6 +38,8 @@ pub struct Layer {
     pub on: bool,
     /// Millilitres, when they can be told.
     pub volume_ml: Option<f64>,
+    /// What else is known of it: `mean 21.3 Gy · D95 19.0 Gy`.
+    pub note: String,
     /// What is drawn.
     pub form: LayerForm,
 }
@@ -54,7 +56,7 @@ pub struct LayerSet {
     /// Distance of outlines' planes, millimetres.
     pub plane_distance_mm: f64,
     /// Labels of the voxels.
-    pub grids: Vec<Arc<LabelGrid>>,
+    pub grids: Vec<Arc<Field>>,
     /// Its parts, in file order.
     pub layers: Vec<Layer>,
 }

@@ -160,6 +160,9 @@ pub(super) fn panel(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
                     ui.label(RichText::new(text).color(theme::TEXT_3).size(12.0));
                 }
             });
+            if !layer.note.is_empty() {
+                ui.label(RichText::new(format!("      {}", layer.note)).color(theme::TEXT_3).size(11.5));
+            }
         }
         ui.add_space(6.0);
     }
