@@ -15,12 +15,12 @@ use medsight_codec::{
 use medsight_dicom::{ImageInfo, Object, Stack, StackKind, instance_record, sort_frames};
 use medsight_image::{Frame, Photometric, Volume, VolumeWarning};
 use medsight_record::{Annotation, Manifest, Patient};
-use medsight_viewport::{LayerSet, SliceFacts};
+use medsight_viewport::{LayerSet, Look, SliceFacts};
 
 use crate::facts;
-use crate::layers;
 use crate::source::Part;
 use crate::thumbnail;
+use crate::{layers, looks};
 
 /// A slice of a series as it was found: file and frame in it.
 #[derive(Clone, Debug)]
@@ -75,6 +75,8 @@ pub(crate) enum News {
     Volume { series: usize, volume: Result<Arc<Volume>, String>, holds_slices: bool },
     /// Segmentations and structure sets.
     Layers(Vec<LayerSet>),
+    /// Presentation states.
+    Looks(Vec<Look>),
     /// What reports of the study measured.
     Reported(Vec<Annotation>),
     /// Files that are refused: name and reason.
@@ -312,7 +314,7 @@ impl Scout {
             }
         }
         let is_report = |i: &medsight_record::ManifestInstance| {
-            manifest.series.iter().any(|s| s.uid == i.series && s.modality == "SR")
+            manifest.series.iter().any(|s| s.uid == i.series && matches!(s.modality.as_str(), "SR" | "PR"))
         };
         let reports = manifest.instances.iter().enumerate().filter(|(_, i)| is_report(i));
         let reports: Vec<usize> = reports.map(|(file, _)| file).collect();
@@ -354,21 +356,38 @@ impl Scout {
         shown
     }
 
-    /// Reads these files as measurement reports and gives what they measured to the window; the answer is the files
-    /// that were such reports. `frames_of_reference` with the series that have them.
+    /// Reads these files as measurement reports and presentation states and gives them to the window; the answer is
+    /// the files that were such. `frames_of_reference` with the series that have them.
     fn show_reports(&self, files: &[usize], frames_of_reference: &[(String, SeriesUid)]) -> Vec<usize> {
         let series_of = |frame: &str| {
             frames_of_reference.iter().find(|(known, _)| known == frame).map(|(_, series)| series.clone())
         };
         let (mut read, mut all, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        let mut found_looks = Vec::new();
         for file in files {
             let object = self.source.read(*file).ok().and_then(|bytes| Object::from_vec(bytes).ok());
             let Some(object) = object else { continue };
+            match looks::of_object(&object) {
+                Some(Ok(look)) => {
+                    read.push(*file);
+                    found_looks.push(look);
+                    continue;
+                }
+                Some(Err(refusal)) => {
+                    read.push(*file);
+                    refused.push((self.source.name(*file), refusal.reason));
+                    continue;
+                }
+                None => {}
+            }
             let Some(found) = layers::measured_in(&object, &series_of) else { continue };
             read.push(*file);
             let name = self.source.name(*file);
             refused.extend(found.not_shown.into_iter().map(|n| (format!("{name}: {}", n.label), n.reason)));
             all.extend(found.annotations);
+        }
+        if !found_looks.is_empty() {
+            (self.tell)(News::Looks(found_looks));
         }
         if !all.is_empty() {
             (self.tell)(News::Reported(all));

@@ -12,6 +12,7 @@ mod facts;
 mod fault;
 mod layers;
 mod load;
+mod looks;
 mod painter;
 mod source;
 mod state_file;

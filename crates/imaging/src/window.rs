@@ -264,6 +264,7 @@ impl StudyWindow {
                     }
                 }
             },
+            News::Looks(looks) => self.light_box.looks.extend(looks),
             News::Reported(annotations) => self.light_box.reported.extend(annotations),
             News::Layers(sets) => self.light_box.layers.extend(sets),
             News::Refused(files) => {

@@ -55,6 +55,8 @@ pub enum Action {
     SetCrop(usize, Crop),
     /// Slab thickness of a cell's planes, millimetres.
     Slab(usize, f64),
+    /// A presentation state on or off.
+    Look(usize),
     /// A part of a layer set on or off.
     LayerOn(usize, usize, bool),
     /// Opacity of a layer set.
@@ -91,6 +93,7 @@ impl LightBox {
             Action::Shading(cell, on) => self.cells[cell].view_3d.shading = on,
             Action::SetCrop(cell, crop) => self.cells[cell].view_3d.crop = crop,
             Action::Slab(cell, mm) => self.with_mpr(cell, |mpr| mpr.slab_mm = mm.clamp(0.0, 200.0)),
+            Action::Look(index) => self.toggle_look(index),
             Action::LayerOn(set, layer, on) => {
                 if let Some(layer) = self.layers.get_mut(set).and_then(|s| s.layers.get_mut(layer)) {
                     layer.on = on;

@@ -137,6 +137,10 @@ pub struct LightBox {
     /// They are drawn.
     pub layers_shown: bool,
     pub(crate) layer_textures: RefCell<crate::ui::LayerTextures>,
+    /// Presentation states of the study.
+    pub looks: Vec<crate::Look>,
+    /// The one that is on.
+    pub look: Option<usize>,
     /// What reports of the study (DICOM SR) measured: seen, not changed.
     pub reported: Vec<Annotation>,
     /// Overlay planes of the images are drawn.
@@ -207,6 +211,8 @@ impl LightBox {
             layers: Vec::new(),
             layers_shown: true,
             layer_textures: RefCell::default(),
+            looks: Vec::new(),
+            look: None,
             reported: Vec::new(),
             overlay_planes: true,
             graphics: RefCell::default(),

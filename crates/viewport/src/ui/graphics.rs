@@ -4,11 +4,12 @@ use std::any::Any;
 use std::sync::Arc;
 
 use egui::epaint::{Mesh, Vertex};
-use egui::{Color32, ColorImage, Painter, TextureHandle, TextureOptions, pos2};
+use egui::{Color32, ColorImage, Painter, Shape, Stroke, TextureHandle, TextureOptions, pos2};
 use glam::DVec2;
 use medsight_image::{OverlayPlane, Shutter};
 
 use crate::light_box::LightBox;
+use crate::looks::LookOfImage;
 use crate::surface::{Space, Surface};
 use crate::theme;
 
@@ -55,7 +56,8 @@ pub(super) fn show(painter: &Painter, light_box: &LightBox, index: usize, surfac
     let Some(facts) = light_box.facts(index) else { return };
     let mut graphics = light_box.graphics.borrow_mut();
     let size = facts.size_px;
-    if let Some(shutter) = &facts.shutter {
+    let look = light_box.look_of(index);
+    for shutter in facts.shutter.iter().chain(look.and_then(|look| look.shutter.as_ref())) {
         let key = (Arc::as_ptr(shutter) as usize, 0);
         let mask =
             || Some(painter.ctx().load_texture("shutter", mask(shutter, size), TextureOptions::NEAREST));
@@ -66,6 +68,9 @@ pub(super) fn show(painter: &Painter, light_box: &LightBox, index: usize, surfac
     }
     if !light_box.overlay_planes {
         return;
+    }
+    if let Some(look) = look {
+        drawings(painter, look, surface);
     }
     for overlay in &facts.overlays {
         let key = (Arc::as_ptr(overlay) as usize, *frame);
@@ -79,6 +84,31 @@ pub(super) fn show(painter: &Painter, light_box: &LightBox, index: usize, surfac
             let color = if overlay.is_region { theme::OVERLAY_REGION } else { theme::OVERLAY };
             image(painter, surface, &texture, DVec2::new(x, y), extent, color);
         }
+    }
+}
+
+/// Lines and texts of a presentation state.
+fn drawings(painter: &Painter, look: &LookOfImage, surface: &Surface) {
+    let screen = |p: &[f64; 2]| surface.screen(DVec2::from_array(*p));
+    for line in &look.lines {
+        let points: Vec<egui::Pos2> = line.points_px.iter().map(screen).collect();
+        let stroke = Stroke::new(1.4, theme::OVERLAY);
+        match (points.as_slice(), line.closed) {
+            ([only], _) => drop(painter.circle_filled(*only, 2.5, theme::OVERLAY)),
+            (_, true) => drop(painter.add(Shape::closed_line(points, stroke))),
+            (_, false) => drop(painter.add(Shape::line(points, stroke))),
+        }
+    }
+    for (text, at) in &look.texts {
+        let font = egui::FontId::proportional(theme::IMAGE_TEXT);
+        let galley = painter.layout_no_wrap(text.clone(), font, theme::OVERLAY);
+        let at = screen(at);
+        painter.rect_filled(
+            egui::Rect::from_min_size(at, galley.size()),
+            2.0,
+            Color32::from_black_alpha(120),
+        );
+        painter.galley(at, galley, theme::OVERLAY);
     }
 }
 

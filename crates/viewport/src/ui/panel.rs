@@ -35,10 +35,25 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
         for (number, annotation) in keys.into_iter().enumerate() {
             row(ui, light_box, number + 1, annotation, out);
         }
+        looks(ui, light_box, out);
         reported(ui, light_box, out);
         super::layers::panel(ui, light_box, out);
         refused(ui, light_box);
     });
+}
+
+/// Presentation states of the study.
+fn looks(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
+    if light_box.looks.is_empty() {
+        return;
+    }
+    ui.add_space(14.0);
+    heading(ui, light_box.words.text("lightbox.looks"));
+    for (index, look) in light_box.looks.iter().enumerate() {
+        if ui.selectable_label(light_box.look == Some(index), &look.name).clicked() {
+            out.push(Action::Look(index));
+        }
+    }
 }
 
 /// Measurements of reports of the study.
