@@ -92,11 +92,19 @@ fn drawings(painter: &Painter, look: &LookOfImage, surface: &Surface) {
     let screen = |p: &[f64; 2]| surface.screen(DVec2::from_array(*p));
     for line in &look.lines {
         let points: Vec<egui::Pos2> = line.points_px.iter().map(screen).collect();
-        let stroke = Stroke::new(1.4, theme::OVERLAY);
-        match (points.as_slice(), line.closed) {
-            ([only], _) => drop(painter.circle_filled(*only, 2.5, theme::OVERLAY)),
-            (_, true) => drop(painter.add(Shape::closed_line(points, stroke))),
-            (_, false) => drop(painter.add(Shape::line(points, stroke))),
+        if let [only] = points.as_slice() {
+            painter.circle_filled(*only, 2.5, theme::OVERLAY);
+            continue;
+        }
+        // With a dark edge, so that it is seen on white as on black.
+        for (width, color) in [(3.4, Color32::from_black_alpha(150)), (1.4, theme::OVERLAY)] {
+            let stroke = Stroke::new(width, color);
+            let points = points.clone();
+            painter.add(if line.closed {
+                Shape::closed_line(points, stroke)
+            } else {
+                Shape::line(points, stroke)
+            });
         }
     }
     for (text, at) in &look.texts {
