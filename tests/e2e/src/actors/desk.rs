@@ -191,6 +191,18 @@ impl Desk {
         })
     }
 
+    /// Selects the study whose row has a word, and waits until the panel shows it.
+    pub(crate) fn select(&self, word: &str) -> Result<()> {
+        self.click(&self.row_with(word, 20)?)?;
+        until(&format!("the panel of `{word}`"), 10, || {
+            let panel = self.text(&self.find("study-panel", 1)?)?;
+            ensure!(panel.contains(word), "it shows {panel}");
+            let button = self.find("open-study", 1)?;
+            ensure!(self.attribute(&button, "disabled")?.is_empty(), "it is about to change");
+            Ok(())
+        })
+    }
+
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
         request(self.port, method, &format!("/session/{}{path}", self.session), body)
     }
