@@ -200,7 +200,7 @@ fn a_study_without_images_is_not_opened_and_says_why() {
 fn text_report() -> Vec<u8> {
     fn element(out: &mut Vec<u8>, group: u16, element: u16, vr: &str, value: &str) {
         let pad = if vr == "UI" { '\0' } else { ' ' };
-        let value = if value.len() % 2 == 0 { value.to_owned() } else { format!("{value}{pad}") };
+        let value = if value.len().is_multiple_of(2) { value.to_owned() } else { format!("{value}{pad}") };
         out.extend(group.to_le_bytes());
         out.extend(element.to_le_bytes());
         out.extend(vr.as_bytes());

@@ -48,15 +48,32 @@ pub fn tour(programs: &Programs, out: &Path) -> Result<usize> {
     report::run(out, |report| scenes::tour::play(programs, report))
 }
 
+/// Something that is played from its beginning to its end on a machine of its own.
+type Scene = fn(&Programs, &mut report::Report) -> Result<()>;
+
+/// The scenes of [`suite`] by name, in their order.
+const SCENES: [(&str, Scene); 4] = [
+    ("tour", scenes::tour::play),
+    ("desk", scenes::desk_day::play),
+    ("troubles", scenes::troubles::play),
+    ("survival", scenes::survival::play),
+];
+
 /// The tour, the desk by itself, the screens of a start that fails, and then what must survive: closing the window, a
-/// light box that crashes, a desk that is killed.
+/// light box that crashes, a desk that is killed. With names in `only`, those alone.
 ///
 /// # Errors
-/// When the report itself cannot be written.
-pub fn suite(programs: &Programs, out: &Path) -> Result<usize> {
-    let mut failed = report::run(&out.join("tour"), |report| scenes::tour::play(programs, report))?;
-    failed += report::run(&out.join("desk"), |report| scenes::desk_day::play(programs, report))?;
-    failed += report::run(&out.join("troubles"), |report| scenes::troubles::play(programs, report))?;
-    failed += report::run(&out.join("survival"), |report| scenes::survival::play(programs, report))?;
+/// When a name is none of a scene, or the report itself cannot be written.
+pub fn suite(programs: &Programs, out: &Path, only: &[String]) -> Result<usize> {
+    if let Some(other) = only.iter().find(|name| !SCENES.iter().any(|(scene, _)| scene == name)) {
+        anyhow::bail!("`{other}` is no scene; there are {}", SCENES.map(|(name, _)| name).join(", "));
+    }
+    let mut failed = 0;
+    for (name, play) in SCENES {
+        if only.is_empty() || only.iter().any(|wanted| wanted == name) {
+            println!("{name}");
+            failed += report::run(&out.join(name), |report| play(programs, report))?;
+        }
+    }
     Ok(failed)
 }

@@ -12,6 +12,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Width and height of the screen in pixels.
 pub(crate) const SCREEN: (usize, usize) = (1600, 1000);
 
+/// A session bus as the standard one, but without the services that it would start when they are asked for
+/// (dbus-daemon(1)).
+const BARE_BUS: &str = r#"<busconfig>
+  <type>session</type>
+  <listen>unix:tmpdir=HOME</listen>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"#;
+
 /// Everything that a desktop session gives a program. Ends with all it started, and its folder is removed.
 pub(crate) struct Machine {
     // Ended in this order: those that need the others first.
@@ -28,13 +41,17 @@ pub(crate) struct Machine {
 impl Machine {
     /// Starts it all, with an unlocked keyring. Logs of the programs go to `logs`.
     pub(crate) fn start(logs: &Path) -> Result<Self> {
-        let mut machine = Self::without_keyring(logs)?;
+        let mut machine = Self::session(logs, true)?;
         machine.unlock_keyring()?;
         Ok(machine)
     }
 
-    /// Starts all but a keyring service.
+    /// Starts all but a keyring service, on a bus that starts none by itself, as where none is installed.
     pub(crate) fn without_keyring(logs: &Path) -> Result<Self> {
+        Self::session(logs, false)
+    }
+
+    fn session(logs: &Path, starts_services: bool) -> Result<Self> {
         let home = private_folder()?;
         let mut environment: Vec<(&'static str, OsString)> = vec![
             ("GDK_BACKEND", "x11".into()),
@@ -66,7 +83,14 @@ impl Machine {
         environment.push(("DISPLAY", display.clone().into()));
 
         let mut daemon = Command::new("dbus-daemon");
-        daemon.args(["--session", "--nofork", "--nopidfile", "--print-address=1"]).stdout(Stdio::piped());
+        daemon.args(["--nofork", "--nopidfile", "--print-address=1"]).stdout(Stdio::piped());
+        if starts_services {
+            daemon.arg("--session");
+        } else {
+            let config = home.join("bus.conf");
+            std::fs::write(&config, BARE_BUS.replace("HOME", &home.display().to_string()))?;
+            daemon.arg("--config-file").arg(config);
+        }
         daemon.envs(environment.iter().cloned()).env_remove("DBUS_SESSION_BUS_ADDRESS");
         let mut bus = Owned::start(&mut daemon, logs, "dbus")?;
         environment.push(("DBUS_SESSION_BUS_ADDRESS", first_line(&mut bus)?.into()));
@@ -85,11 +109,6 @@ impl Machine {
             home,
             logs: logs.to_path_buf(),
         })
-    }
-
-    /// Ends the keyring service.
-    pub(crate) fn end_keyring(&mut self) {
-        self.keyring = None;
     }
 
     /// Forgets every key that the keyring had, as a new account on the same computer does.

@@ -18,7 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The source of one drag.
 struct Source {
     x: RustConnection,
-    window: Window,
     target: Window,
     files: String,
 }
@@ -50,7 +49,7 @@ pub(crate) fn drop_files(
     )?;
     let middle = middle.reply()?;
     let uris: Vec<String> = files.iter().map(|file| format!("file://{}\r\n", file.display())).collect();
-    let source = Source { x, window, target, files: uris.concat() };
+    let source = Source { x, target, files: uris.concat() };
     source.x.set_selection_owner(window, atom(&source.x, "XdndSelection")?, x11rb::CURRENT_TIME)?;
 
     let uri_list = atom(&source.x, "text/uri-list")?;

@@ -76,6 +76,7 @@ export class Desk {
   async perform(command: WindowCommand): Promise<void> {
     const done = await this.try(() => commands.perform(command));
     if (done === undefined) return;
+    if (command.do === "delete_studies") this.worklist.removed(command.with.studyUids);
     this.done = done.undoable || done.redoable ? done : null;
   }
 

@@ -1,5 +1,6 @@
 // From a key press to a command id, by the generated table of keys; and how keys move in a list.
 import { hotkeys } from "../generated/hotkeys";
+import { named } from "./words.svelte";
 
 type KeyLike = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">;
 
@@ -28,14 +29,12 @@ export function keyOf(command: string): string {
   return shownKey(keys[command]?.[0] ?? "");
 }
 
-/** A key as it is printed on the keyboard: arrows as arrows, `+` as a space. */
+/** A key as it is printed on a keyboard of the language in use, `+` as a space. */
 export const shownKey = (key: string): string =>
   key
-    .replace("ArrowUp", "↑")
-    .replace("ArrowDown", "↓")
-    .replace("ArrowLeft", "←")
-    .replace("ArrowRight", "→")
-    .replace(/\+(?=.)/g, " ");
+    .split(/\+(?=.)/)
+    .map((part) => named("key_name", part))
+    .join(" ");
 
 /** True where keys belong to text that is being written. */
 export function isWriting(target: EventTarget | null): boolean {

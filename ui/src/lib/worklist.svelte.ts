@@ -144,6 +144,12 @@ export class Worklist {
     }
   }
 
+  /** Studies were deleted here: what stands in their place is selected when the list has been read again. */
+  removed(uids: string[]): void {
+    if (this.selectedUid !== null && uids.includes(this.selectedUid)) this.selectedUid = null;
+    this.changed();
+  }
+
   /** Selects the row at an index. */
   select(index: number): void {
     this.selectedIndex = index;
@@ -189,7 +195,9 @@ export class Worklist {
         return;
       }
     }
-    if (this.total > 0 && this.row(0)) this.select(0);
+    const near = Math.min(Math.max(0, this.selectedIndex), this.total - 1);
+    const at = this.selectedUid === null && this.row(near) ? near : 0;
+    if (this.total > 0 && this.row(at)) this.select(at);
     else {
       this.selectedIndex = -1;
       this.selectedUid = null;

@@ -61,10 +61,23 @@ impl Desk {
     /// Closes the window as its title bar does, and waits until the program has ended.
     pub(crate) fn close_window(self, machine: &Machine) -> Result<()> {
         let id = self.process()?;
-        let window = self.windows(machine)?.first().context("the desk has no window")?.to_string();
-        machine.output("xdotool", &["windowactivate", "--sync", &window])?;
+        self.come_to_front(machine)?;
         machine.output("xdotool", &["key", "--clearmodifiers", "alt+F4"])?;
         until("the desk to end", 20, || if alive(id) { bail!("it runs") } else { Ok(()) })
+    }
+
+    fn come_to_front(&self, machine: &Machine) -> Result<()> {
+        let windows = self.windows(machine)?;
+        until("the window of the desk in front", 10, || {
+            let active = machine.output("xdotool", &["getactivewindow"]).unwrap_or_default();
+            if active.trim().parse().is_ok_and(|id| windows.contains(&id)) {
+                return Ok(());
+            }
+            for window in &windows {
+                machine.output("xdotool", &["windowactivate", &window.to_string()]).ok();
+            }
+            bail!("window {} is", active.trim())
+        })
     }
 
     /// The desk's windows by their numbers, the ones inside included.
@@ -85,8 +98,7 @@ impl Desk {
 
     /// Presses keys as a person does, with the window in front; names are X keysyms.
     pub(crate) fn key(&self, machine: &Machine, name: &str) -> Result<()> {
-        let window = self.windows(machine)?.first().context("the desk has no window")?.to_string();
-        machine.output("xdotool", &["windowactivate", "--sync", &window])?;
+        self.come_to_front(machine)?;
         machine.output("xdotool", &["key", "--clearmodifiers", name]).map(drop)
     }
 
@@ -188,6 +200,18 @@ impl Desk {
             let rows = self.all("worklist-row")?;
             let with = |row: &Element| self.text(row).is_ok_and(|text| text.contains(word));
             rows.into_iter().find(with).with_context(|| format!("no such row among {:?}", self.rows()))
+        })
+    }
+
+    /// Selects the study whose row has a word, and waits until the panel shows it.
+    pub(crate) fn select(&self, word: &str) -> Result<()> {
+        self.click(&self.row_with(word, 20)?)?;
+        until(&format!("the panel of `{word}`"), 10, || {
+            let panel = self.text(&self.find("study-panel", 1)?)?;
+            ensure!(panel.contains(word), "it shows {panel}");
+            let button = self.find("open-study", 1)?;
+            ensure!(self.attribute(&button, "disabled")?.is_empty(), "it is about to change");
+            Ok(())
         })
     }
 

@@ -22,7 +22,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         phantom::write_report(&machine.home("report"))?;
         import::begin(&desk, &machine.home("report"))?;
         import::summary(&desk, 60)?;
-        desk.click(&desk.row_with("Report", 20)?)?;
+        desk.select("Report")?;
         desk.click(&desk.find("open-study", 10)?)?;
         let said = desk.text(&desk.find("failure", 10)?)?;
         ensure!(said.contains("no images"), "it says: {said}");
@@ -31,24 +31,24 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         Ok(())
     });
     report.step("the reading state is set, taken back with the button and set again with the key", || {
-        desk.click(&desk.row_with("DRAWN", 10)?)?;
+        desk.select("DRAWN")?;
         let state = |wanted: &str| {
             until(&format!("the state {wanted}"), 10, || {
                 let row = desk.text(&desk.row_with("DRAWN", 5)?)?.to_lowercase();
                 if row.contains(wanted) { Ok(()) } else { bail!("the row says {row}") }
             })
         };
-        until("the panel", 10, || desk.choose("read-state", "final"))?;
+        desk.choose("read-state", "final")?;
         state("final")?;
         desk.click(&desk.find("undo", 5)?)?;
         state("unread")?;
-        desk.click(&desk.row_with("DRAWN", 10)?)?;
+        desk.select("DRAWN")?;
         desk.key(&machine, "ctrl+shift+z")?;
         state("final")
     });
     report.step("deleting asks by name, can be left, and then is for good", || {
         let before = desk.rows()?.len();
-        desk.click(&desk.row_with("Report", 10)?)?;
+        desk.select("Report")?;
         desk.click(&desk.find("delete-study", 10)?)?;
         let question = desk.text(&desk.find("confirm-delete", 10)?)?;
         ensure!(question.contains("Report"), "the question names nobody: {question}");

@@ -70,8 +70,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
 /// Opens the study whose row has a word, and looks at the picture.
 pub(super) fn open(desk: &Desk, light_box: &mut LightBox<'_>, word: &str) -> Result<Value> {
     light_box.forget();
-    let row = desk.row_with(word, 20)?;
-    desk.click(&row)?;
+    desk.select(word)?;
     desk.click(&desk.find("open-study", 10)?)?;
     light_box.wait_for_image()?;
     light_box.image()?;

@@ -16,8 +16,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     report.watch(&machine.display);
     let cache = machine.home("cache-in-trouble");
     let first = report.must("no keyring service: said, and no cache is made without a key", || {
-        let desk = Desk::launch(&machine, programs, &cache, &[])?;
-        screen(&desk, "no_keyring")?;
+        let desk = on_screen(&machine, programs, &cache, "no_keyring")?;
         ensure!(!cache.join("records.db").exists(), "there are records without a key");
         Ok(desk)
     })?;
@@ -28,27 +27,36 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         Ok(first)
     })?;
     drop(desk);
-    report.step("a locked keyring", || {
+    let locked = report.must("a locked keyring", || {
         machine.lock_keyring()?;
-        screen(&Desk::launch(&machine, programs, &cache, &[])?, "keyring_locked")
-    });
-    report.step("a cache of a newer MedSight is not touched", || {
-        let description = cache.join("cache.json");
-        let before = std::fs::read(&description)?;
+        on_screen(&machine, programs, &cache, "keyring_locked")
+    })?;
+    drop(locked);
+    let description = cache.join("cache.json");
+    let before = std::fs::read(&description)?;
+    let newer = report.must("a cache of a newer MedSight is not touched", || {
         let mut newer: serde_json::Value = serde_json::from_slice(&before)?;
         newer["format"] = 99.into();
         std::fs::write(&description, newer.to_string())?;
         let seen = snapshot(&cache)?;
-        screen(&Desk::launch(&machine, programs, &cache, &[])?, "newer_schema")?;
+        let desk = on_screen(&machine, programs, &cache, "newer_schema")?;
         ensure!(snapshot(&cache)? == seen, "the cache was changed");
-        std::fs::write(&description, before)?;
-        Ok(())
-    });
-    report.step("a lost key: no new one is made", || {
+        Ok(desk)
+    })?;
+    drop(newer);
+    std::fs::write(&description, before)?;
+    let _lost = report.must("a lost key: no new one is made", || {
         machine.forget_keys()?;
-        screen(&Desk::launch(&machine, programs, &cache, &[])?, "key_missing")
-    });
+        on_screen(&machine, programs, &cache, "key_missing")
+    })?;
     Ok(())
+}
+
+/// Starts the desk, which must show the screen of this trouble; it stays for the picture.
+fn on_screen(machine: &Machine, programs: &Programs, cache: &Path, kind: &str) -> Result<Desk> {
+    let desk = Desk::launch(machine, programs, cache, &[])?;
+    screen(&desk, kind)?;
+    Ok(desk)
 }
 
 /// Waits for the screen of a trouble, which must say something besides its title.
