@@ -39,6 +39,10 @@ pub enum Action {
         /// Index of the series.
         series: usize,
     },
+    /// A series is taken off the strip.
+    Lift(usize),
+    /// It is let go, over this cell.
+    Drop(Option<usize>),
     /// Choose an annotation and show where it is.
     GoTo(AnnotationId),
     /// Delete an annotation.
@@ -82,6 +86,12 @@ impl LightBox {
             Action::Wheel(cell, at, notches, magnify) => self.wheel(cell, at, notches, magnify),
             Action::Activate(cell) => self.active = cell,
             Action::PutSeries { cell, series } => self.put_series(cell, series),
+            Action::Lift(series) => self.lifted = Some(series),
+            Action::Drop(cell) => {
+                if let (Some(series), Some(cell)) = (self.lifted.take(), cell) {
+                    self.put_series(cell, series);
+                }
+            }
             Action::GoTo(id) => self.go_to_annotation(id),
             Action::Remove(id) => self.remove(id),
             Action::Show(popup) => self.show_popup(popup),
@@ -463,6 +473,9 @@ impl LightBox {
 
     /// Leaves what was begun, the innermost first.
     fn cancel(&mut self) {
+        if self.lifted.take().is_some() {
+            return;
+        }
         if self.popup != Popup::None {
             self.popup = Popup::None;
         } else if self.draft.is_some() || self.gesture.is_some() {

@@ -166,6 +166,8 @@ pub struct LightBox {
     pub(crate) draft: Option<Draft>,
     /// Being dragged.
     pub(crate) gesture: Option<Gesture>,
+    /// The series that is carried from the strip to a cell.
+    pub(crate) lifted: Option<usize>,
     /// Pointer over a cell.
     pub(crate) hover: Option<(usize, Pos2)>,
     /// Screen points in a millimetre, when the monitor was calibrated.
@@ -226,6 +228,7 @@ impl LightBox {
             popup: Popup::None,
             draft: None,
             gesture: None,
+            lifted: None,
             hover: None,
             screen_points_per_mm: None,
             now: Timestamp(0),

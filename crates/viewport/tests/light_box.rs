@@ -311,6 +311,30 @@ fn two_volumes_in_a_series() -> LightBox {
 }
 
 #[test]
+fn a_series_that_is_dragged_into_a_cell_is_shown_there_even_when_all_of_it_happens_in_one_frame() {
+    let mut h = harness(two_volumes_in_a_series());
+    h.state_mut().command(ViewCommand::Layout(1));
+    h.run();
+    let (from, to) = (pos2(50.0, 190.0), h.state().cells[0].rect.center());
+    let button = |pos, pressed| egui::Event::PointerButton {
+        pos,
+        button: PointerButton::Primary,
+        pressed,
+        modifiers: Modifiers::NONE,
+    };
+    for event in [
+        egui::Event::PointerMoved(from),
+        button(from, true),
+        egui::Event::PointerMoved(to),
+        button(to, false),
+    ] {
+        h.event(event);
+    }
+    h.run();
+    assert_eq!(h.state().cells[0].series, Some(1));
+}
+
+#[test]
 fn what_is_measured_on_one_volume_of_a_series_is_not_shown_on_the_other() {
     let mut b = two_volumes_in_a_series();
     b.command(ViewCommand::Layout(1));

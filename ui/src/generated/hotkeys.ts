@@ -189,6 +189,9 @@ export const hotkeys = {
     "view.mpr": [
       "M"
     ],
+    "view.overlay_planes": [
+      "Shift+O"
+    ],
     "view.overlays": [
       "I"
     ],

@@ -59,12 +59,8 @@ pub(super) fn show(
         out.push(Action::Activate(index));
         out.push(Action::Command(medsight_record::ViewCommand::Maximise));
     }
-    if let Some(dragged) = response.dnd_hover_payload::<strip::Dragged>() {
+    if light_box.lifted.is_some() && response.contains_pointer() {
         painter.rect_stroke(rect.shrink(2.0), 2.0, Stroke::new(2.0, theme::ACCENT), egui::StrokeKind::Inside);
-        let _ = dragged;
-    }
-    if let Some(dragged) = response.dnd_release_payload::<strip::Dragged>() {
-        out.push(Action::PutSeries { cell: index, series: dragged.0 });
     }
     response
 }
@@ -152,6 +148,18 @@ fn free_cell(ui: &Ui, light_box: &LightBox, at: Pos2) -> Option<usize> {
 pub(super) fn pointer(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Action> {
     let down = light_box.gesture.is_some();
     match event {
+        // A series is lifted off the strip and let go over a cell, however few frames there were between.
+        Event::PointerButton { pos, button: PointerButton::Primary, pressed: true, .. }
+            if strip::series_at(ui, light_box, *pos).is_some() =>
+        {
+            strip::series_at(ui, light_box, *pos).map(Action::Lift)
+        }
+        Event::PointerButton { pos, button: PointerButton::Primary, pressed: false, .. }
+            if light_box.lifted.is_some() =>
+        {
+            let under = |i: &usize| light_box.cells[*i].rect.contains(*pos);
+            Some(Action::Drop(light_box.visible_cells().into_iter().find(under)))
+        }
         Event::PointerButton { pos, button, pressed: true, .. } => {
             let index = free_cell(ui, light_box, *pos)?;
             match light_box.popup {

@@ -11,9 +11,17 @@ use crate::theme;
 pub(super) const WIDTH: f32 = 104.0;
 const PICTURE: f32 = 84.0;
 
-/// Index of the series that is dragged.
-#[derive(Clone, Copy)]
-pub(super) struct Dragged(pub(super) usize);
+/// Name of a series' widget.
+fn entry_id(index: usize) -> egui::Id {
+    egui::Id::unique(("series", index))
+}
+
+/// The series under a point of the strip, as it was laid out last.
+pub(super) fn series_at(ui: &Ui, light_box: &LightBox, at: egui::Pos2) -> Option<usize> {
+    let is_under =
+        |i: &usize| ui.ctx().read_response(entry_id(*i)).is_some_and(|r| r.interact_rect.contains(at));
+    (0..light_box.series.len()).find(is_under)
+}
 
 pub(super) fn show(ui: &mut Ui, light_box: &LightBox, textures: &Textures, out: &mut Vec<Action>) {
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
@@ -33,8 +41,8 @@ fn entry(
     out: &mut Vec<Action>,
 ) {
     let series = &light_box.series[index];
-    let (rect, response) =
-        ui.allocate_exact_size(vec2(PICTURE + 6.0, PICTURE + 30.0), Sense::click_and_drag());
+    let (_, rect) = ui.allocate_space(vec2(PICTURE + 6.0, PICTURE + 30.0));
+    let response = ui.interact(rect, entry_id(index), Sense::click_and_drag());
     let count = light_box.words.fill("lightbox.images", &[("count", &series.slices.len().to_string())]);
     let label = format!(
         "{} {}, {}, {count}",
@@ -45,7 +53,6 @@ fn entry(
     let is_shown = light_box.visible_cells().iter().any(|c| light_box.cells[*c].series == Some(index));
     response
         .widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::Button, true, is_shown, &label));
-    response.dnd_set_drag_payload(Dragged(index));
     if response.clicked() {
         out.push(Action::PutSeries { cell: light_box.active, series: index });
     }
@@ -89,7 +96,7 @@ fn entry(
         font,
         theme::TEXT_3,
     );
-    if response.dragged() {
+    if light_box.lifted == Some(index) {
         if let Some(at) = ui.ctx().pointer_latest_pos() {
             let ghost = ui
                 .ctx()

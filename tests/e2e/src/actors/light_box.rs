@@ -113,7 +113,8 @@ impl<'m> LightBox<'m> {
             std::thread::sleep(pause);
             move_to((from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share))?;
         }
-        std::thread::sleep(pause);
+        // What lies under the pointer is known when a frame has been drawn there.
+        std::thread::sleep(pause * 8);
         self.machine.output("xdotool", &["mouseup", "1"])?;
         Ok(())
     }
