@@ -72,8 +72,8 @@ impl Image {
     fn fragments(&self, fragments: &[&[u8]]) -> Vec<u8> {
         let mut out = self.head();
         out.extend([0xE0, 0x7F, 0x10, 0, b'O', b'B', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]);
-        let items = std::iter::once(&&[][..]).chain(fragments);
-        for fragment in items {
+        let no_offsets: &[u8] = &[];
+        for fragment in std::iter::once(&no_offsets).chain(fragments) {
             out.extend([0xFE, 0xFF, 0, 0xE0]);
             out.extend(((fragment.len() + fragment.len() % 2) as u32).to_le_bytes());
             out.extend(*fragment);
