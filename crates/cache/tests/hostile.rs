@@ -28,7 +28,10 @@ fn a_dicomdir_cannot_take_in_a_file_outside_of_its_folder() {
     write_series(&medium, 1, 1, 1, 10);
     write_series(&folder.path().join("private"), 2, 1, 1, 10);
     let outside = fs::canonicalize(folder.path().join("private")).unwrap();
-    let list = format!("DICOMDIR\n1-1-0001\n..\\private\\2-1-0001\n..\n.\\..\\private\\2-1-0001\n{}", outside.display());
+    let list = format!(
+        "DICOMDIR\n1-1-0001\n..\\private\\2-1-0001\n..\n.\\..\\private\\2-1-0001\n{}",
+        outside.display()
+    );
     fs::write(medium.join("DICOMDIR"), list).unwrap();
     let cache = Cache::open(&folder.path().join("cache"), &key()).unwrap();
     let summary = import(&cache, &medium.join("DICOMDIR"));

@@ -132,7 +132,10 @@ fn a_uid_that_is_a_path_is_refused_and_can_name_no_file() {
         file.put(tags::SERIES_INSTANCE_UID, text("UI", "1.2.3.4"));
         if let Ok(record) = DicomHeaders.read_header(&file.bytes()) {
             let name = record.uid.to_string();
-            assert!(name.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !name.starts_with('.'), "{uid}: {name}");
+            assert!(
+                name.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !name.starts_with('.'),
+                "{uid}: {name}"
+            );
         }
     }
 }

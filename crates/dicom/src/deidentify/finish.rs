@@ -72,7 +72,9 @@ pub(super) fn file(
     let instance_uid = if walk.profile.has(O::RetainUids) { uid } else { walk.pseudonyms.uid(&uid) };
     // It becomes a file name: what is no UID must not.
     let instance_uid = InstanceUid::parse(&instance_uid)
-        .map_err(|why| Refusal::new("bad_attribute", format!("{} cannot be used: {why}.", named(tags::SOP_INSTANCE_UID))))?
+        .map_err(|why| {
+            Refusal::new("bad_attribute", format!("{} cannot be used: {why}.", named(tags::SOP_INSTANCE_UID)))
+        })?
         .to_string();
     let mut bytes = meta_header(&class, &instance_uid, &syntax);
     append(&mut bytes, pieces, syntax == DEFLATED)?;
