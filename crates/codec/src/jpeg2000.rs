@@ -118,6 +118,9 @@ pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal
         return Err(damaged("the components of the JPEG 2000 frame are not of one size"));
     }
     let planes: Vec<&[i32]> = components.iter().map(jpeg2k::ImageComponent::data).collect();
+    if let [grey] = planes[..] {
+        return Ok(from_values(encoded, 0, grey.iter().map(|v| v.cast_unsigned())));
+    }
     let count = planes.len();
     let values = (0..pixels * count).map(|i| planes[i % count][i / count].cast_unsigned());
     Ok(from_values(encoded, 0, values))
