@@ -15,7 +15,7 @@ pub enum UidError {
     #[error("the UID has {0} characters; at most 64 are allowed")]
     TooLong(usize),
     /// Something else than digits and dots.
-    #[error("the UID has a character that is neither a digit nor a dot")]
+    #[error("the UID has a character that is neither a digit nor a dot, or begins with a dot")]
     BadCharacter,
 }
 
@@ -34,7 +34,9 @@ impl Uid {
         if text.len() > 64 {
             return Err(UidError::TooLong(text.len()));
         }
-        if !text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        // A digit first: a UID may become a file name, and `.` and `..` are none.
+        let digit_first = text.starts_with(|c: char| c.is_ascii_digit());
+        if !digit_first || !text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
             return Err(UidError::BadCharacter);
         }
         Ok(Self(text.to_owned()))

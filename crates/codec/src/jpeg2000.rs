@@ -12,14 +12,74 @@ struct Size {
     columns: usize,
     components: usize,
     precision: u32,
+    tiles: u64,
 }
 
-fn size(bytes: &[u8]) -> Result<Size, Refusal> {
-    let no_header = || damaged("the compressed frame has no JPEG 2000 header");
+fn no_header() -> Refusal {
+    damaged("the compressed frame has no JPEG 2000 header")
+}
+
+/// Where the codestream begins: a JP2 file may be around it.
+fn codestream(bytes: &[u8]) -> Result<&[u8], Refusal> {
     let at = bytes.windows(4).position(|w| w == [0xFF, 0x4F, 0xFF, 0x51]).ok_or_else(no_header)?;
-    let siz: &[u8; 40] = bytes.get(at + 4..at + 44).and_then(|s| s.try_into().ok()).ok_or_else(no_header)?;
+    Ok(&bytes[at..])
+}
+
+/// Refuses a codestream of which only a part is there: the decoder would make up the rest. Walks the tile parts by
+/// their lengths (A.4.2); without an end mark, every tile has to have been there.
+fn check_whole(codestream: &[u8], tiles: u64) -> Result<(), Refusal> {
+    let cut_off = || damaged("the JPEG 2000 frame is cut off");
+    let mut seen = std::collections::BTreeSet::new();
+    let mut at = 2;
+    loop {
+        let Some(head) = codestream.get(at..at + 2) else {
+            return if seen.len() as u64 >= tiles { Ok(()) } else { Err(cut_off()) };
+        };
+        let length = match head {
+            [0xFF, 0xD9] => return Ok(()),
+            [0xFF, 0x90] => {
+                let part: &[u8] = codestream.get(at..at + 12).ok_or_else(cut_off)?;
+                seen.insert([part[4], part[5]]);
+                match u32::from_be_bytes([part[6], part[7], part[8], part[9]]) as usize {
+                    // The last tile part reaches to the end mark.
+                    0 if codestream
+                        .trim_ascii_end()
+                        .strip_suffix(&[0])
+                        .unwrap_or(codestream)
+                        .ends_with(&[0xFF, 0xD9]) =>
+                    {
+                        return Ok(());
+                    }
+                    0 => return Err(cut_off()),
+                    length if length < 14 => {
+                        return Err(damaged("a tile of the JPEG 2000 frame has no length"));
+                    }
+                    length => length,
+                }
+            }
+            [0xFF, _] => {
+                let length = codestream.get(at + 2..at + 4).ok_or_else(cut_off)?;
+                2 + usize::from(u16::from_be_bytes([length[0], length[1]]))
+            }
+            // Padding behind the last tile part.
+            _ => return if seen.len() as u64 >= tiles { Ok(()) } else { Err(cut_off()) },
+        };
+        at += length;
+        if at > codestream.len() {
+            return Err(cut_off());
+        }
+    }
+}
+
+fn size(codestream: &[u8]) -> Result<Size, Refusal> {
+    let siz = codestream.get(4..44).and_then(|s| <&[u8; 40]>::try_from(s).ok()).ok_or_else(no_header)?;
     let word = |i: usize| u32::from_be_bytes([siz[i], siz[i + 1], siz[i + 2], siz[i + 3]]);
+    let tiles = |end: usize, begin: usize, step: usize| match word(step) {
+        0 => Err(no_header()),
+        size => Ok(u64::from(word(end).saturating_sub(word(begin)).div_ceil(size))),
+    };
     Ok(Size {
+        tiles: tiles(4, 28, 20)? * tiles(8, 32, 24)?,
         columns: word(4).saturating_sub(word(12)) as usize,
         rows: word(8).saturating_sub(word(16)) as usize,
         components: usize::from(u16::from_be_bytes([siz[36], siz[37]])),
@@ -29,7 +89,8 @@ fn size(bytes: &[u8]) -> Result<Size, Refusal> {
 
 /// One frame. A reversible or irreversible colour transform is undone by the decoder: the result is RGB.
 pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal> {
-    let size = size(bytes)?;
+    let codestream = codestream(bytes)?;
+    let size = size(codestream)?;
     for (tag, header, frame) in [
         (tags::ROWS, encoded.rows, size.rows),
         (tags::COLUMNS, encoded.columns, size.columns),
@@ -46,9 +107,10 @@ pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal
             size.precision as usize,
         ));
     }
+    check_whole(codestream, size.tiles)?;
     let parameters = jpeg2k::DecodeParameters::new().strict(true);
     let image = jpeg2k::Image::from_bytes_with(bytes, parameters)
-        .or_else(|_| jpeg2k::Image::from_bytes(bytes)) // a last packet that is cut off costs only its detail
+        .or_else(|_| jpeg2k::Image::from_bytes(bytes)) // a last packet that the encoder cut costs only its detail
         .map_err(|_| damaged("the JPEG 2000 frame cannot be decoded"))?;
     let components = image.components();
     let pixels = encoded.rows * encoded.columns;
@@ -56,6 +118,9 @@ pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal
         return Err(damaged("the components of the JPEG 2000 frame are not of one size"));
     }
     let planes: Vec<&[i32]> = components.iter().map(jpeg2k::ImageComponent::data).collect();
+    if let [grey] = planes[..] {
+        return Ok(from_values(encoded, 0, grey.iter().map(|v| v.cast_unsigned())));
+    }
     let count = planes.len();
     let values = (0..pixels * count).map(|i| planes[i % count][i / count].cast_unsigned());
     Ok(from_values(encoded, 0, values))

@@ -32,14 +32,27 @@ pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal
         return Ok(Samples::U8(bits));
     }
     let samples = encoded.samples_per_pixel;
-    let value = |i: usize| {
-        let (pixel, sample) = (i / samples, i % samples);
-        planes[sample * width..(sample + 1) * width]
-            .iter()
-            .fold(0_u32, |v, plane| v << 8 | u32::from(plane[pixel]))
-    };
     let shift = encoded.high_bit + 1 - encoded.bits_stored;
-    Ok(from_values(encoded, shift, (0..pixels * samples).map(value)))
+    Ok(match (width, samples, &planes[..]) {
+        (1, 1, [bytes]) => from_values(encoded, shift, bytes.iter().map(|b| u32::from(*b))),
+        (2, 1, [high, low]) => {
+            let words = high.iter().zip(low).map(|(high, low)| u32::from(*high) << 8 | u32::from(*low));
+            from_values(encoded, shift, words)
+        }
+        (1, 3, [red, green, blue]) => {
+            let pixels = red.iter().zip(green).zip(blue);
+            let woven: Vec<u8> = pixels.flat_map(|((red, green), blue)| [*red, *green, *blue]).collect();
+            from_values(encoded, shift, woven.iter().map(|b| u32::from(*b)))
+        }
+        _ => {
+            let value = |i: usize| {
+                let (pixel, sample) = (i / samples, i % samples);
+                let bytes = &planes[sample * width..(sample + 1) * width];
+                bytes.iter().fold(0_u32, |v, plane| v << 8 | u32::from(plane[pixel]))
+            };
+            from_values(encoded, shift, (0..pixels * samples).map(value))
+        }
+    })
 }
 
 fn unpack(packed: &[u8], size: usize) -> Result<Vec<u8>, Refusal> {

@@ -177,7 +177,8 @@ fn an_export_with_a_profile_that_does_not_exist_writes_nothing() {
     let bench = Bench::new();
     let out = bench.path("out");
     for profile in ["", "none", "basic+retain-everything", "basic+retain-full-dates+retain-modified-dates"] {
-        let (exit, _) = bench.run(&["export", "1.2.3", "--out", out.to_str().unwrap(), "--deidentify", profile]);
+        let (exit, _) =
+            bench.run(&["export", "1.2.3", "--out", out.to_str().unwrap(), "--deidentify", profile]);
         assert_eq!(exit, 2, "{profile}");
         assert!(!out.exists());
     }
@@ -188,12 +189,17 @@ fn a_deidentified_export_has_no_name_in_its_files_nor_in_their_names_and_is_the_
     let bench = Bench::new();
     bench.run(&["import", &own("accepted")]);
     let (_, list) = bench.run(&["ls"]);
-    let study = list["studies"].as_array().unwrap().iter().find(|s| !s["patient"]["name"].as_str().unwrap_or("").is_empty());
+    let study = list["studies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|s| !s["patient"]["name"].as_str().unwrap_or("").is_empty());
     let study = study.expect("a study of a patient with a name");
     let (uid, name) = (study["uid"].as_str().unwrap(), study["patient"]["name"].as_str().unwrap());
     let names = |folder: &str| {
         let out = bench.path(folder);
-        let (exit, report) = bench.run(&["export", uid, "--out", out.to_str().unwrap(), "--deidentify", "basic"]);
+        let (exit, report) =
+            bench.run(&["export", uid, "--out", out.to_str().unwrap(), "--deidentify", "basic"]);
         assert_eq!(exit, 0, "{report}");
         assert!(report["files"].as_u64().unwrap() > 0, "{report}");
         assert_eq!(report["deidentified"]["profile"], "basic");

@@ -53,14 +53,16 @@ fn two_studies_of_a_patient_stay_as_many_days_apart_as_they_were() {
     let mut later = patient();
     later.put(tags::STUDY_DATE, text("DA", "20240310"));
     let day = |file: &File| {
-        let moved = after(&file.bytes(), "basic+retain-modified-dates").data().text(tags::STUDY_DATE).unwrap();
+        let moved =
+            after(&file.bytes(), "basic+retain-modified-dates").data().text(tags::STUDY_DATE).unwrap();
         let at = |range: std::ops::Range<usize>| moved[range].parse::<i64>().unwrap();
         // Close enough for ten days: months are told apart by their length below.
         (moved.clone(), at(0..4), at(4..6), at(6..8))
     };
     let (first, second) = (day(&patient()), day(&later));
     assert_ne!(first.0, "20240229");
-    let length = [31, 28 + i64::from(first.1 % 4 == 0), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][first.2 as usize - 1];
+    let length =
+        [31, 28 + i64::from(first.1 % 4 == 0), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][first.2 as usize - 1];
     let apart = if second.2 == first.2 { second.3 - first.3 } else { second.3 + length - first.3 };
     assert_eq!(apart, 10);
     let said = after(&patient().bytes(), "basic+retain-modified-dates");
@@ -108,7 +110,13 @@ fn private_attributes_go_and_safe_ones_stay_only_when_asked_for() {
 #[test]
 fn overlays_and_curves_go_with_all_that_describes_them() {
     let mut file = patient();
-    for tag in [Tag(0x6000, 0x0010), Tag(0x6000, 0x3000), Tag(0x601E, 0x3000), Tag(0x6000, 0x0022), Tag(0x5002, 0x3000)] {
+    for tag in [
+        Tag(0x6000, 0x0010),
+        Tag(0x6000, 0x3000),
+        Tag(0x601E, 0x3000),
+        Tag(0x6000, 0x0022),
+        Tag(0x5002, 0x3000),
+    ] {
         file.put(tag, Value::Bytes(support::vr(tag), b"Zebulon ".to_vec()));
     }
     let object = after(&file.bytes(), "basic+clean-graphics");
@@ -128,9 +136,17 @@ fn a_report_keeps_its_findings_and_loses_the_people_with_clean_structured_conten
         vec![(tags::VALUE_TYPE, text("CS", kind)), value, (tags::CONCEPT_NAME_CODE_SEQUENCE, name)]
     };
     let mut items = vec![
-        content("PNAME", code("121008", "DCM", "Person Observer Name"), (tags::PERSON_NAME, text("PN", "Zebulon^Dr"))),
+        content(
+            "PNAME",
+            code("121008", "DCM", "Person Observer Name"),
+            (tags::PERSON_NAME, text("PN", "Zebulon^Dr")),
+        ),
         content("TEXT", code("121029", "DCM", "Subject Name"), (tags::TEXT_VALUE, text("UT", "lung lung"))),
-        content("TEXT", code("121071", "DCM", "Finding"), (tags::TEXT_VALUE, text("UT", "Lung nodule, seen by Zebulon"))),
+        content(
+            "TEXT",
+            code("121071", "DCM", "Finding"),
+            (tags::TEXT_VALUE, text("UT", "Lung nodule, seen by Zebulon")),
+        ),
     ];
     items.iter_mut().for_each(|item| item.sort_by_key(|(tag, _)| *tag));
     let mut file = patient();
@@ -203,7 +219,10 @@ fn a_screen_capture_of_an_unknown_device_is_not_exported_as_clean() {
     let file = grey(8, 16, 16); // secondary capture
     let refusal = run(&file.bytes(), "basic+clean-pixel-data").unwrap_err();
     assert_eq!(refusal.code, "burned_in");
-    assert!(run(&file.bytes(), "basic").unwrap().may_show_identity, "and without the option somebody is told");
+    assert!(
+        run(&file.bytes(), "basic").unwrap().may_show_identity,
+        "and without the option somebody is told"
+    );
 }
 
 #[test]
@@ -270,7 +289,9 @@ fn of_no_file_of_the_corpus_an_identity_is_left_and_its_pixels_are_byte_for_byte
     let Some(corpus) = testing::corpus() else { return };
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut left = Vec::new();
-    for path in ["dicom/codecs", "dicom/derived", "dicom/series"].iter().flat_map(|f| corpus_files(&corpus.join(f))) {
+    for path in
+        ["dicom/codecs", "dicom/derived", "dicom/series"].iter().flat_map(|f| corpus_files(&corpus.join(f)))
+    {
         let bytes = std::fs::read(&path).unwrap();
         let Ok(before) = Object::parse(&bytes) else { continue };
         let name = path.strip_prefix(&corpus).unwrap().display();

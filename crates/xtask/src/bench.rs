@@ -4,6 +4,7 @@
 //! is faster. Times are measured on whatever else the machine is doing, which is why both sides alternate.
 
 mod cache;
+mod codecs;
 mod load;
 mod net;
 mod peer;
@@ -20,7 +21,7 @@ use std::process::{Command, Stdio};
 const ROUNDS: usize = 5;
 
 /// Names that later parts of the product bring.
-const LATER: &[&str] = &["codecs", "mpr", "infer", "sync"];
+const LATER: &[&str] = &["mpr", "infer", "sync"];
 
 /// One measured case: each side's times in milliseconds, in the order measured.
 pub(crate) struct Case {
@@ -41,7 +42,7 @@ pub(crate) fn bench(words: &[String]) -> Result<()> {
                 json_file =
                     Some(PathBuf::from(words.next().ok_or_else(|| Usage("--json needs a file".into()))?))
             }
-            "load" | "cache" | "render" | "net" => names.push(word.as_str()),
+            "load" | "codecs" | "cache" | "render" | "net" => names.push(word.as_str()),
             name if LATER.contains(&name) => {
                 return Err(Usage(format!(
                     "`bench {name}` comes with the part of the product that it measures"
@@ -52,7 +53,7 @@ pub(crate) fn bench(words: &[String]) -> Result<()> {
         }
     }
     if names.is_empty() {
-        return Err(Usage("bench needs a name: load, cache, render, net".into()).into());
+        return Err(Usage("bench needs a name: load, codecs, cache, render, net".into()).into());
     }
     run("cargo build --release --locked -p medsight-ctl")?;
     let mut cases = Vec::new();
@@ -61,6 +62,7 @@ pub(crate) fn bench(words: &[String]) -> Result<()> {
             "load" => load::measure(&mut cases)?,
             "cache" => cache::measure(&mut cases)?,
             "net" => net::measure(&mut cases)?,
+            "codecs" => codecs::measure(&mut cases)?,
             _ => render::measure(&mut cases)?,
         }
     }

@@ -1,11 +1,16 @@
-//! `bench-internal`: the parts of `cargo xtask bench cache` that must run inside a process. Not for users.
+//! `bench-internal`: the parts of `cargo xtask bench cache` and `bench codecs` that must run inside a process. Not for users.
 
 use super::store::{Store, fail};
+use crate::files;
 use crate::output::{Exit, Output};
 use medsight_base::DicomDate;
 use medsight_cache::{CacheError, DateRange, Filter, Query, Sort, synthetic};
-use medsight_record::ReadState;
+use medsight_codec::FrameDecoder;
+use medsight_dicom::Object;
+use medsight_record::{ReadState, Refusal};
 use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Parts of the benchmarks.
@@ -25,6 +30,14 @@ enum What {
         #[command(flatten)]
         store: Store,
     },
+    /// Decodes all frames of a file, several times; the fastest of them counts.
+    Decode {
+        /// The file.
+        file: PathBuf,
+        /// Threads, over the frames.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+    },
     /// Reads every image back through decryption, on one thread.
     ReadBack {
         #[command(flatten)]
@@ -36,7 +49,20 @@ enum What {
 const ROUNDS: usize = 40;
 
 pub(crate) fn run(args: &Args, out: &Output) -> Exit {
+    if let What::Decode { file, threads } = &args.what {
+        return match decode(file, *threads) {
+            Ok(document) => {
+                out.document(&document, Value::to_string);
+                Exit::Done
+            }
+            Err(refusal) => {
+                out.note(&refusal.reason);
+                Exit::Damaged
+            }
+        };
+    }
     let measured = match &args.what {
+        What::Decode { .. } => unreachable!("answered above"),
         What::Worklist { studies, store } => worklist(store, *studies),
         What::ReadBack { store } => read_back(store),
     };
@@ -118,4 +144,36 @@ fn read_back(store: &Store) -> Result<Value, CacheError> {
         }
     }
     Ok(json!({"bytes": bytes, "seconds": seconds, "mb_per_s": bytes as f64 / 1e6 / seconds}))
+}
+
+/// How often a file is decoded.
+const DECODES: usize = 5;
+
+fn decode(file: &Path, threads: usize) -> Result<Value, Refusal> {
+    let object = Object::from_vec(files::read(file)?)?;
+    let (mut fastest_ms, mut bytes) = (f64::INFINITY, 0);
+    for _ in 0..DECODES {
+        let begun = Instant::now();
+        let decoder = FrameDecoder::new(&object)?;
+        let encoded = decoder.encoded();
+        bytes = encoded.samples_per_frame() * encoded.frames * (encoded.bits_allocated as usize).div_ceil(8);
+        let next = AtomicUsize::new(0);
+        let run = || -> Result<(), Refusal> {
+            loop {
+                let frame = next.fetch_add(1, Ordering::Relaxed);
+                if frame >= encoded.frames {
+                    return Ok(());
+                }
+                std::hint::black_box(decoder.decode(frame)?);
+            }
+        };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
+            let own = run();
+            others.into_iter().try_for_each(|other| other.join().unwrap_or(Ok(())))?;
+            own
+        })?;
+        fastest_ms = fastest_ms.min(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(json!({"ms": fastest_ms, "bytes": bytes}))
 }

@@ -3,9 +3,10 @@
 use super::profile::{DeidentifyOption as O, Profile};
 use super::walk::{Piece, Walk};
 use super::{DecodeFrame, Deidentified, encode, pixels};
-use crate::attribute::{Tag, missing, tags};
+use crate::attribute::{Tag, missing, named, tags};
 use crate::object::{DEFLATED, EXPLICIT, EXPLICIT_BIG_ENDIAN, IMPLICIT, Object, is_pixel_data};
 use crate::parse::Encoding;
+use medsight_base::InstanceUid;
 use medsight_record::Refusal;
 use std::io::Write;
 
@@ -69,6 +70,12 @@ pub(super) fn file(
     let class = data.text(tags::SOP_CLASS_UID).ok_or_else(|| missing(tags::SOP_CLASS_UID))?;
     let uid = data.text(tags::SOP_INSTANCE_UID).ok_or_else(|| missing(tags::SOP_INSTANCE_UID))?;
     let instance_uid = if walk.profile.has(O::RetainUids) { uid } else { walk.pseudonyms.uid(&uid) };
+    // It becomes a file name: what is no UID must not.
+    let instance_uid = InstanceUid::parse(&instance_uid)
+        .map_err(|why| {
+            Refusal::new("bad_attribute", format!("{} cannot be used: {why}.", named(tags::SOP_INSTANCE_UID)))
+        })?
+        .to_string();
     let mut bytes = meta_header(&class, &instance_uid, &syntax);
     append(&mut bytes, pieces, syntax == DEFLATED)?;
     Ok(Deidentified { bytes, instance_uid, cleaned_frames, may_show_identity: plan.may_show_identity })
