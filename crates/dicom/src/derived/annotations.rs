@@ -7,7 +7,7 @@ use super::measurement_codes as c;
 use super::measurement_report::{
     Evaluation, EvaluationValue, Measurement, MeasurementGroup, MeasurementReport, Observer, Region,
 };
-use super::reference::Evidence;
+use super::reference::{Evidence, InstanceRef};
 use super::sr::Graphic;
 use glam::DVec3;
 use medsight_base::{InstanceUid, SeriesUid, Uid};
@@ -60,13 +60,40 @@ const fn scale(value: &'static str, meaning: &'static str) -> Code {
     Code::constant(value, "99MEDSIGHT", meaning)
 }
 
-/// A report of annotations, labelled by kind and number: `Length 2`.
+/// How the groups of a report are labelled (Tracking Identifier).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Labels {
+    /// For people: `Length 2`.
+    #[default]
+    Numbered,
+    /// For OHIF and others built on Cornerstone, which take what bears the name of one of their tools as their own
+    /// and let it be changed. What they have no tool for is numbered.
+    Cornerstone,
+}
+
+impl Labels {
+    fn of(self, kind: &AnnotationKind, word: &str, number: u32) -> String {
+        let tool = match kind {
+            AnnotationKind::Length => "Length",
+            AnnotationKind::Ellipse => "EllipticalROI",
+            AnnotationKind::Rectangle => "RectangleROI",
+            _ => "",
+        };
+        match self {
+            Self::Cornerstone if !tool.is_empty() => format!("Cornerstone3DTools@^0.1.0:{tool}"),
+            _ => format!("{word} {number}"),
+        }
+    }
+}
+
+/// A report of annotations.
 ///
 /// # Errors
 /// `unknown_image` when an image is not found, `incomplete_annotation` when points are missing.
 pub fn report_of<'a>(
     annotations: impl IntoIterator<Item = &'a Annotation>,
     observers: Vec<Observer>,
+    labels: Labels,
     lookup: &Lookup<'_>,
 ) -> Result<Measurements, Refusal> {
     let (mut groups, mut evidence, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
@@ -81,7 +108,7 @@ pub fn report_of<'a>(
             counts.len() - 1
         });
         counts[at].1 += 1;
-        let (group, source) = group_of(annotation, &format!("{word} {}", counts[at].1), lookup)?;
+        let (group, source) = group_of(annotation, &labels.of(&annotation.kind, word, counts[at].1), lookup)?;
         groups.push(group);
         evidence.extend(source);
     }
@@ -115,24 +142,16 @@ pub fn group_of(
     label: &str,
     lookup: &Lookup<'_>,
 ) -> Result<(MeasurementGroup, Option<Evidence>), Refusal> {
-    if !annotation.is_complete() {
-        let reason = format!("{label} cannot go into a report: points are missing.");
-        return Err(Refusal::new("incomplete_annotation", reason));
-    }
-    let unknown = |what: &str| {
-        Refusal::new("unknown_image", format!("{label} cannot go into a report: {what} is not known."))
-    };
+    complete(annotation)?;
     let (region, source) = match &annotation.place {
-        Place::Image { instance, frame, points_px, .. } => {
-            let facts = (lookup.image)(instance).ok_or_else(|| unknown("its image"))?;
-            let whole = &facts.evidence.instance;
-            let image = if facts.frames > 1 { whole.frame(*frame) } else { whole.clone() };
+        Place::Image { points_px, .. } => {
+            let (evidence, image) = image_of(annotation, lookup)?;
             // Ours count from the centre of the first pixel, DICOM from its corner.
             let points: Vec<DVec3> =
                 points_px.iter().map(|[x, y]| DVec3::new(x + 0.5, y + 0.5, 0.0)).collect();
             let (graphic, points) = outline(&annotation.kind, &points, [DVec3::X, DVec3::Y]);
             let points_px = points.iter().map(|p| [p.x, p.y]).collect();
-            (Region::Image { image, graphic, points_px }, Some(facts.evidence))
+            (Region::Image { image, graphic, points_px }, Some(evidence))
         }
         Place::Plane { series, points_mm, right, down, image, .. } => {
             let frame_of_reference =
@@ -154,19 +173,52 @@ pub fn group_of(
         }
         _ => Vec::new(),
     };
+    let mut measurements = measurements(&annotation.measured);
+    // Cornerstone looks for the region below the first number, others beside it.
+    if let (Some(first), Region::Image { .. }) = (measurements.first_mut(), &region) {
+        first.region = Some(region.clone());
+    }
     let group = MeasurementGroup {
         tracking_id: label.to_owned(),
         tracking_uid: Uid::from_uuid(annotation.id.0.as_u128()).to_string(),
         regions: vec![region],
-        measurements: measurements(&annotation.measured),
+        measurements,
         evaluations,
         ..MeasurementGroup::default()
     };
     Ok((group, source))
 }
 
+fn complete(annotation: &Annotation) -> Result<(), Refusal> {
+    if annotation.is_complete() {
+        return Ok(());
+    }
+    Err(Refusal::new("incomplete_annotation", "An annotation cannot be written: points are missing."))
+}
+
+fn unknown(what: &str) -> Refusal {
+    Refusal::new("unknown_image", format!("An annotation cannot be written: {what} is not known."))
+}
+
+/// The image of an annotation on a stored image, with its place in the study; the frame where it has several.
+pub(crate) fn image_of(
+    annotation: &Annotation,
+    lookup: &Lookup<'_>,
+) -> Result<(Evidence, InstanceRef), Refusal> {
+    complete(annotation)?;
+    let Place::Image { instance, frame, .. } = &annotation.place else { return Err(unknown("its image")) };
+    let facts = (lookup.image)(instance).ok_or_else(|| unknown("its image"))?;
+    let whole = &facts.evidence.instance;
+    let image = if facts.frames > 1 { whole.frame(*frame) } else { whole.clone() };
+    Ok((facts.evidence, image))
+}
+
 /// The form of an annotation with its points; boxes lie along the two axes.
-fn outline(kind: &AnnotationKind, points: &[DVec3], [right, down]: [DVec3; 2]) -> (Graphic, Vec<DVec3>) {
+pub(crate) fn outline(
+    kind: &AnnotationKind,
+    points: &[DVec3],
+    [right, down]: [DVec3; 2],
+) -> (Graphic, Vec<DVec3>) {
     let (AnnotationKind::Ellipse | AnnotationKind::Rectangle, [a, b]) = (kind, points) else {
         let graphic = if points.len() == 1 { Graphic::Point } else { Graphic::Polyline };
         return (graphic, points.to_vec());
