@@ -37,7 +37,7 @@ pub(crate) const LAYER_MODALITIES: [&str; 3] = ["SEG", "RTSTRUCT", "RTDOSE"];
 pub(crate) enum Found {
     Segmentation(LayerSet),
     Structures(StructureSet),
-    Dose(Dose),
+    Dose(Box<Dose>),
 }
 
 /// What an object is; `None` when it does not lie on images.
@@ -48,7 +48,7 @@ pub(crate) fn of_object(object: &Object<'_>) -> Option<Result<Found, Refusal>> {
     let data = object.data();
     match data.text(tags::SOP_CLASS_UID).as_deref() {
         Some(RT_STRUCTURE_SET) => return Some(StructureSet::read(object).map(Found::Structures)),
-        Some(RT_DOSE) => return Some(dose(object).map(Found::Dose)),
+        Some(RT_DOSE) => return Some(dose(object).map(|dose| Found::Dose(Box::new(dose)))),
         _ => {}
     }
     if data.text(tags::MODALITY).as_deref() != Some("SEG") {
@@ -63,7 +63,7 @@ pub(crate) fn sets(found: Vec<Found>) -> Vec<LayerSet> {
     let doses = |frame: &str| {
         let of = |found: &&Found| matches!(found, Found::Dose(dose) if dose.frame_of_reference == frame);
         found.iter().find(of).and_then(|found| match found {
-            Found::Dose(dose) => Some(dose),
+            Found::Dose(dose) => Some(dose.as_ref()),
             Found::Segmentation(_) | Found::Structures(_) => None,
         })
     };

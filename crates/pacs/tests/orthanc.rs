@@ -6,8 +6,8 @@ mod peers;
 use medsight_dicom::{same_object, tags};
 use medsight_pacs::node::{Tls, Web};
 use medsight_pacs::{
-    Allowed, Auth, CancellationToken, Event, Keys, Level, ListenSettings, NetError, Outcome, Patience, Plan, Query,
-    Remote, Retrieval, Source, Urgency, Wanted, WebClient, WebQuery,
+    Allowed, Auth, CancellationToken, Event, Keys, Level, ListenSettings, NetError, Outcome, Patience, Plan,
+    Query, Remote, Retrieval, Source, Urgency, Wanted, WebClient, WebQuery,
 };
 use peers::{MemorySink, Peer, ct_series, folder, free_port, orthanc, program, skipped};
 use std::path::{Path, PathBuf};
@@ -31,12 +31,8 @@ fn running(folder: &Path) -> Option<Running> {
 }
 
 fn client(http: u16, password: &str) -> WebClient {
-    let web = Web {
-        url: format!("http://127.0.0.1:{http}/dicom-web"),
-        tls: None,
-        connect_s: 5,
-        answer_s: 30,
-    };
+    let web =
+        Web { url: format!("http://127.0.0.1:{http}/dicom-web"), tls: None, connect_s: 5, answer_s: 30 };
     WebClient::new(&web, Auth::Basic("peer".into(), password.to_owned().into())).unwrap()
 }
 
