@@ -125,7 +125,7 @@ fn a_dicomdir_that_names_files_outside_of_its_folder_names_none() {
 
 #[test]
 fn a_uid_that_is_a_path_is_refused_and_can_name_no_file() {
-    for uid in ["../../../etc/x", "1.2.3/../../x", r"1.2\3", "1.2.3\0/x", ".", "..", "1..2", "", "1.2.a"] {
+    for uid in ["../../../x", "1.2.3/../../x", r"1.2\3", "1.2.3\0/x", ".", "..", "1..2", "", "1.2.a"] {
         let mut file = File::new();
         file.put(tags::SOP_INSTANCE_UID, text("UI", uid));
         file.put(tags::STUDY_INSTANCE_UID, text("UI", "1.2.3"));

@@ -1,7 +1,7 @@
 //! An association (PS3.8 7, PS3.7 D): negotiated contexts, then messages of a command and perhaps a data set.
 //!
-//! One outstanding message at a time (no asynchronous operations window); its state is one thing with both directions. Dropping an association closes its
-//! connection; [`Association::release`] ends it in order.
+//! One outstanding message at a time (no asynchronous operations window): both directions of it are one thing, as
+//! each waits for the other. Dropping an association closes its connection; [`Association::release`] ends it in order.
 
 use crate::command::Command;
 use crate::error::Breach;
