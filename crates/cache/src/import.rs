@@ -7,6 +7,7 @@
 
 mod commit;
 mod meter;
+mod received;
 mod sources;
 mod worker;
 mod zipped;
@@ -16,6 +17,7 @@ use commit::Batch;
 use medsight_base::{StudyUid, Timestamp};
 use medsight_record::{HeaderReader, Refusal};
 use meter::Meter;
+pub use received::Took;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -33,6 +33,6 @@ pub use check::{CheckReport, Damage, GcReport};
 pub use error::CacheError;
 pub use export::ExportReport;
 pub use folder::{default_folder, key_source};
-pub use import::{Import, ImportJob, Progress, Rejected, Summary};
+pub use import::{Import, ImportJob, Progress, Rejected, Summary, Took};
 pub use quota::{Evicted, Usage};
 pub use worklist::{DateRange, Facets, Filter, Page, Query, Sort};

@@ -1,7 +1,7 @@
 //! Reading one study: its record, its series, its manifest for the light box, what was drawn on it.
 
 use crate::{Cache, CacheError, apply::require, tables};
-use medsight_base::{SeriesUid, StudyUid};
+use medsight_base::{InstanceUid, SeriesUid, StudyUid};
 use medsight_record::{Annotation, Manifest, ManifestInstance, ReadingSession, SeriesRecord, StudyRecord};
 use tables::instances::{Geometry, Stored};
 
@@ -22,6 +22,18 @@ impl Cache {
         self.read(|db| {
             let row = require(db, study)?;
             Ok(tables::series::of_study(db, row)?.into_iter().map(|(_, record)| record).collect())
+        })
+    }
+
+    /// The instances of a study whose bytes are on this computer; none when the study is not here.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub fn instances_here(&self, study: &StudyUid) -> Result<Vec<InstanceUid>, CacheError> {
+        self.read(|db| {
+            let Ok(row) = require(db, study) else { return Ok(Vec::new()) };
+            let stored = tables::instances::of_study(db, row)?;
+            Ok(stored.into_iter().filter(|s| s.blob.is_some()).map(|s| s.uid).collect())
         })
     }
 

@@ -19,6 +19,10 @@ impl HeaderReader for DicomHeaders {
         instance_record(&object)
     }
 
+    fn same_object(&self, one: &[u8], other: &[u8]) -> bool {
+        crate::same::same_object(one, other)
+    }
+
     fn directory_entries(&self, bytes: &[u8]) -> Option<Result<Vec<Vec<String>>, Refusal>> {
         crate::directory::entries(bytes)
     }

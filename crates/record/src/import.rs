@@ -62,6 +62,12 @@ pub trait HeaderReader: Sync {
     /// The header facts of one instance, or why the file is refused. `bytes` is the whole file.
     fn read_header(&self, bytes: &[u8]) -> Result<InstanceRecord, Refusal>;
 
+    /// Whether two files hold the same object, though the second was written anew on its way: another meta
+    /// header, other lengths of sequences. Without knowledge of DICOM: only when they are the same bytes.
+    fn same_object(&self, one: &[u8], other: &[u8]) -> bool {
+        one == other
+    }
+
     /// If `bytes` is a DICOMDIR (PS3.3 annex F): the files it lists, as path components relative to it.
     /// `None` when it is anything else.
     fn directory_entries(&self, bytes: &[u8]) -> Option<Result<Vec<Vec<String>>, Refusal>>;

@@ -3,6 +3,7 @@
 //! Only differences are stored. What the site has set can't be changed by the person; [`Settings::locked`]
 //! says so, so that the user interface can show who set it.
 
+use crate::node::Node;
 use crate::words::Locale;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +50,9 @@ pub struct Settings {
     pub screen_px_per_mm: Option<f64>,
     /// Columns of the worklist, in their order.
     pub worklist_columns: Vec<String>,
+    /// Peers on the hospital's network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<Node>,
     /// Names of settings that the site's policy has fixed.
     #[serde(skip)]
     locked: Vec<String>,

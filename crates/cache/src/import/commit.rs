@@ -100,10 +100,10 @@ fn decide(t: &Transaction<'_>, files: &[Prepared], who: &str, at: Timestamp) -> 
     for file in files {
         let record = &file.record;
         if let Some(known) = tables::instances::known(t, &record.uid)? {
-            let same = known.sha256 == file.sha256 && known.study == record.study.as_str();
+            let same = (known.sha256 == file.sha256 || file.restores) && known.study == record.study.as_str();
             if same && !known.blob.is_some_and(|blob| files.iter().any(|other| other.blob == blob)) {
                 // Evicted before, or its file was lost: here again.
-                tables::instances::restore(t, &record.uid, file.blob)?;
+                tables::instances::restore(t, &record.uid, file.blob, file.bytes, &file.sha256)?;
                 decided.unused.extend(known.blob);
                 count(&mut decided, t, file, false)?;
             } else {

@@ -33,6 +33,8 @@ pub(super) struct Prepared {
     pub(super) blob: BlobId,
     pub(super) bytes: u64,
     pub(super) sha256: [u8; 32],
+    /// It may take the place of an evicted file that was written otherwise.
+    pub(super) restores: bool,
 }
 
 /// What became of an item.
@@ -55,11 +57,13 @@ pub(super) struct Worker<'a> {
     cache: &'a Cache,
     headers: &'a dyn HeaderReader,
     large: Mutex<()>,
+    /// What comes from an archive may restore what was evicted, though the archive wrote it anew.
+    pub(super) restores: bool,
 }
 
 impl<'a> Worker<'a> {
     pub(super) fn new(cache: &'a Cache, headers: &'a dyn HeaderReader) -> Self {
-        Self { cache, headers, large: Mutex::default() }
+        Self { cache, headers, large: Mutex::default(), restores: false }
     }
 
     pub(super) fn process(&self, item: &Item, archive: &mut Option<OpenArchive>) -> Outcome {
@@ -82,8 +86,15 @@ impl<'a> Worker<'a> {
             Ok(bytes) => bytes,
             Err(refusal) => return refuse(refusal),
         };
+        self.examine(file, &bytes)
+    }
+
+    /// What becomes of the bytes of a file that is called `file` to the person.
+    pub(super) fn examine(&self, file: String, bytes: &[u8]) -> Outcome {
+        let refuse =
+            |refusal| Outcome::Rejected { file: file.clone(), refusal, bytes: bytes.len() as u64 };
         // A file must not be able to end the import of all the others.
-        let header = catch_unwind(AssertUnwindSafe(|| self.headers.read_header(&bytes)));
+        let header = catch_unwind(AssertUnwindSafe(|| self.headers.read_header(bytes)));
         let record = match header {
             Ok(Ok(record)) => record,
             Ok(Err(refusal)) => return refuse(refusal),
@@ -91,7 +102,7 @@ impl<'a> Worker<'a> {
                 return refuse(Refusal::new("fault", "The program failed on this file. Please report it."));
             }
         };
-        match self.keep(file.clone(), record, &bytes) {
+        match self.keep(file.clone(), record, bytes) {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(refusal)) => refuse(refusal),
             Err(error) => Outcome::Failed(error),
@@ -107,15 +118,37 @@ impl<'a> Worker<'a> {
         let sha256: [u8; 32] = Sha256::digest(bytes).into();
         let length = bytes.len() as u64;
         if let Some(known) = self.cache.read(|db| Ok(tables::instances::known(db, &record.uid)?))? {
-            if known.sha256 != sha256 || known.study != record.study.as_str() {
+            let here = known.blob.filter(|blob| self.cache.blobs().exists(*blob));
+            let same = known.sha256 == sha256
+                || match here {
+                    Some(blob) => self.is_same(blob, bytes)?,
+                    None => self.restores,
+                };
+            if !same || known.study != record.study.as_str() {
                 return Ok(Err(conflict()));
             }
-            if known.blob.is_some_and(|blob| self.cache.blobs().exists(blob)) {
+            if here.is_some() {
                 return Ok(Ok(Outcome::Present { bytes: length }));
             }
         }
         let blob = self.cache.blobs().put(bytes, Durability::Later)?;
-        Ok(Ok(Outcome::Stored(Box::new(Prepared { file, record, blob, bytes: length, sha256 }))))
+        Ok(Ok(Outcome::Stored(Box::new(Prepared {
+            file,
+            record,
+            blob,
+            bytes: length,
+            sha256,
+            restores: self.restores,
+        }))))
+    }
+}
+
+impl Worker<'_> {
+    /// Whether the file that is here holds the same object.
+    fn is_same(&self, blob: BlobId, bytes: &[u8]) -> Result<bool, CacheError> {
+        let here = self.cache.blobs().open(blob)?.read_all()?;
+        let same = catch_unwind(AssertUnwindSafe(|| self.headers.same_object(&here, bytes)));
+        Ok(same.unwrap_or(false))
     }
 }
 

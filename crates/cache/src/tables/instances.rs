@@ -88,9 +88,15 @@ pub(crate) fn insert(
 }
 
 /// The file is here again after it was evicted.
-pub(crate) fn restore(db: &Connection, uid: &InstanceUid, blob: BlobId) -> rusqlite::Result<()> {
-    db.prepare_cached("UPDATE instances SET blob = ?2 WHERE uid = ?1")?
-        .execute(params![uid.as_str(), blob.as_bytes()])?;
+pub(crate) fn restore(
+    db: &Connection,
+    uid: &InstanceUid,
+    blob: BlobId,
+    bytes: u64,
+    sha256: &[u8; 32],
+) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE instances SET blob = ?2, bytes = ?3, sha256 = ?4 WHERE uid = ?1")?
+        .execute(params![uid.as_str(), blob.as_bytes(), bytes.cast_signed(), sha256])?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod ls;
+pub(crate) mod pacs;
 pub(crate) mod present;
 pub(crate) mod render;
 pub(crate) mod store;

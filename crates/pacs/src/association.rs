@@ -1,0 +1,419 @@
+//! An association (PS3.8 7, PS3.7 D): negotiated contexts, then messages of a command and perhaps a data set.
+//!
+//! One outstanding message at a time (no asynchronous operations window). Dropping an association closes its
+//! connection; [`Association::release`] ends it in order.
+
+use crate::command::Command;
+use crate::error::Breach;
+use crate::part10::{IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION};
+use crate::wire::{MAX_PDATA, Received, Stream, Wire, next_fragment};
+use crate::{NetError, tls};
+use bytes::Bytes;
+use dicom_ul::pdu::{
+    AbortRQServiceProviderReason, AbortRQSource, AssociationAC, AssociationRJ, AssociationRJServiceProviderASCEReason,
+    AssociationRJServiceUserReason, AssociationRJResult, AssociationRJSource, AssociationRQ, Pdu,
+    PresentationContextProposed, PresentationContextResultReason, RequestorRoles, UserVariableItem,
+};
+use medsight_record::node::Dimse;
+use rustls::pki_types::ServerName;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+/// PS3.7 A.2.1.
+pub(crate) const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
+/// Longest command set; real ones stay below 1 KiB.
+const MAX_COMMAND: usize = 64 << 10;
+/// Most contexts of one association: odd numbers up to 255 (PS3.8 9.3.2.2).
+pub(crate) const MOST_CONTEXTS: usize = 128;
+
+/// What is offered to a peer: one service or kind of object in some syntaxes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proposal {
+    pub(crate) abstract_syntax: String,
+    pub(crate) transfer_syntaxes: Vec<String>,
+    /// The peer sends such objects to us (SCP role, for C-GET; PS3.7 D.3.3.4).
+    pub(crate) peer_sends: bool,
+}
+
+impl Proposal {
+    /// A service whose data sets are small: implicit little endian, which every peer has (PS3.5 10.1).
+    pub(crate) fn service(abstract_syntax: &str) -> Self {
+        let transfer_syntaxes = vec![crate::syntax::IMPLICIT.to_owned()];
+        Self { abstract_syntax: abstract_syntax.to_owned(), transfer_syntaxes, peer_sends: false }
+    }
+}
+
+/// A context that both sides agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Context {
+    pub(crate) id: u8,
+    pub(crate) abstract_syntax: String,
+    pub(crate) transfer_syntax: String,
+}
+
+/// What came from the peer.
+pub(crate) enum Incoming {
+    /// A command; its data set, if it has one, is still on the wire.
+    Message { context: u8, command: Command },
+    /// The peer is done, and has been answered.
+    Released,
+}
+
+/// An established association.
+pub(crate) struct Association {
+    wire: Wire,
+    contexts: Vec<Context>,
+    /// Longest value that the peer takes in one PDU, in bytes.
+    chunk: usize,
+    /// Of a P-DATA that held more than one value.
+    rest: Bytes,
+    next_id: u16,
+    /// What the peer calls itself.
+    pub(crate) peer_title: String,
+}
+
+impl Association {
+    /// Connects and negotiates.
+    ///
+    /// # Errors
+    /// [`NetError::Unreachable`], [`NetError::Tls`], [`NetError::Rejected`] and what the wire can meet.
+    pub(crate) async fn request(
+        to: &Dimse,
+        proposals: &[Proposal],
+        cancel: &CancellationToken,
+    ) -> Result<Self, NetError> {
+        let stream = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(NetError::Cancelled),
+            stream = connect(to) => stream?,
+        };
+        let patience = Duration::from_secs(u64::from(to.answer_s.max(1)));
+        let mut wire = Wire::new(stream, patience, cancel.clone());
+        wire.send(&Pdu::AssociationRQ(request_pdu(to, proposals))).await?;
+        match wire.receive("asking for an association").await? {
+            Received::Accept(accept) => Self::accepted(wire, proposals, accept, &to.called_ae),
+            Received::Reject(reject) => Err(rejection(&reject)),
+            Received::Abort(by) => Err(NetError::Aborted(by)),
+            _ => Err(NetError::malformed("an answer to A-ASSOCIATE-RQ that is none")),
+        }
+    }
+
+    fn accepted(wire: Wire, proposals: &[Proposal], accept: AssociationAC, title: &str) -> Result<Self, NetError> {
+        let mut contexts = Vec::new();
+        for result in &accept.presentation_contexts {
+            if result.reason != PresentationContextResultReason::Acceptance {
+                continue;
+            }
+            let place = usize::from(result.id / 2);
+            let proposal = proposals.get(place).filter(|_| result.id % 2 == 1);
+            let Some(proposal) = proposal else {
+                return Err(NetError::malformed("a presentation context that was not proposed"));
+            };
+            let transfer_syntax = result.transfer_syntax.trim_matches(['\0', ' ']).to_owned();
+            if !proposal.transfer_syntaxes.contains(&transfer_syntax) {
+                return Err(NetError::malformed("a transfer syntax that was not proposed"));
+            }
+            let abstract_syntax = proposal.abstract_syntax.clone();
+            contexts.push(Context { id: result.id, abstract_syntax, transfer_syntax });
+        }
+        let chunk = chunk_of(&accept.user_variables)?;
+        Ok(Self { wire, contexts, chunk, rest: Bytes::new(), next_id: 0, peer_title: title.to_owned() })
+    }
+
+    /// The acceptor's side, when it has decided.
+    pub(crate) fn provided(wire: Wire, contexts: Vec<Context>, request: &AssociationRQ) -> Result<Self, NetError> {
+        let chunk = chunk_of(&request.user_variables)?;
+        let peer_title = request.calling_ae_title.clone();
+        Ok(Self { wire, contexts, chunk, rest: Bytes::new(), next_id: 0, peer_title })
+    }
+
+    /// The context for a service or kind of object.
+    pub(crate) fn context_for(&self, abstract_syntax: &str) -> Option<&Context> {
+        self.contexts.iter().find(|context| context.abstract_syntax == abstract_syntax)
+    }
+
+    /// The context for a kind of object in one syntax.
+    pub(crate) fn context_in(&self, abstract_syntax: &str, transfer_syntax: &str) -> Option<u8> {
+        let fits = |c: &&Context| c.abstract_syntax == abstract_syntax && c.transfer_syntax == transfer_syntax;
+        self.contexts.iter().find(fits).map(|context| context.id)
+    }
+
+    /// A context by its number.
+    pub(crate) fn context(&self, id: u8) -> Option<&Context> {
+        self.contexts.iter().find(|context| context.id == id)
+    }
+
+    /// A number for the next request.
+    pub(crate) fn message_id(&mut self) -> u16 {
+        self.next_id = self.next_id.checked_add(1).unwrap_or(1);
+        self.next_id
+    }
+
+    /// Sends a command and, when there is one, its data set.
+    pub(crate) async fn send(
+        &mut self,
+        context: u8,
+        command: &Command,
+        data: Option<&[u8]>,
+    ) -> Result<(), NetError> {
+        self.begin(context, command);
+        match data {
+            Some(data) => self.send_part(context, data, true).await,
+            None => self.wire.flush().await,
+        }
+    }
+
+    /// Puts a command on its way; its data set follows by [`Self::send_part`].
+    pub(crate) fn begin(&mut self, context: u8, command: &Command) {
+        let bytes = command.encode();
+        let count = bytes.len().div_ceil(self.chunk);
+        for (index, chunk) in bytes.chunks(self.chunk).enumerate() {
+            self.wire.gather(context, true, index + 1 == count, chunk);
+        }
+    }
+
+    /// Sends a part of a data set. Every part but the last is best a multiple of [`Self::chunk`].
+    pub(crate) async fn send_part(&mut self, context: u8, data: &[u8], is_last: bool) -> Result<(), NetError> {
+        let mut rest = data;
+        loop {
+            let (chunk, behind) = rest.split_at(rest.len().min(self.chunk));
+            let ends = behind.is_empty();
+            self.wire.gather(context, false, is_last && ends, chunk);
+            if ends {
+                break;
+            }
+            rest = behind;
+            self.wire.flush_if_full().await?;
+        }
+        if is_last { self.wire.flush().await } else { self.wire.flush_if_full().await }
+    }
+
+    /// The longest value of one PDU to the peer, in bytes.
+    pub(crate) fn chunk(&self) -> usize {
+        self.chunk
+    }
+
+    /// The next command of the peer.
+    pub(crate) async fn receive(&mut self, doing: &'static str) -> Result<Incoming, NetError> {
+        let (mut bytes, mut within) = (Vec::new(), None);
+        loop {
+            let Some(fragment) = self.fragment(doing).await? else {
+                return if bytes.is_empty() {
+                    Ok(Incoming::Released)
+                } else {
+                    Err(NetError::malformed("a release inside a command"))
+                };
+            };
+            if !fragment.is_command || within.is_some_and(|id| id != fragment.context) {
+                return Err(NetError::malformed("data where a command must stand"));
+            }
+            if bytes.len() + fragment.data.len() > MAX_COMMAND {
+                return Err(NetError::Protocol(Breach::TooLarge(MAX_COMMAND as u64)));
+            }
+            within = Some(fragment.context);
+            bytes.extend_from_slice(&fragment.data);
+            if fragment.is_last {
+                let command = Command::decode(&bytes)?;
+                return Ok(Incoming::Message { context: fragment.context, command });
+            }
+        }
+    }
+
+    /// The data set that follows a command, put behind what is in `into`.
+    pub(crate) async fn receive_data(
+        &mut self,
+        context: u8,
+        into: &mut Vec<u8>,
+        most: u64,
+        doing: &'static str,
+    ) -> Result<(), NetError> {
+        loop {
+            let Some(fragment) = self.fragment(doing).await? else {
+                return Err(NetError::malformed("a release inside a data set"));
+            };
+            if fragment.is_command || fragment.context != context {
+                return Err(NetError::malformed("a command inside a data set"));
+            }
+            if (into.len() + fragment.data.len()) as u64 > most {
+                return Err(NetError::Protocol(Breach::TooLarge(most)));
+            }
+            into.extend_from_slice(&fragment.data);
+            if fragment.is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next value; `None` when the peer released.
+    async fn fragment(&mut self, doing: &'static str) -> Result<Option<crate::wire::Fragment>, NetError> {
+        loop {
+            if let Some(fragment) = next_fragment(&mut self.rest)? {
+                return Ok(Some(fragment));
+            }
+            match self.wire.receive(doing).await? {
+                Received::Data(data) => self.rest = data,
+                Received::ReleaseRequest => {
+                    self.wire.send(&Pdu::ReleaseRP).await?;
+                    self.wire.close().await;
+                    return Ok(None);
+                }
+                Received::Abort(by) => return Err(NetError::Aborted(by)),
+                _ => return Err(NetError::malformed("negotiation in the middle of an association")),
+            }
+        }
+    }
+
+    /// The answer to a request, which has to be of the kind `field`.
+    pub(crate) async fn answer(&mut self, field: u16, doing: &'static str) -> Result<(u8, Command), NetError> {
+        match self.receive(doing).await? {
+            Incoming::Message { context, command } if command.field() == field => Ok((context, command)),
+            Incoming::Message { .. } => Err(NetError::malformed("an answer to something else")),
+            Incoming::Released => Err(NetError::Lost(doing)),
+        }
+    }
+
+    /// Ends the association in order. What was asked and answered stays valid whether the peer answers or not.
+    pub(crate) async fn release(mut self) {
+        let polite = async {
+            self.wire.send(&Pdu::ReleaseRQ).await?;
+            while !matches!(self.wire.receive("releasing").await?, Received::ReleaseResponse | Received::Abort(_)) {}
+            Ok::<_, NetError>(())
+        };
+        let _gone = tokio::time::timeout(Duration::from_secs(5), polite).await;
+        self.wire.close().await;
+    }
+
+    /// Ends the association at once.
+    pub(crate) async fn abort(mut self) {
+        // The cancellation that leads here must not keep the abort from being sent.
+        self.wire.cancel = CancellationToken::new();
+        let source = AbortRQSource::ServiceUser;
+        let _gone = tokio::time::timeout(Duration::from_secs(1), self.wire.send(&Pdu::AbortRQ { source })).await;
+        self.wire.close().await;
+    }
+
+    /// Asks the peer to stop a C-FIND, C-MOVE or C-GET, gives it a moment, and ends the association.
+    pub(crate) async fn cancel_operation(mut self, context: u8, message_id: u16) {
+        use crate::command::{field, tag};
+        self.wire.cancel = CancellationToken::new();
+        let cancel = Command::new(field::C_CANCEL_RQ, false).number(tag::RESPONDED_ID, message_id);
+        let _gone = tokio::time::timeout(Duration::from_secs(1), self.send(context, &cancel, None)).await;
+        self.abort().await;
+    }
+}
+
+/// Tells a peer that broke the protocol, as far as it still listens (PS3.8 9.2.2, AA-1).
+pub(crate) async fn abort_wire(wire: &mut Wire) {
+    let source = AbortRQSource::ServiceProvider(AbortRQServiceProviderReason::ReasonNotSpecified);
+    let _gone = tokio::time::timeout(Duration::from_secs(1), wire.send(&Pdu::AbortRQ { source })).await;
+    wire.close().await;
+}
+
+async fn connect(to: &Dimse) -> Result<Box<dyn Stream>, NetError> {
+    let peer = format!("{}:{}", to.host, to.port);
+    let unreachable = |why: String| NetError::Unreachable { peer: peer.clone(), why };
+    let patience = Duration::from_secs(u64::from(to.connect_s.max(1)));
+    let tcp = TcpStream::connect((to.host.as_str(), to.port));
+    let tcp = match tokio::time::timeout(patience, tcp).await {
+        Ok(Ok(tcp)) => tcp,
+        Ok(Err(why)) => return Err(unreachable(why.to_string())),
+        Err(_) => return Err(unreachable(format!("no answer within {} s", patience.as_secs()))),
+    };
+    tcp.set_nodelay(true).map_err(|why| unreachable(why.to_string()))?;
+    let Some(tls) = &to.tls else { return Ok(Box::new(tcp)) };
+    let not_secure = |why: String| NetError::Tls { peer: peer.clone(), why };
+    let name = tls.server_name.as_deref().unwrap_or(&to.host).to_owned();
+    let name = ServerName::try_from(name).map_err(|why| not_secure(why.to_string()))?;
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(tls::client(Some(tls))?));
+    match tokio::time::timeout(patience, connector.connect(name, tcp)).await {
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
+        Ok(Err(why)) => Err(not_secure(why.to_string())),
+        Err(_) => Err(not_secure(format!("no handshake within {} s", patience.as_secs()))),
+    }
+}
+
+fn request_pdu(to: &Dimse, proposals: &[Proposal]) -> AssociationRQ {
+    let presentation_contexts = (1_u8..).step_by(2).zip(proposals).map(|(id, proposal)| {
+        let Proposal { abstract_syntax, transfer_syntaxes, .. } = proposal.clone();
+        PresentationContextProposed { id, abstract_syntax, transfer_syntaxes }
+    });
+    let mut user_variables = user_variables();
+    let sends: BTreeSet<&str> =
+        proposals.iter().filter(|p| p.peer_sends).map(|p| p.abstract_syntax.as_str()).collect();
+    user_variables.extend(sends.into_iter().map(|class| {
+        let roles = RequestorRoles { scu: false, scp: true };
+        UserVariableItem::ScuScpRoleSelectionSubItem(class.to_owned(), roles)
+    }));
+    AssociationRQ {
+        protocol_version: 1,
+        calling_ae_title: to.calling_ae.clone(),
+        called_ae_title: to.called_ae.clone(),
+        application_context_name: APPLICATION_CONTEXT.to_owned(),
+        presentation_contexts: presentation_contexts.take(MOST_CONTEXTS).collect(),
+        user_variables,
+    }
+}
+
+/// What both sides tell about themselves (PS3.7 D.3.3).
+pub(crate) fn user_variables() -> Vec<UserVariableItem> {
+    vec![
+        UserVariableItem::MaxLength(MAX_PDATA),
+        UserVariableItem::ImplementationClassUID(IMPLEMENTATION_CLASS.to_owned()),
+        UserVariableItem::ImplementationVersionName(IMPLEMENTATION_VERSION.to_owned()),
+    ]
+}
+
+/// The longest value for the peer: its Maximum Length (0: any) less the value's header.
+fn chunk_of(variables: &[UserVariableItem]) -> Result<usize, NetError> {
+    let told = variables.iter().find_map(|v| if let UserVariableItem::MaxLength(n) = v { Some(*n) } else { None });
+    let most = match told.unwrap_or(0) {
+        0 => MAX_PDATA,
+        n => n.min(MAX_PDATA),
+    };
+    // Even, so that no value ends inside a 16-bit word.
+    match (most as usize).checked_sub(6).map(|n| n & !1) {
+        Some(chunk) if chunk >= 128 => Ok(chunk),
+        _ => Err(NetError::malformed("a maximum PDU length too small for any message")),
+    }
+}
+
+fn rejection(reject: &AssociationRJ) -> NetError {
+    use AssociationRJServiceUserReason as User;
+    let why = match &reject.source {
+        AssociationRJSource::ServiceUser(User::CalledAETitleNotRecognized) => {
+            "it does not know the called application entity title"
+        }
+        AssociationRJSource::ServiceUser(User::CallingAETitleNotRecognized) => {
+            "it does not know this workstation's application entity title; ask its administrator to add it"
+        }
+        AssociationRJSource::ServiceUser(User::ApplicationContextNameNotSupported) => {
+            "it does not support the DICOM application context"
+        }
+        AssociationRJSource::ServiceProviderASCE(
+            AssociationRJServiceProviderASCEReason::ProtocolVersionNotSupported,
+        ) => "it does not support this protocol version",
+        AssociationRJSource::ServiceProviderPresentation(_) => "it is busy or at its limit",
+        _ => "it gives no reason",
+    };
+    NetError::Rejected { permanent: reject.result == AssociationRJResult::Permanent, why }
+}
+
+/// A request as a modality sends it, for the tests of the wire.
+#[cfg(test)]
+pub(crate) fn tests_request() -> AssociationRQ {
+    let to = Dimse {
+        called_ae: "MEDSIGHT".into(),
+        calling_ae: "MODALITY".into(),
+        host: "localhost".into(),
+        port: 1,
+        tls: None,
+        connect_s: 1,
+        answer_s: 1,
+    };
+    let mut get = Proposal::service("1.2.840.10008.5.1.4.1.1.2");
+    get.peer_sends = true;
+    request_pdu(&to, &[Proposal::service("1.2.840.10008.1.1"), get])
+}

@@ -1,0 +1,48 @@
+//! The hospital's network: DIMSE (PS3.7, PS3.8) and DICOMweb (PS3.18), as user; as provider only where asked.
+//!
+//! - [`echo`], [`find`], [`find_worklist`], [`send`], [`get`], [`move_to`], [`commit`]: one association each.
+//! - [`WebClient`]: QIDO-RS, WADO-RS, STOW-RS.
+//! - [`Retrieval`]: whole studies by either, in the order of a [`Plan`], resumed until nothing is missing.
+//! - [`listen`]: takes objects from allowed peers; the only thing here that opens a listening socket.
+//! - [`Sink`]: where received objects go. They come in as whole files, data set byte for byte as sent.
+//!
+//! All operations are cancellable, by their token or by dropping their future; memory is bounded by the limits
+//! in `wire` and by bounded channels. Errors carry titles, counts and statuses, never patient data.
+//! Not here: pixels, which are neither decoded nor transcoded, and keeping what came in.
+
+mod association;
+mod command;
+mod commit;
+mod error;
+mod fetch;
+mod find;
+mod keys;
+mod listen;
+mod part10;
+mod plan;
+mod retrieve;
+mod row;
+mod sink;
+mod status;
+mod store;
+mod syntax;
+mod tls;
+mod web;
+mod wire;
+
+pub use commit::{Commitment, commit};
+pub use error::{Breach, NetError};
+pub use fetch::{Retrieved, SubOperations, Wanted, get, move_to};
+pub use find::{Level, Query, echo, find, find_worklist, worklist_keys};
+pub use keys::{Keys, keyword, tag_named};
+pub use listen::{Allowed, Event, ListenSettings, listen};
+pub use medsight_record::node;
+pub use part10::ObjectName;
+pub use plan::{Item, Plan, Urgency};
+pub use retrieve::{Remote, Retrieval, RetrieveReport};
+pub use row::Row;
+pub use sink::{Arrival, Kept, Sink, Taken};
+pub use status::meaning;
+pub use store::{Delivery, Outcome, Patience, SendReport, Source, send};
+pub use web::{Auth, Frame, Rendered, WebClient, WebQuery};
+pub use tokio_util::sync::CancellationToken;

@@ -1,0 +1,164 @@
+//! A peer on the hospital's network, as the settings keep it: names, addresses, what it speaks.
+//!
+//! Plain data for the settings and their form. Not here: talking to it, which is the business of `pacs`; and
+//! secrets: a bearer token or a password is never part of the settings, only files are named.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// One peer: an archive, a worklist server, a modality.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// As the person calls it. Unique in the settings.
+    pub name: String,
+    /// Where and how it speaks DIMSE (PS3.7); `None` when it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimse: Option<Dimse>,
+    /// Where it speaks DICOMweb (PS3.18); `None` when it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web: Option<Web>,
+    /// How many retrievals may run at once against it.
+    #[serde(default = "five")]
+    pub parallel_retrievals: u8,
+}
+
+/// A DIMSE address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dimse {
+    /// Its application entity title, at most 16 characters.
+    pub called_ae: String,
+    /// The title that this workstation gives as its own.
+    pub calling_ae: String,
+    /// Name or address of the machine.
+    pub host: String,
+    /// TCP port; registered are 104 and 11112, and 2762 with TLS.
+    pub port: u16,
+    /// With TLS, and how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// Seconds to wait for the connection.
+    #[serde(default = "ten")]
+    pub connect_s: u16,
+    /// Seconds to wait for an answer, or for the next bytes of one.
+    #[serde(default = "sixty")]
+    pub answer_s: u16,
+}
+
+/// A DICOMweb address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Web {
+    /// Base of the service, below which `/studies` is.
+    pub url: String,
+    /// Certificates, where they are not those of the platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// Seconds to wait for the connection.
+    #[serde(default = "ten")]
+    pub connect_s: u16,
+    /// Seconds to wait for an answer, or for the next bytes of one.
+    #[serde(default = "sixty")]
+    pub answer_s: u16,
+}
+
+/// TLS as PS3.15 asks for it: BCP 195, version 1.2 or later.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file with the authorities to trust; `None` for those of the platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorities: Option<PathBuf>,
+    /// PEM file with this workstation's certificate and what stands between it and the authority.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    /// PEM file with the certificate's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// The name that the peer's certificate must have, where it is not the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
+}
+
+/// Why a node can't be used as it stands in the settings.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NodeError {
+    /// PS3.5 6.2, AE: 1 to 16 characters of the basic set, no backslash.
+    #[error(
+        "the {which} application entity title must have 1 to 16 letters, digits or signs, and no backslash"
+    )]
+    Title {
+        /// Called or calling.
+        which: &'static str,
+    },
+    /// Nothing to connect to.
+    #[error("the node needs a {0}")]
+    Missing(&'static str),
+}
+
+impl Node {
+    /// Checks what the form cannot: titles, and that there is something to speak to.
+    ///
+    /// # Errors
+    /// [`NodeError`], naming the field.
+    pub fn check(&self) -> Result<(), NodeError> {
+        if self.dimse.is_none() && self.web.is_none() {
+            return Err(NodeError::Missing("DICOM address or a DICOMweb URL"));
+        }
+        if let Some(dimse) = &self.dimse {
+            check_title("called", &dimse.called_ae)?;
+            check_title("calling", &dimse.calling_ae)?;
+            if dimse.host.trim().is_empty() || dimse.port == 0 {
+                return Err(NodeError::Missing("host and a port"));
+            }
+        }
+        match &self.web {
+            Some(web) if !web.url.starts_with("http://") && !web.url.starts_with("https://") => {
+                Err(NodeError::Missing("DICOMweb URL that begins with https:// or http://"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_title(which: &'static str, title: &str) -> Result<(), NodeError> {
+    let good = title.bytes().all(|b| (0x20..0x7F).contains(&b) && b != b'\\');
+    let length = title.trim().len();
+    if good && (1..=16).contains(&length) && title.len() <= 16 { Ok(()) } else { Err(NodeError::Title { which }) }
+}
+
+const fn five() -> u8 {
+    5
+}
+
+const fn ten() -> u16 {
+    10
+}
+
+const fn sixty() -> u16 {
+    60
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(called: &str) -> Node {
+        let text = format!(
+            "name = \"archive\"\n[dimse]\ncalled_ae = \"{called}\"\ncalling_ae = \"MEDSIGHT\"\nhost = \"pacs\"\nport = 104"
+        );
+        toml::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn five_retrievals_run_at_once_unless_the_settings_say_otherwise() {
+        assert_eq!(node("ARCHIVE").parallel_retrievals, 5);
+    }
+
+    #[test]
+    fn a_title_of_seventeen_characters_is_refused_not_cut() {
+        assert_eq!(node("ARCHIVE").check(), Ok(()));
+        assert_eq!(node("ARCHIVE_OF_RADIOL").check(), Err(NodeError::Title { which: "called" }));
+    }
+}
