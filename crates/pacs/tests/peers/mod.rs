@@ -2,6 +2,7 @@
 //!
 //! Found by their names on this machine and by the folder of the peers' scripts (`MEDSIGHT_PEERS`, else beside the
 //! checkout). What is not installed is said loudly, and the test passes.
+#![allow(unreachable_pub, reason = "a module of several test programs")]
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot start its peer has failed")]
 

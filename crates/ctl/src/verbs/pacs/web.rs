@@ -85,7 +85,7 @@ pub(crate) async fn frames(args: &Frames, cancel: &CancellationToken) -> Answer 
         instances: vec![args.instance.clone()],
     };
     if let Some(file) = &args.rendered {
-        let drawn = client.rendered(&wanted, args.frames.first().copied(), "image/png, image/jpeg", cancel).await?;
+        let drawn = client.rendered(&wanted, args.frames.first().copied(), "image/jpeg", cancel).await?;
         std::fs::write(file, &drawn.bytes)
             .map_err(|source| NetError::Io { what: "writing the image", source })?;
         let document =
