@@ -151,15 +151,19 @@ impl Inner {
     }
 
     fn take(&mut self, most: usize) -> Vec<Item> {
-        let mut order: Vec<usize> = (0..self.waiting.len()).collect();
-        // Stable: what is equal goes in the order in which the peer listed it.
-        order.sort_by_key(|at| {
+        let rank = |at: &usize| {
             let (urgency, item) = &self.waiting[*at];
             self.rank(*urgency, item)
-        });
-        let Some(first) = order.first().map(|at| self.waiting[*at].1.series.clone()) else { return Vec::new() };
-        let same = |at: &usize| self.waiting[*at].1.series == first;
-        let mut chosen: Vec<usize> = order.into_iter().filter(same).take(most).collect();
+        };
+        // The first of equals: what is equal goes in the order in which the peer listed it.
+        let Some(first) = (0..self.waiting.len()).min_by_key(rank) else { return Vec::new() };
+        let mut chosen = vec![first];
+        if most > 1 {
+            let series = &self.waiting[first].1.series;
+            chosen = (0..self.waiting.len()).filter(|at| self.waiting[*at].1.series == *series).collect();
+            chosen.sort_by_key(rank);
+            chosen.truncate(most);
+        }
         let taken = chosen.iter().map(|at| self.waiting[*at].1.clone()).collect();
         chosen.sort_unstable();
         for at in chosen.into_iter().rev() {

@@ -155,12 +155,13 @@ pub async fn send(
             waiting.push(Planned { index, name, head, bytes });
         }
     }
+    let mut done = sources.len() - waiting.len();
     let mut last_progress = Instant::now();
     let mut pause = Duration::from_millis(250);
     while !waiting.is_empty() {
         let before = waiting.len();
         let batch = batch_of(&waiting);
-        let ended = send_batch(to, sources, &waiting[..batch], cancel, &mut report, &mut progress).await;
+        let ended = send_batch(to, sources, &waiting[..batch], cancel, &mut report, (&mut done, &mut progress)).await;
         waiting.retain(|planned| report.deliveries[planned.index].outcome == Outcome::NotSent);
         if waiting.len() < before {
             last_progress = Instant::now();
@@ -206,7 +207,7 @@ async fn send_batch(
     batch: &[Planned],
     cancel: &CancellationToken,
     report: &mut SendReport,
-    progress: &mut impl FnMut(usize, &Outcome),
+    (done, progress): (&mut usize, &mut impl FnMut(usize, &Outcome)),
 ) -> Result<(), NetError> {
     let kinds: BTreeSet<(&str, &str)> =
         batch.iter().map(|p| (p.name.sop_class.as_str(), p.name.transfer_syntax.as_str())).collect();
@@ -245,7 +246,8 @@ async fn send_batch(
         if matches!(outcome, Outcome::Stored | Outcome::StoredWithWarning { .. }) {
             report.bytes += planned.bytes - planned.head as u64;
         }
-        progress(report.deliveries.iter().filter(|d| d.outcome != Outcome::NotSent).count() + 1, &outcome);
+        *done += 1;
+        progress(*done, &outcome);
         report.deliveries[planned.index].outcome = outcome;
     }
     drop(ready);

@@ -5,6 +5,7 @@
 
 mod cache;
 mod load;
+mod net;
 mod peer;
 mod render;
 
@@ -19,7 +20,7 @@ use std::process::{Command, Stdio};
 const ROUNDS: usize = 5;
 
 /// Names that later parts of the product bring.
-const LATER: &[&str] = &["codecs", "mpr", "infer", "sync", "net"];
+const LATER: &[&str] = &["codecs", "mpr", "infer", "sync"];
 
 /// One measured case: each side's times in milliseconds, in the order measured.
 pub(crate) struct Case {
@@ -40,7 +41,7 @@ pub(crate) fn bench(words: &[String]) -> Result<()> {
                 json_file =
                     Some(PathBuf::from(words.next().ok_or_else(|| Usage("--json needs a file".into()))?))
             }
-            "load" | "cache" | "render" => names.push(word.as_str()),
+            "load" | "cache" | "render" | "net" => names.push(word.as_str()),
             name if LATER.contains(&name) => {
                 return Err(Usage(format!(
                     "`bench {name}` comes with the part of the product that it measures"
@@ -51,7 +52,7 @@ pub(crate) fn bench(words: &[String]) -> Result<()> {
         }
     }
     if names.is_empty() {
-        return Err(Usage("bench needs a name: load, cache, render".into()).into());
+        return Err(Usage("bench needs a name: load, cache, render, net".into()).into());
     }
     run("cargo build --release --locked -p medsight-ctl")?;
     let mut cases = Vec::new();
@@ -59,6 +60,7 @@ pub(crate) fn bench(words: &[String]) -> Result<()> {
         match name {
             "load" => load::measure(&mut cases)?,
             "cache" => cache::measure(&mut cases)?,
+            "net" => net::measure(&mut cases)?,
             _ => render::measure(&mut cases)?,
         }
     }

@@ -233,11 +233,15 @@ pub(crate) async fn listen(args: &Listen, out: &Output, cancel: &CancellationTok
         }
     };
     tokio::pin!(end);
-    let mut stored = 0;
+    let (mut stored, mut is_over) = (0, false);
     let mut other = Vec::new();
     loop {
         let event = tokio::select! {
-            () = &mut end => { stop.cancel(); continue_or_end(&mut happened).await }
+            () = &mut end, if !is_over => {
+                is_over = true;
+                stop.cancel();
+                continue;
+            }
             event = happened.recv() => event,
         };
         let Some(event) = event else { break };
@@ -256,9 +260,4 @@ pub(crate) async fn listen(args: &Listen, out: &Output, cancel: &CancellationTok
     let kept = listener.await.unwrap_or(Err(NetError::Cancelled))?;
     let exit = if kept.refused.is_empty() { Exit::Done } else { Exit::Partly };
     Ok((json!({"kept": kept_value(&kept), "events": other}), exit))
-}
-
-/// The next event while the listener ends.
-async fn continue_or_end(happened: &mut mpsc::Receiver<Event>) -> Option<Event> {
-    happened.recv().await
 }

@@ -40,7 +40,9 @@ pub(crate) async fn send(args: &Send, out: &Output, cancel: &CancellationToken) 
         }
     };
     out.progress("", 0, 0);
-    Ok(document(args.peer.label(), &report))
+    let (document, exit) = document(args.peer.label(), &report);
+    let exit = if exit == Exit::Done && !missing.is_empty() { Exit::NotFound } else { exit };
+    Ok((document, exit))
 }
 
 fn document(peer: &str, report: &SendReport) -> (serde_json::Value, Exit) {
