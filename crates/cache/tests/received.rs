@@ -67,7 +67,10 @@ fn an_evicted_study_comes_back_from_the_archive_in_the_archives_manner() {
     cache.archived(&study_uid(1), AT).unwrap();
     assert_eq!(cache.evict_to(0, "medsight", AT).unwrap().studies, [study_uid(1)]);
     assert!(cache.instances_here(&study_uid(1)).unwrap().is_empty());
-    assert_eq!(cache.take_in(&Rewritten, "tester", &[&written(1, "theirs, longer")]).unwrap(), [Ok(Took::New)]);
+    assert_eq!(
+        cache.take_in(&Rewritten, "tester", &[&written(1, "theirs, longer")]).unwrap(),
+        [Ok(Took::New)]
+    );
     assert_eq!(cache.instances_here(&study_uid(1)).unwrap().len(), 1);
     assert!(cache.check(true, |_, _| {}).unwrap().damaged.is_empty());
 }

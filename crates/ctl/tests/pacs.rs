@@ -29,14 +29,16 @@ fn run(folder: &Path, args: &[&str]) -> (i32, Value) {
 fn listener(folder: &Path, port: u16) -> Peer {
     let address = format!("127.0.0.1:{port}");
     let cache = folder.join("cache");
-    let mut command = ctl(folder, &["pacs", "listen", "--aet", "OURS", "--allow", "MEDSIGHT", "--listen", &address]);
+    let mut command =
+        ctl(folder, &["pacs", "listen", "--aet", "OURS", "--allow", "MEDSIGHT", "--listen", &address]);
     command.arg("--cache").arg(cache);
     start(command, port, folder)
 }
 
 fn checked(folder: &Path) -> Value {
     let cache = folder.join("cache");
-    let (code, document) = run(folder, &["cache", "check", "--read-data", "--cache", cache.to_str().unwrap()]);
+    let (code, document) =
+        run(folder, &["cache", "check", "--read-data", "--cache", cache.to_str().unwrap()]);
     assert_eq!(code, 0, "{document}");
     document
 }
@@ -102,7 +104,8 @@ fn a_workstation_killed_while_it_receives_has_all_that_it_acknowledged_and_gets_
 
 /// Files below a folder.
 fn count(folder: &Path) -> usize {
-    let entries: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    let entries: Vec<PathBuf> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
     entries.iter().map(|path| if path.is_dir() { count(path) } else { 1 }).sum()
 }
 
@@ -119,7 +122,11 @@ fn a_study_comes_from_dcmtk_into_the_cache_and_a_second_get_brings_nothing() {
     assert_eq!(run(folder.path(), &["pacs", "send", &peer, &ct, as_us[0], as_us[1]]).0, 0);
     let find = ["pacs", "find", &peer, "-m", "PatientID=NET1", as_us[0], as_us[1]];
     let (code, found) = run(folder.path(), &find);
-    assert_eq!((code, found["matches"][0]["StudyInstanceUID"].as_str()), (0, Some(study.as_str())), "{found}");
+    assert_eq!(
+        (code, found["matches"][0]["StudyInstanceUID"].as_str()),
+        (0, Some(study.as_str())),
+        "{found}"
+    );
     let get = ["pacs", "get", &peer, "--study", &study, "--cache", &cache, as_us[0], as_us[1]];
     let (code, got) = run(folder.path(), &get);
     assert_eq!((code, got["kept"]["new"].as_u64()), (0, Some(20)), "{got}");

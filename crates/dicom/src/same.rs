@@ -45,7 +45,9 @@ fn same_dataset(one: &Dataset<'_>, other: &Dataset<'_>) -> bool {
 /// The elements that carry content: no group lengths (PS3.5 7.2), no padding behind the object, no pixels.
 fn counted<'d>(data: &'d Dataset<'_>) -> impl Iterator<Item = &'d Element> {
     data.elements.iter().filter(|e| {
-        e.tag.element() != 0 && e.tag != tags::DATA_SET_TRAILING_PADDING && !crate::object::is_pixel_data(e.tag)
+        e.tag.element() != 0
+            && e.tag != tags::DATA_SET_TRAILING_PADDING
+            && !crate::object::is_pixel_data(e.tag)
     })
 }
 

@@ -10,9 +10,10 @@ use crate::wire::{MAX_PDATA, Received, Stream, Wire, next_fragment};
 use crate::{NetError, tls};
 use bytes::Bytes;
 use dicom_ul::pdu::{
-    AbortRQServiceProviderReason, AbortRQSource, AssociationAC, AssociationRJ, AssociationRJServiceProviderASCEReason,
-    AssociationRJServiceUserReason, AssociationRJResult, AssociationRJSource, AssociationRQ, Pdu,
-    PresentationContextProposed, PresentationContextResultReason, RequestorRoles, UserVariableItem,
+    AbortRQServiceProviderReason, AbortRQSource, AssociationAC, AssociationRJ, AssociationRJResult,
+    AssociationRJServiceProviderASCEReason, AssociationRJServiceUserReason, AssociationRJSource,
+    AssociationRQ, Pdu, PresentationContextProposed, PresentationContextResultReason, RequestorRoles,
+    UserVariableItem,
 };
 use medsight_record::node::Dimse;
 use rustls::pki_types::ServerName;
@@ -101,7 +102,12 @@ impl Association {
         }
     }
 
-    fn accepted(wire: Wire, proposals: &[Proposal], accept: AssociationAC, title: &str) -> Result<Self, NetError> {
+    fn accepted(
+        wire: Wire,
+        proposals: &[Proposal],
+        accept: AssociationAC,
+        title: &str,
+    ) -> Result<Self, NetError> {
         let mut contexts = Vec::new();
         for result in &accept.presentation_contexts {
             if result.reason != PresentationContextResultReason::Acceptance {
@@ -124,7 +130,11 @@ impl Association {
     }
 
     /// The acceptor's side, when it has decided.
-    pub(crate) fn provided(wire: Wire, contexts: Vec<Context>, request: &AssociationRQ) -> Result<Self, NetError> {
+    pub(crate) fn provided(
+        wire: Wire,
+        contexts: Vec<Context>,
+        request: &AssociationRQ,
+    ) -> Result<Self, NetError> {
         let chunk = chunk_of(&request.user_variables)?;
         let peer_title = request.calling_ae_title.clone();
         Ok(Self { wire, contexts, chunk, rest: Bytes::new(), next_id: 0, peer_title })
@@ -137,7 +147,8 @@ impl Association {
 
     /// The context for a kind of object in one syntax.
     pub(crate) fn context_in(&self, abstract_syntax: &str, transfer_syntax: &str) -> Option<u8> {
-        let fits = |c: &&Context| c.abstract_syntax == abstract_syntax && c.transfer_syntax == transfer_syntax;
+        let fits =
+            |c: &&Context| c.abstract_syntax == abstract_syntax && c.transfer_syntax == transfer_syntax;
         self.contexts.iter().find(fits).map(|context| context.id)
     }
 
@@ -176,7 +187,12 @@ impl Association {
     }
 
     /// Sends a part of a data set. Every part but the last is best a multiple of [`Self::chunk`].
-    pub(crate) async fn send_part(&mut self, context: u8, data: &[u8], is_last: bool) -> Result<(), NetError> {
+    pub(crate) async fn send_part(
+        &mut self,
+        context: u8,
+        data: &[u8],
+        is_last: bool,
+    ) -> Result<(), NetError> {
         let mut rest = data;
         loop {
             let (chunk, behind) = rest.split_at(rest.len().min(self.chunk));
@@ -267,7 +283,11 @@ impl Association {
     }
 
     /// The answer to a request, which has to be of the kind `field`.
-    pub(crate) async fn answer(&mut self, field: u16, doing: &'static str) -> Result<(u8, Command), NetError> {
+    pub(crate) async fn answer(
+        &mut self,
+        field: u16,
+        doing: &'static str,
+    ) -> Result<(u8, Command), NetError> {
         match self.receive(doing).await? {
             Incoming::Message { context, command } if command.field() == field => Ok((context, command)),
             Incoming::Message { .. } => Err(NetError::malformed("an answer to something else")),
@@ -279,7 +299,10 @@ impl Association {
     pub(crate) async fn release(mut self) {
         let polite = async {
             self.wire.send(&Pdu::ReleaseRQ).await?;
-            while !matches!(self.wire.receive("releasing").await?, Received::ReleaseResponse | Received::Abort(_)) {}
+            while !matches!(
+                self.wire.receive("releasing").await?,
+                Received::ReleaseResponse | Received::Abort(_)
+            ) {}
             Ok::<_, NetError>(())
         };
         let _gone = tokio::time::timeout(Duration::from_secs(5), polite).await;
@@ -291,7 +314,8 @@ impl Association {
         // The cancellation that leads here must not keep the abort from being sent.
         self.wire.cancel = CancellationToken::new();
         let source = AbortRQSource::ServiceUser;
-        let _gone = tokio::time::timeout(Duration::from_secs(1), self.wire.send(&Pdu::AbortRQ { source })).await;
+        let _gone =
+            tokio::time::timeout(Duration::from_secs(1), self.wire.send(&Pdu::AbortRQ { source })).await;
         self.wire.close().await;
     }
 
@@ -368,7 +392,8 @@ pub(crate) fn user_variables() -> Vec<UserVariableItem> {
 
 /// The longest value for the peer: its Maximum Length (0: any) less the value's header.
 fn chunk_of(variables: &[UserVariableItem]) -> Result<usize, NetError> {
-    let told = variables.iter().find_map(|v| if let UserVariableItem::MaxLength(n) = v { Some(*n) } else { None });
+    let told =
+        variables.iter().find_map(|v| if let UserVariableItem::MaxLength(n) = v { Some(*n) } else { None });
     let most = match told.unwrap_or(0) {
         0 => MAX_PDATA,
         n => n.min(MAX_PDATA),

@@ -84,7 +84,9 @@ pub async fn commit(
             }
             Incoming::Message { context, command } if command.field() == field::N_ACTION_RSP => {
                 if command.has_data() {
-                    association.receive_data(context, &mut Vec::new(), MAX_REPORT, "storage commitment").await?;
+                    association
+                        .receive_data(context, &mut Vec::new(), MAX_REPORT, "storage commitment")
+                        .await?;
                 }
                 if command.status() != 0 {
                     association.release().await;

@@ -154,10 +154,7 @@ impl NetError {
     /// Nobody to talk to: what exit code 6 of `medsightctl` means.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable { .. } | Self::Tls { .. } | Self::Lost(_) | Self::Timeout { .. }
-        )
+        matches!(self, Self::Unreachable { .. } | Self::Tls { .. } | Self::Lost(_) | Self::Timeout { .. })
     }
 
     /// Trying again may help: the peer was killed, restarted, or is busy.

@@ -126,7 +126,11 @@ pub(crate) struct GetSession {
 }
 
 impl GetSession {
-    pub(crate) async fn open(to: &Dimse, classes: &[String], cancel: &CancellationToken) -> Result<Self, NetError> {
+    pub(crate) async fn open(
+        to: &Dimse,
+        classes: &[String],
+        cancel: &CancellationToken,
+    ) -> Result<Self, NetError> {
         let mut proposals = vec![Proposal::service(GET)];
         proposals.extend(storage_proposals(classes));
         let association = Association::request(to, &proposals, cancel).await?;
@@ -339,7 +343,8 @@ pub(crate) async fn receive_object(
         transfer_syntax: agreed.transfer_syntax.clone(),
     };
     // The name becomes part of a file: it has to be a UID and nothing else.
-    if !request.has_data() || Uid::parse(&name.instance).is_err() || name.sop_class != agreed.abstract_syntax {
+    if !request.has_data() || Uid::parse(&name.instance).is_err() || name.sop_class != agreed.abstract_syntax
+    {
         return Err(NetError::malformed("a C-STORE request without an object, its UID or its class"));
     }
     let from = association.peer_title.clone();

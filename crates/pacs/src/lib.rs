@@ -44,5 +44,5 @@ pub use row::Row;
 pub use sink::{Arrival, Kept, Sink, Taken};
 pub use status::meaning;
 pub use store::{Delivery, Outcome, Patience, SendReport, Source, send};
-pub use web::{Auth, Frame, Rendered, WebClient, WebQuery};
 pub use tokio_util::sync::CancellationToken;
+pub use web::{Auth, Frame, Rendered, WebClient, WebQuery};

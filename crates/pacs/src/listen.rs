@@ -197,8 +197,7 @@ impl Visit {
         let stream: Box<dyn Stream> = match &self.acceptor {
             None => Box::new(tcp),
             Some(acceptor) => {
-                let not_secure =
-                    |why: String| NetError::Tls { peer: self.address.to_string(), why };
+                let not_secure = |why: String| NetError::Tls { peer: self.address.to_string(), why };
                 match tokio::time::timeout(patience, acceptor.accept(tcp)).await {
                     Ok(Ok(stream)) => Box::new(stream),
                     Ok(Err(why)) => return Err(not_secure(why.to_string())),
@@ -256,7 +255,10 @@ impl Visit {
             Some((AssociationRJ { result: AssociationRJResult::Permanent, source }, why))
         };
         if request.application_context_name.trim_matches(['\0', ' ']) != APPLICATION_CONTEXT {
-            return reject(Why::ApplicationContextNameNotSupported, "an application context that is not DICOM's");
+            return reject(
+                Why::ApplicationContextNameNotSupported,
+                "an application context that is not DICOM's",
+            );
         }
         if request.called_ae_title.trim() != self.settings.own_ae {
             return reject(Why::CalledAETitleNotRecognized, "it called another application entity title");
@@ -295,7 +297,12 @@ impl Visit {
         Ok(true)
     }
 
-    async fn store(&self, association: &mut Association, context: u8, command: &Command) -> Result<(), NetError> {
+    async fn store(
+        &self,
+        association: &mut Association,
+        context: u8,
+        command: &Command,
+    ) -> Result<(), NetError> {
         let arrival = receive_object(association, context, command, "receiving an object").await?;
         let (from, instance) = (arrival.from.clone(), arrival.name.instance.clone());
         let kept = self.keeper.keep(arrival).await;
@@ -351,7 +358,11 @@ fn agree(request: &AssociationRQ) -> (Vec<Context>, Vec<PresentationContextResul
         let transfer_syntax = found.unwrap_or(syntax::IMPLICIT).to_owned();
         if found.is_some() {
             let abstract_syntax = class.to_owned();
-            contexts.push(Context { id: proposed.id, abstract_syntax, transfer_syntax: transfer_syntax.clone() });
+            contexts.push(Context {
+                id: proposed.id,
+                abstract_syntax,
+                transfer_syntax: transfer_syntax.clone(),
+            });
         }
         results.push(PresentationContextResult { id: proposed.id, reason, transfer_syntax });
     }

@@ -142,9 +142,7 @@ impl Inner {
     /// Smaller is sooner.
     fn rank(&self, urgency: Urgency, item: &Item) -> (Urgency, u64, i32) {
         let away = match &self.focus {
-            Some((series, number)) if *series == item.series => {
-                u64::from(number.abs_diff(item.number))
-            }
+            Some((series, number)) if *series == item.series => u64::from(number.abs_diff(item.number)),
             _ => u64::MAX,
         };
         (urgency, away, item.number)

@@ -80,7 +80,12 @@ impl Retrieval {
     ) -> RetrieveReport {
         let begun = Instant::now();
         let mut report = RetrieveReport::default();
-        let came = Arc::new(Came { begun, count: AtomicU64::new(0), first_us: AtomicU64::new(0), tell: Box::new(progress) });
+        let came = Arc::new(Came {
+            begun,
+            count: AtomicU64::new(0),
+            first_us: AtomicU64::new(0),
+            tell: Box::new(progress),
+        });
         let (mut last_progress, mut pause) = (Instant::now(), Duration::from_millis(250));
         loop {
             let before = report.kept.new + report.kept.already_here;
@@ -219,7 +224,8 @@ async fn list(remote: &Remote, study: &str, cancel: &CancellationToken) -> Resul
         Remote::Web(client) => {
             let keys = Keys::new().ask(Level::Image.usual_keys());
             let study_uid = Some(study.to_owned());
-            let query = WebQuery { level: Level::Image, study: study_uid, series: None, keys, limit: usize::MAX };
+            let query =
+                WebQuery { level: Level::Image, study: study_uid, series: None, keys, limit: usize::MAX };
             let (rows, _) = client.search(&query, cancel).await?;
             Ok(rows.iter().filter_map(|row| Item::of(row, study, "")).collect())
         }

@@ -73,7 +73,8 @@ fn plain(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Object(name) => {
-            let groups = ["Alphabetic", "Ideographic", "Phonetic"].map(|g| name.get(g).and_then(Value::as_str));
+            let groups =
+                ["Alphabetic", "Ideographic", "Phonetic"].map(|g| name.get(g).and_then(Value::as_str));
             let groups = groups.map(Option::unwrap_or_default).join("=");
             let text = groups.trim_end_matches('=');
             (!text.is_empty()).then(|| text.to_owned())

@@ -161,7 +161,8 @@ pub async fn send(
     while !waiting.is_empty() {
         let before = waiting.len();
         let batch = batch_of(&waiting);
-        let ended = send_batch(to, sources, &waiting[..batch], cancel, &mut report, (&mut done, &mut progress)).await;
+        let ended =
+            send_batch(to, sources, &waiting[..batch], cancel, &mut report, (&mut done, &mut progress)).await;
         waiting.retain(|planned| report.deliveries[planned.index].outcome == Outcome::NotSent);
         if waiting.len() < before {
             last_progress = Instant::now();
@@ -275,7 +276,9 @@ async fn send_one(association: &mut Association, planned: &Planned, body: Body) 
     association.begin(context, &request);
     match body {
         Body::Whole(bytes) => association.send_part(context, &bytes, true).await?,
-        Body::Pieces(file) => send_pieces(association, context, file, planned.bytes - planned.head as u64).await?,
+        Body::Pieces(file) => {
+            send_pieces(association, context, file, planned.bytes - planned.head as u64).await?
+        }
     }
     let (_, answer) = association.answer(field::C_STORE_RSP, "waiting for C-STORE").await?;
     if answer.get(tag::RESPONDED_ID) != Some(id) {

@@ -23,9 +23,7 @@ const TLS_12: [CipherSuite; 4] = [
 
 fn provider() -> Arc<CryptoProvider> {
     let mut provider = ring::default_provider();
-    provider
-        .cipher_suites
-        .retain(|suite| suite.tls13().is_some() || TLS_12.contains(&suite.suite()));
+    provider.cipher_suites.retain(|suite| suite.tls13().is_some() || TLS_12.contains(&suite.suite()));
     Arc::new(provider)
 }
 

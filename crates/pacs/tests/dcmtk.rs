@@ -3,12 +3,12 @@
 
 mod peers;
 
+use medsight_dicom::{same_object, tags};
 use medsight_pacs::node::Tls;
 use medsight_pacs::{
-    Allowed, CancellationToken, Event, Keys, Level, ListenSettings, NetError, Outcome, Patience, Plan, Query, Remote,
-    Retrieval, Source, Urgency, Wanted,
+    Allowed, CancellationToken, Event, Keys, Level, ListenSettings, NetError, Outcome, Patience, Plan, Query,
+    Remote, Retrieval, Source, Urgency, Wanted,
 };
-use medsight_dicom::{same_object, tags};
 use peers::{MemorySink, ct_series, dcmqrscp, folder, free_port, node, program, skipped, storescp};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -40,14 +40,19 @@ async fn what_is_sent_to_storescp_arrives_value_for_value_in_the_syntax_it_is_st
     let (files, _) = ct_series(&folder.path().join("ct"), 20, 128, 101);
     medsight_pacs::echo(&peer.node("STORESCP"), &CancellationToken::new()).await.unwrap();
     let cancel = CancellationToken::new();
-    let report = medsight_pacs::send(&peer.node("STORESCP"), &sources(&files), ONCE, &cancel, |_, _| {}).await;
+    let report =
+        medsight_pacs::send(&peer.node("STORESCP"), &sources(&files), ONCE, &cancel, |_, _| {}).await;
     assert!(report.error.is_none(), "{:?}", report.error);
     assert!(report.deliveries.iter().all(|d| d.outcome == Outcome::Stored), "{:?}", report.deliveries);
     let there = received(folder.path());
     assert_eq!(there.len(), 20);
     for file in there {
         let got = std::fs::read(&file).unwrap();
-        assert!(files.iter().any(|sent| same_object(&std::fs::read(sent).unwrap(), &got)), "{}", file.display());
+        assert!(
+            files.iter().any(|sent| same_object(&std::fs::read(sent).unwrap(), &got)),
+            "{}",
+            file.display()
+        );
     }
 }
 
@@ -57,9 +62,12 @@ async fn a_syntax_that_the_peer_refuses_is_named_and_nothing_is_transcoded() {
     let Some(peer) = storescp(folder.path(), free_port(), &["+xi"]) else { return };
     let (files, _) = ct_series(&folder.path().join("ct"), 2, 64, 102);
     let cancel = CancellationToken::new();
-    let report = medsight_pacs::send(&peer.node("STORESCP"), &sources(&files), ONCE, &cancel, |_, _| {}).await;
+    let report =
+        medsight_pacs::send(&peer.node("STORESCP"), &sources(&files), ONCE, &cancel, |_, _| {}).await;
     for delivery in &report.deliveries {
-        let Outcome::SyntaxRefused { transfer_syntax, .. } = &delivery.outcome else { panic!("{delivery:?}") };
+        let Outcome::SyntaxRefused { transfer_syntax, .. } = &delivery.outcome else {
+            panic!("{delivery:?}")
+        };
         assert_eq!(transfer_syntax, "1.2.840.10008.1.2.1");
     }
     assert_eq!(received(folder.path()).len(), 0);
@@ -157,7 +165,8 @@ async fn c_move_brings_a_study_to_our_own_listener() {
     let sink = Arc::new(MemorySink::default());
     let (events, mut happened) = mpsc::channel(100);
     let stop = CancellationToken::new();
-    let listening = tokio::spawn(medsight_pacs::listen(listener(ours, None), sink.clone(), events, stop.clone()));
+    let listening =
+        tokio::spawn(medsight_pacs::listen(listener(ours, None), sink.clone(), events, stop.clone()));
     assert!(matches!(happened.recv().await, Some(Event::Listening { .. })));
     let moved = medsight_pacs::move_to(&to, &Wanted::study(&study), "WORKSTATION", &cancel, |_| {}).await;
     assert!(moved.error.is_none(), "{:?}", moved.error);
@@ -178,7 +187,8 @@ async fn only_peers_of_the_list_that_call_us_by_our_name_may_send() {
     let sink = Arc::new(MemorySink::default());
     let (events, mut happened) = mpsc::channel(100);
     let stop = CancellationToken::new();
-    let listening = tokio::spawn(medsight_pacs::listen(listener(port, None), sink.clone(), events, stop.clone()));
+    let listening =
+        tokio::spawn(medsight_pacs::listen(listener(port, None), sink.clone(), events, stop.clone()));
     assert!(matches!(happened.recv().await, Some(Event::Listening { .. })));
     let port = port.to_string();
     let try_it = |program: &Path, calling: &str, called: &str, files: &[PathBuf]| {
@@ -207,13 +217,19 @@ async fn a_peer_without_a_trusted_certificate_gets_no_connection() {
     let Some(storescu) = program("storescu") else { return };
     let Some(pki) = peers::pki(folder.path()) else { return skipped("no test certificates") };
     let file = |name: &str| Some(pki.join(name));
-    let ours = Tls { authorities: file("ca.crt"), certificate: file("server.crt"), key: file("server.key"), server_name: None };
+    let ours = Tls {
+        authorities: file("ca.crt"),
+        certificate: file("server.crt"),
+        key: file("server.key"),
+        server_name: None,
+    };
     let (files, _) = ct_series(&folder.path().join("ct"), 2, 64, 107);
     let port = free_port();
     let sink = Arc::new(MemorySink::default());
     let (events, mut happened) = mpsc::channel(100);
     let stop = CancellationToken::new();
-    let listening = tokio::spawn(medsight_pacs::listen(listener(port, Some(ours)), sink, events, stop.clone()));
+    let listening =
+        tokio::spawn(medsight_pacs::listen(listener(port, Some(ours)), sink, events, stop.clone()));
     assert!(matches!(happened.recv().await, Some(Event::Listening { .. })));
     let send_as = |who: &str| {
         let mut command = Command::new(&storescu);
@@ -338,7 +354,8 @@ async fn a_peer_killed_in_the_middle_of_a_retrieval_gives_the_rest_and_nothing_t
 
 /// dcmqrscp forks a process for each association; all of them go.
 fn kill_family(peer: &mut peers::Peer) {
-    let listing = Command::new("ps").args(["-o", "pid=", "--ppid", &peer.pid().to_string()]).output().unwrap();
+    let listing =
+        Command::new("ps").args(["-o", "pid=", "--ppid", &peer.pid().to_string()]).output().unwrap();
     peer.kill();
     for pid in String::from_utf8_lossy(&listing.stdout).split_whitespace() {
         let _gone = Command::new("kill").args(["-9", pid]).status();

@@ -5,8 +5,8 @@ mod peers;
 
 use medsight_pacs::node::Web;
 use medsight_pacs::{
-    Allowed, Auth, CancellationToken, Event, Keys, Level, ListenSettings, NetError, Patience, Plan, Remote, Retrieval,
-    Urgency, Wanted, WebClient, WebQuery,
+    Allowed, Auth, CancellationToken, Event, Keys, Level, ListenSettings, NetError, Patience, Plan, Remote,
+    Retrieval, Urgency, Wanted, WebClient, WebQuery,
 };
 use peers::{MemorySink, free_port, node};
 use std::sync::Arc;
@@ -47,7 +47,8 @@ async fn send_raw(port: u16, bytes: &[u8]) -> (Vec<u8>, Duration) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let _refused = stream.write_all(bytes).await;
     let mut answer = Vec::new();
-    let _reset = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await.unwrap();
+    let _reset =
+        tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await.unwrap();
     (answer, begun.elapsed())
 }
 
@@ -153,7 +154,8 @@ async fn more_associations_than_allowed_are_turned_away_for_now() {
     let mut kind = [0; 1];
     first.read_exact(&mut kind).await.unwrap();
     assert_eq!(kind, [2], "the first association was accepted");
-    let error = medsight_pacs::echo(&node("WORKSTATION", ours.port), &CancellationToken::new()).await.unwrap_err();
+    let error =
+        medsight_pacs::echo(&node("WORKSTATION", ours.port), &CancellationToken::new()).await.unwrap_err();
     assert!(matches!(error, NetError::Rejected { permanent: false, .. }), "{error}");
     drop(first);
     ours.stop.cancel();

@@ -125,7 +125,11 @@ impl Node {
 fn check_title(which: &'static str, title: &str) -> Result<(), NodeError> {
     let good = title.bytes().all(|b| (0x20..0x7F).contains(&b) && b != b'\\');
     let length = title.trim().len();
-    if good && (1..=16).contains(&length) && title.len() <= 16 { Ok(()) } else { Err(NodeError::Title { which }) }
+    if good && (1..=16).contains(&length) && title.len() <= 16 {
+        Ok(())
+    } else {
+        Err(NodeError::Title { which })
+    }
 }
 
 const fn five() -> u8 {

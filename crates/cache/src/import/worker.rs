@@ -91,8 +91,7 @@ impl<'a> Worker<'a> {
 
     /// What becomes of the bytes of a file that is called `file` to the person.
     pub(super) fn examine(&self, file: String, bytes: &[u8]) -> Outcome {
-        let refuse =
-            |refusal| Outcome::Rejected { file: file.clone(), refusal, bytes: bytes.len() as u64 };
+        let refuse = |refusal| Outcome::Rejected { file: file.clone(), refusal, bytes: bytes.len() as u64 };
         // A file must not be able to end the import of all the others.
         let header = catch_unwind(AssertUnwindSafe(|| self.headers.read_header(bytes)));
         let record = match header {

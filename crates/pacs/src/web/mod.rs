@@ -117,15 +117,21 @@ impl WebClient {
             chunk = tokio::time::timeout(self.patience, response.chunk()) => chunk,
         };
         match chunk {
-            Err(_) => {
-                Err(NetError::Timeout { seconds: self.patience.as_secs(), doing: "reading the server's answer" })
-            }
+            Err(_) => Err(NetError::Timeout {
+                seconds: self.patience.as_secs(),
+                doing: "reading the server's answer",
+            }),
             Ok(chunk) => chunk.map_err(|_| NetError::Lost("reading the server's answer")),
         }
     }
 
     /// A whole answer of at most `most` bytes.
-    async fn body(&self, mut response: Response, most: u64, cancel: &CancellationToken) -> Result<Bytes, NetError> {
+    async fn body(
+        &self,
+        mut response: Response,
+        most: u64,
+        cancel: &CancellationToken,
+    ) -> Result<Bytes, NetError> {
         let mut body = BytesMut::new();
         while let Some(chunk) = self.chunk(&mut response, cancel).await? {
             if (body.len() + chunk.len()) as u64 > most {
@@ -140,7 +146,11 @@ impl WebClient {
         let host = self.base.host_str().unwrap_or_default();
         let peer = format!("{host}:{}", self.base.port_or_known_default().unwrap_or_default());
         let text = without_url(why.without_url());
-        if text.contains("certificate") || text.contains("tls") || text.contains("TLS") || text.contains("handshake") {
+        if text.contains("certificate")
+            || text.contains("tls")
+            || text.contains("TLS")
+            || text.contains("handshake")
+        {
             NetError::Tls { peer, why: text }
         } else {
             NetError::Unreachable { peer, why: text }
@@ -185,6 +195,8 @@ fn content_type(response: &Response) -> String {
 fn checked(uid: &str) -> Result<&str, NetError> {
     match Uid::parse(uid) {
         Ok(parsed) if parsed.as_str() == uid => Ok(uid),
-        _ => Err(NetError::Settings("a UID of the request has other characters than digits and dots".to_owned())),
+        _ => Err(NetError::Settings(
+            "a UID of the request has other characters than digits and dots".to_owned(),
+        )),
     }
 }

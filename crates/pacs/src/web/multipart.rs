@@ -218,7 +218,8 @@ mod tests {
 
     #[test]
     fn a_quote_in_the_wrong_place_does_not_hide_the_transfer_syntax() {
-        let orthanc = "multipart/related; type=\"image/jls; transfer-syntax=1.2.840.10008.1.2.4.80\"; boundary=x-1";
+        let orthanc =
+            "multipart/related; type=\"image/jls; transfer-syntax=1.2.840.10008.1.2.4.80\"; boundary=x-1";
         assert_eq!(parameter(orthanc, "transfer-syntax"), Some("1.2.840.10008.1.2.4.80"));
         assert_eq!(parameter(orthanc, "boundary"), Some("x-1"));
         assert_eq!(parameter("a/b; Boundary = \"q;w\" ; c=d", "boundary"), Some("q;w"));

@@ -105,7 +105,11 @@ impl WebClient {
             let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
             each(Frame { number: *number, media_type, transfer_syntax, bytes: bytes.into() });
         }
-        if wanted.next().is_some() { Err(NetError::malformed("fewer frames than were asked for")) } else { Ok(()) }
+        if wanted.next().is_some() {
+            Err(NetError::malformed("fewer frames than were asked for"))
+        } else {
+            Ok(())
+        }
     }
 
     /// A bulk value by the URI that metadata named. URIs of other servers are refused: they were chosen by the peer.
@@ -118,7 +122,8 @@ impl WebClient {
             return Err(NetError::malformed("a bulk data URI on another server"));
         }
         let accept = "multipart/related; type=\"application/octet-stream\", application/octet-stream";
-        let response = self.send(self.request(Method::GET, url, accept)?, "WADO-RS bulk data", cancel).await?;
+        let response =
+            self.send(self.request(Method::GET, url, accept)?, "WADO-RS bulk data", cancel).await?;
         if !content_type(&response).to_ascii_lowercase().starts_with("multipart/") {
             return self.body(response, LARGEST_FRAME, cancel).await;
         }
@@ -165,7 +170,11 @@ impl<'c> Parts<'c> {
     }
 
     /// The next part's media type and bytes; `None` behind the last boundary.
-    async fn next(&mut self, most: u64, cancel: &CancellationToken) -> Result<Option<(String, Vec<u8>)>, NetError> {
+    async fn next(
+        &mut self,
+        most: u64,
+        cancel: &CancellationToken,
+    ) -> Result<Option<(String, Vec<u8>)>, NetError> {
         let (mut media_type, mut body) = (String::new(), Vec::new());
         loop {
             match self.parser.next()? {

@@ -68,7 +68,11 @@ impl WebClient {
     ///
     /// # Errors
     /// [`NetError`].
-    pub async fn search(&self, query: &WebQuery, cancel: &CancellationToken) -> Result<(Vec<Row>, bool), NetError> {
+    pub async fn search(
+        &self,
+        query: &WebQuery,
+        cancel: &CancellationToken,
+    ) -> Result<(Vec<Row>, bool), NetError> {
         let mut rows: Vec<Row> = Vec::new();
         let mut seen = BTreeSet::new();
         loop {

@@ -111,7 +111,10 @@ impl WebClient {
         }
         let body = self.body(response, MAX_ANSWER, cancel).await?;
         let told: Row = serde_json::from_slice(&body)
-            .or_else(|_| serde_json::from_slice::<Vec<Row>>(&body).map(|rows| rows.into_iter().next().unwrap_or_default()))
+            .or_else(|_| {
+                serde_json::from_slice::<Vec<Row>>(&body)
+                    .map(|rows| rows.into_iter().next().unwrap_or_default())
+            })
             .map_err(|_| NetError::malformed("a STOW-RS answer that is not DICOM JSON"))?;
         let outcomes = outcomes_of(&told);
         for planned in group {

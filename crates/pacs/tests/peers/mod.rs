@@ -115,7 +115,8 @@ fn shim(folder: &Path) -> Option<PathBuf> {
     let source = scripts()?.join("loopback_bind.c");
     let library = folder.join("loopback_bind.so");
     if !library.is_file() {
-        let built = Command::new("cc").args(["-shared", "-fPIC", "-O2", "-o"]).arg(&library).arg(source).status();
+        let built =
+            Command::new("cc").args(["-shared", "-fPIC", "-O2", "-o"]).arg(&library).arg(source).status();
         built.ok().filter(std::process::ExitStatus::success)?;
     }
     Some(library)
@@ -162,7 +163,8 @@ pub fn orthanc(folder: &Path, dimse: u16, http: u16, move_port: u16, tls: bool) 
     config["DicomPort"] = dimse.into();
     config["HttpPort"] = http.into();
     config["DicomModalities"]["workstation"]["Port"] = move_port.into();
-    let found = ["OrthancDicomWeb", "ModalityWorklists", "OrthancGdcm"].map(|n| plugins.join(format!("lib{n}.so")));
+    let found =
+        ["OrthancDicomWeb", "ModalityWorklists", "OrthancGdcm"].map(|n| plugins.join(format!("lib{n}.so")));
     let found: Vec<String> = found.iter().filter(|p| p.is_file()).map(|p| p.display().to_string()).collect();
     if !found.iter().any(|p| p.contains("DicomWeb")) {
         skipped("Orthanc's DICOMweb plug-in is not installed");

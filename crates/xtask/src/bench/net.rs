@@ -90,7 +90,9 @@ fn receive(slices: &Path, work: &Path, storescu: &Path, storescp: &Path, bytes: 
         Ok(())
     };
     let to_ours = || scu(storescu, "OURS", our_port, slices);
-    alternate("receive", "dcmtk storescp", bytes, prepare, to_ours, || scu(storescu, "PEER", their_port, slices))
+    alternate("receive", "dcmtk storescp", bytes, prepare, to_ours, || {
+        scu(storescu, "PEER", their_port, slices)
+    })
 }
 
 fn stow(slices: &Path, work: &Path, storescu: &Path, orthanc: &Path, bytes: u64) -> Result<Case> {

@@ -94,12 +94,8 @@ impl Peer {
                 node.dimse.ok_or_else(|| settings("this node of the settings has no DICOM address"))?
             }
         };
-        let check = Node {
-            name: self.peer.clone(),
-            dimse: Some(dimse.clone()),
-            web: None,
-            parallel_retrievals: 5,
-        };
+        let check =
+            Node { name: self.peer.clone(), dimse: Some(dimse.clone()), web: None, parallel_retrievals: 5 };
         check.check().map_err(|why| settings(why.to_string()))?;
         Ok(dimse)
     }
@@ -166,12 +162,7 @@ impl WebPeer {
     }
 }
 
-fn client(
-    url: &str,
-    file: Option<&Path>,
-    secrets: &Secrets,
-    tls: &TlsFiles,
-) -> Result<WebClient, NetError> {
+fn client(url: &str, file: Option<&Path>, secrets: &Secrets, tls: &TlsFiles) -> Result<WebClient, NetError> {
     let web = if WebPeer::is_url(url) {
         Web { url: url.to_owned(), tls: tls.any().then(|| tls.tls()), connect_s: 10, answer_s: 60 }
     } else {

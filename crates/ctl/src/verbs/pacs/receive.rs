@@ -6,8 +6,8 @@ use super::{Answer, Trouble, error_value, exit_of};
 use crate::output::{Exit, Output};
 use crate::verbs::store::{Store, who};
 use medsight_pacs::{
-    Allowed, CancellationToken, Event, Kept, ListenSettings, NetError, Patience, Plan, Remote, Retrieval, Sink,
-    Urgency, Wanted,
+    Allowed, CancellationToken, Event, Kept, ListenSettings, NetError, Patience, Plan, Remote, Retrieval,
+    Sink, Urgency, Wanted,
 };
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -136,9 +136,7 @@ pub(crate) async fn move_to(args: &Move, out: &Output, cancel: &CancellationToke
         out.progress("Moving", usize::from(told.completed), usize::from(total));
     };
     let (moved, kept) = match &args.to {
-        Some(destination) => {
-            (medsight_pacs::move_to(&node, &wanted, destination, cancel, show).await, None)
-        }
+        Some(destination) => (medsight_pacs::move_to(&node, &wanted, destination, cancel, show).await, None),
         None => {
             let settings = ListenSettings {
                 own_ae: node.calling_ae.clone(),

@@ -74,7 +74,10 @@ fn keep_file(path: &Path, file: &[u8]) -> Result<Taken, Refusal> {
         return if same_object(&here, file) {
             Ok(Taken::AlreadyHere)
         } else {
-            Err(Refusal::new("conflict", "The folder has this SOP Instance UID (0008,0018) with other content."))
+            Err(Refusal::new(
+                "conflict",
+                "The folder has this SOP Instance UID (0008,0018) with other content.",
+            ))
         };
     }
     let part = path.with_extension("part");
