@@ -78,3 +78,13 @@ fn main() -> ExitCode {
     let exit = std::panic::catch_unwind(|| cli.verb.run(&out)).unwrap_or(Exit::Fault);
     ExitCode::from(exit.code())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_options_of_a_verb_share_a_name() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

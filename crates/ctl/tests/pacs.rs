@@ -52,7 +52,7 @@ fn a_peer_that_is_not_there_is_exit_code_6_and_a_bad_title_is_wrong_usage() {
     let url = format!("http://127.0.0.1:{}/dicom-web", free_port());
     assert_eq!(run(folder.path(), &["pacs", "web-find", &url]).0, 6);
     assert_eq!(run(folder.path(), &["pacs", "echo", "SEVENTEEN_LETTERS@127.0.0.1:104"]).0, 2);
-    assert_eq!(run(folder.path(), &["pacs", "find", &peer, "-k", "NoSuchThing=1"]).0, 2);
+    assert_eq!(run(folder.path(), &["pacs", "find", &peer, "-m", "NoSuchThing=1"]).0, 2);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_study_comes_from_dcmtk_into_the_cache_and_a_second_get_brings_nothing() {
     let peer = format!("DCMQR@127.0.0.1:{port}");
     let as_us = ["--aet", "WORKSTATION"];
     assert_eq!(run(folder.path(), &["pacs", "send", &peer, &ct, as_us[0], as_us[1]]).0, 0);
-    let find = ["pacs", "find", &peer, "-k", "PatientID=NET1", as_us[0], as_us[1]];
+    let find = ["pacs", "find", &peer, "-m", "PatientID=NET1", as_us[0], as_us[1]];
     let (code, found) = run(folder.path(), &find);
     assert_eq!(
         (code, found["matches"][0]["StudyInstanceUID"].as_str()),

@@ -98,7 +98,11 @@ async fn a_study_sent_by_stow_is_found_by_qido_and_comes_back_by_wado_the_same()
     let sent = std::fs::read(&files[6]).unwrap();
     assert_eq!(frames[0].bytes[..], sent[sent.len() - 128 * 128 * 2..]);
     let drawn = web.rendered(&one, None, "image/png", &cancel).await.unwrap();
-    assert!(drawn.media_type.starts_with("image/") && drawn.bytes.len() > 500, "{}", drawn.media_type);
+    assert!(
+        drawn.media_type.starts_with("image/") && drawn.bytes.starts_with(b"\x89PNG"),
+        "{}",
+        drawn.media_type
+    );
 
     let sink = Arc::new(MemorySink::default());
     let retrieval = Retrieval {
@@ -294,6 +298,72 @@ async fn over_tls_orthanc_takes_our_certificate_and_no_strangers() {
     .await
     .unwrap();
     assert_eq!(rows, 1);
+
+    let sink = Arc::new(MemorySink::default());
+    let (events, mut happened) = mpsc::channel(100);
+    let stop = CancellationToken::new();
+    let settings = ListenSettings { tls: tls("server"), ..listener(ours) };
+    let listening = tokio::spawn(medsight_pacs::listen(settings, sink.clone(), events, stop.clone()));
+    assert!(matches!(happened.recv().await, Some(Event::Listening { .. })));
+    let moved = medsight_pacs::move_to(&to, &Wanted::study(&study), "WORKSTATION", &cancel, |_| {}).await;
+    assert!(moved.error.is_none() && moved.told.completed == 6, "{moved:?}");
+    stop.cancel();
+    drop(happened);
+    listening.await.unwrap().unwrap();
+    assert_all_came(&files, &sink);
+
     to.tls = tls("stranger");
     assert!(medsight_pacs::echo(&to, &cancel).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_https_a_study_goes_and_comes_and_an_unknown_authority_is_refused() {
+    let folder = folder();
+    let Some(stunnel) = program("stunnel") else { return };
+    let Some(pki) = peers::pki(folder.path()) else { return skipped("no test certificates") };
+    let Some(running) = running(folder.path()) else { return };
+    let front = free_port();
+    let file = folder.path().join("stunnel.conf");
+    let config = format!(
+        "foreground = yes\npid =\nsyslog = no\n[web]\naccept = 127.0.0.1:{front}\nconnect = 127.0.0.1:{}\n\
+         cert = {p}/server.crt\nkey = {p}/server.key\nsslVersionMin = TLSv1.2\nCAfile = {p}/ca.crt\nverifyChain = yes\n",
+        running.http,
+        p = pki.display()
+    );
+    std::fs::write(&file, config).unwrap();
+    let mut command = Command::new(stunnel);
+    command.arg(&file);
+    let _front = peers::start(command, front, folder.path());
+    let client = |authority: &str| {
+        let tls = Tls {
+            authorities: Some(pki.join(authority)),
+            certificate: Some(pki.join("workstation.crt")),
+            key: Some(pki.join("workstation.key")),
+            server_name: None,
+        };
+        let url = format!("https://localhost:{front}/dicom-web");
+        let web = Web { url, tls: Some(tls), connect_s: 5, answer_s: 30 };
+        WebClient::new(&web, Auth::Basic("peer".into(), "peer-test-only".to_owned().into())).unwrap()
+    };
+    let (files, study) = ct_series(&folder.path().join("ct"), 10, 128, 206);
+    let cancel = CancellationToken::new();
+    let web = client("ca.crt");
+    let report = web.store(&sources(&files), ONCE, &cancel, |_| {}).await;
+    assert!(
+        report.error.is_none() && report.deliveries.iter().all(|d| d.outcome == Outcome::Stored),
+        "{report:?}"
+    );
+    let sink = Arc::new(MemorySink::default());
+    let retrieval = Retrieval {
+        remote: Remote::Web(web),
+        studies: vec![(study, Urgency::Open)],
+        parallel: 5,
+        patience: ONCE,
+    };
+    let report = retrieval.run(&Arc::new(Plan::new()), sink.clone(), &cancel, |_| {}).await;
+    assert!(report.error.is_none() && report.missing.is_empty(), "{report:?}");
+    assert_all_came(&files, &sink);
+    let query = WebQuery { level: Level::Study, study: None, series: None, keys: Keys::new(), limit: 1 };
+    let error = client("stranger-ca.crt").search(&query, &cancel).await.unwrap_err();
+    assert!(matches!(error, NetError::Tls { .. }), "{error}");
 }

@@ -49,8 +49,8 @@ pub(crate) struct Find {
     #[arg(long, value_enum, default_value = "study")]
     level: LevelWord,
     /// What must match, `KEYWORD=VALUE`; without value: to be returned too. Patterns and ranges as DICOM has them.
-    #[arg(long = "key", short = 'k', value_name = "KEYWORD=VALUE")]
-    keys: Vec<String>,
+    #[arg(long = "match", short = 'm', value_name = "KEYWORD=VALUE")]
+    matches: Vec<String>,
     /// Matches at most; the peer is told to stop.
     #[arg(long, default_value_t = 10_000)]
     limit: usize,
@@ -69,7 +69,7 @@ pub(crate) fn keys_of(words: &[String]) -> Result<Keys, NetError> {
 }
 
 pub(crate) async fn find(args: &Find, cancel: &CancellationToken) -> Answer {
-    let query = Query::new(args.level.into(), keys_of(&args.keys)?);
+    let query = Query::new(args.level.into(), keys_of(&args.matches)?);
     let mut rows: Vec<Row> = Vec::new();
     let all = medsight_pacs::find(&args.peer.dimse()?, &query, cancel, |row| {
         rows.push(row);
@@ -94,8 +94,8 @@ pub(crate) struct Worklist {
     #[arg(long)]
     date: Option<String>,
     /// Further matches outside the step, `KEYWORD=VALUE`.
-    #[arg(long = "key", short = 'k', value_name = "KEYWORD=VALUE")]
-    keys: Vec<String>,
+    #[arg(long = "match", short = 'm', value_name = "KEYWORD=VALUE")]
+    matches: Vec<String>,
 }
 
 pub(crate) async fn worklist(args: &Worklist, cancel: &CancellationToken) -> Answer {
@@ -110,7 +110,7 @@ pub(crate) async fn worklist(args: &Worklist, cancel: &CancellationToken) -> Ans
         }
     }
     let mut keys = medsight_pacs::worklist_keys(step);
-    for word in &args.keys {
+    for word in &args.matches {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
         let tag = tag_named(name)
             .ok_or_else(|| NetError::Settings(format!("the dictionary has no attribute {name}")))?;

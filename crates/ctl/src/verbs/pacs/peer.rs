@@ -35,13 +35,13 @@ pub(crate) struct Peer {
 pub(crate) struct TlsFiles {
     /// PEM file of the authorities to trust; without it the platform's.
     #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
+    tls_ca: Option<PathBuf>,
     /// PEM file of this workstation's certificate.
     #[arg(long, value_name = "FILE")]
-    cert: Option<PathBuf>,
+    tls_cert: Option<PathBuf>,
     /// PEM file of its key.
     #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
     /// The name that the peer's certificate must have, where it is not the host.
     #[arg(long, value_name = "NAME")]
     tls_name: Option<String>,
@@ -50,15 +50,15 @@ pub(crate) struct TlsFiles {
 impl TlsFiles {
     pub(crate) fn tls(&self) -> Tls {
         Tls {
-            authorities: self.ca.clone(),
-            certificate: self.cert.clone(),
-            key: self.key.clone(),
+            authorities: self.tls_ca.clone(),
+            certificate: self.tls_cert.clone(),
+            key: self.tls_key.clone(),
             server_name: self.tls_name.clone(),
         }
     }
 
     fn any(&self) -> bool {
-        self.ca.is_some() || self.cert.is_some()
+        self.tls_ca.is_some() || self.tls_cert.is_some()
     }
 }
 

@@ -190,7 +190,7 @@ pub(crate) struct Listen {
     /// Peers that may send, `AE` or `AE@ADDRESS`. Nobody else may.
     #[arg(long = "allow", value_name = "AE", required = true)]
     peers: Vec<String>,
-    /// With TLS: --cert, --key and --ca are needed, and peers must show a certificate.
+    /// With TLS: --tls-cert, --tls-key and --tls-ca are needed, and peers must show a certificate.
     #[arg(long)]
     tls: bool,
     #[command(flatten)]

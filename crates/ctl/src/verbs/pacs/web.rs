@@ -22,8 +22,8 @@ pub(crate) struct Find {
     #[arg(long, value_name = "UID")]
     series: Option<String>,
     /// What must match, `KEYWORD=VALUE`; without value: to be returned too.
-    #[arg(long = "key", short = 'k', value_name = "KEYWORD=VALUE")]
-    keys: Vec<String>,
+    #[arg(long = "match", short = 'm', value_name = "KEYWORD=VALUE")]
+    matches: Vec<String>,
     /// Rows at most.
     #[arg(long, default_value_t = 10_000)]
     limit: usize,
@@ -34,7 +34,7 @@ pub(crate) async fn find(args: &Find, cancel: &CancellationToken) -> Answer {
         level: args.level.into(),
         study: args.study.clone(),
         series: args.series.clone(),
-        keys: Query::new(args.level.into(), keys_of(&args.keys)?).keys,
+        keys: Query::new(args.level.into(), keys_of(&args.matches)?).keys,
         limit: args.limit,
     };
     let (rows, more) = args.peer.client()?.search(&query, cancel).await?;
