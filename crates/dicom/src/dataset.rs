@@ -43,6 +43,29 @@ impl<'b> Dataset<'b> {
         if known { element.vr } else { vr_in_dictionary(element.tag).unwrap_or(*b"UN") }
     }
 
+    /// The VR of an attribute that is there: as written, else by the dictionary.
+    pub(crate) fn vr_of(&self, tag: Tag) -> Option<[u8; 2]> {
+        let element = self.find(tag)?;
+        let is_sequence = &element.vr == b"SQ" || element.undefined || attribute::is_sequence(tag);
+        Some(if is_sequence && !crate::object::is_pixel_data(tag) { *b"SQ" } else { self.vr(element) })
+    }
+
+    /// The bytes of a binary value, little endian whatever the file is.
+    pub(crate) fn little_endian(&self, tag: Tag) -> Vec<u8> {
+        let Some(element) = self.find(tag) else { return Vec::new() };
+        let mut bytes = self.bytes[element.start..element.end].to_vec();
+        if self.encoding.big_endian {
+            let width = match &self.vr(element) {
+                b"US" | b"SS" | b"OW" | b"AT" => 2,
+                b"UL" | b"SL" | b"FL" | b"OF" | b"OL" => 4,
+                b"FD" | b"OD" | b"UV" | b"SV" | b"OV" => 8,
+                _ => 1,
+            };
+            bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse);
+        }
+        bytes
+    }
+
     /// The value as text, decoded and without padding. Empty is `None`.
     pub fn text(&self, tag: Tag) -> Option<String> {
         let element = self.find(tag)?;

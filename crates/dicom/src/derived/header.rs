@@ -1,0 +1,203 @@
+//! What every derived object says of itself: whose it is, when and by what it was made.
+//!
+//! Patient, study and equipment modules (PS3.3 C.7.1 to C.7.5, C.12.1). Ids and times come in as arguments.
+
+use crate::attribute::{Tag, tags};
+use crate::new_dataset::NewDataset;
+use crate::object::Object;
+use medsight_base::{InstanceUid, SeriesUid, Timestamp};
+use medsight_record::{Refusal, StudyRecord};
+
+/// Patient and study, taken over unchanged from an object of the study.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    fields: NewDataset,
+}
+
+/// Required, possibly empty: PS3.3 tables C.7-1 and C.7-3.
+const ALWAYS: [Tag; 10] = [
+    tags::PATIENT_NAME,
+    tags::PATIENT_ID,
+    tags::PATIENT_BIRTH_DATE,
+    tags::PATIENT_SEX,
+    tags::STUDY_INSTANCE_UID,
+    tags::STUDY_DATE,
+    tags::STUDY_TIME,
+    tags::ACCESSION_NUMBER,
+    tags::REFERRING_PHYSICIAN_NAME,
+    tags::STUDY_ID,
+];
+
+/// Taken over where they are.
+const WHERE_THERE: [Tag; 14] = [
+    tags::ISSUER_OF_PATIENT_ID,
+    tags::ISSUER_OF_PATIENT_ID_QUALIFIERS_SEQUENCE,
+    tags::OTHER_PATIENT_I_DS_SEQUENCE,
+    tags::PATIENT_SPECIES_DESCRIPTION,
+    tags::PATIENT_SPECIES_CODE_SEQUENCE,
+    tags::PATIENT_IDENTITY_REMOVED,
+    tags::DEIDENTIFICATION_METHOD,
+    tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE,
+    tags::ISSUER_OF_ACCESSION_NUMBER_SEQUENCE,
+    tags::STUDY_DESCRIPTION,
+    tags::PATIENT_AGE,
+    tags::PATIENT_SIZE,
+    tags::PATIENT_WEIGHT,
+    tags::TIMEZONE_OFFSET_FROM_UTC,
+];
+
+impl Origin {
+    /// Takes over what `source` says.
+    ///
+    /// # Errors
+    /// `missing_attribute` when it does not say which study it is of.
+    pub fn of(source: &Object<'_>) -> Result<Self, Refusal> {
+        let data = source.data();
+        if data.text(tags::STUDY_INSTANCE_UID).is_none() {
+            return Err(crate::attribute::missing(tags::STUDY_INSTANCE_UID));
+        }
+        let mut fields = NewDataset::new();
+        for tag in ALWAYS {
+            fields.copy_or_empty(&data, tag);
+        }
+        for tag in WHERE_THERE {
+            fields.copy(&data, tag);
+        }
+        Ok(Self { fields })
+    }
+
+    /// From the worklist's own facts, where no file is at hand.
+    pub fn of_study(study: &StudyRecord) -> Self {
+        let mut fields = NewDataset::new();
+        for tag in ALWAYS {
+            fields.empty(tag);
+        }
+        let patient = &study.patient;
+        let date = |date: Option<medsight_base::DicomDate>| date.map(|d| d.compact()).unwrap_or_default();
+        fields
+            .text(tags::PATIENT_NAME, &patient.name)
+            .text(tags::PATIENT_ID, &patient.id)
+            .text(tags::PATIENT_BIRTH_DATE, &date(patient.birth_date))
+            .text(tags::PATIENT_SEX, &patient.sex.map(|s| s.letter().to_string()).unwrap_or_default())
+            .text(tags::STUDY_INSTANCE_UID, study.uid.as_str())
+            .text(tags::STUDY_DATE, &date(study.date))
+            .text(tags::STUDY_TIME, &study.time)
+            .text(tags::ACCESSION_NUMBER, &study.accession)
+            .text_if(tags::STUDY_DESCRIPTION, &study.description);
+        Self { fields }
+    }
+}
+
+/// The software and machine that make an object (PS3.3 C.7.5.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Manufacturer (0008,0070).
+    pub manufacturer: String,
+    /// Manufacturer's Model Name (0008,1090).
+    pub model: String,
+    /// Device Serial Number (0018,1000).
+    pub serial: String,
+    /// Software Versions (0018,1020).
+    pub software: String,
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        Self {
+            manufacturer: "MedSight".into(),
+            model: "MedSight".into(),
+            serial: "0".into(),
+            software: env!("CARGO_PKG_VERSION").into(),
+        }
+    }
+}
+
+/// A new instance in a new or own series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewInstance {
+    /// Whose and of which study.
+    pub origin: Origin,
+    /// Series Instance UID: a series of its own, never the images'.
+    pub series: SeriesUid,
+    /// SOP Instance UID.
+    pub instance: InstanceUid,
+    /// Series Number (0020,0011).
+    pub series_number: u32,
+    /// Instance Number (0020,0013).
+    pub instance_number: u32,
+    /// Series Description (0008,103E), may be empty.
+    pub series_description: String,
+    /// When it is made.
+    pub made_at: Timestamp,
+    /// Local time against UTC, minutes: dates and times in the object are local.
+    pub utc_offset_min: i32,
+    /// By what it is made.
+    pub device: Device,
+}
+
+impl NewInstance {
+    /// Patient, study, series, equipment and SOP common modules of an object of a class.
+    pub(crate) fn fields(&self, sop_class: &str, modality: &str) -> NewDataset {
+        let mut fields = self.origin.fields.clone();
+        let (date, time) = self.local();
+        fields
+            .text(tags::SOP_CLASS_UID, sop_class)
+            .text(tags::SOP_INSTANCE_UID, self.instance.as_str())
+            .text(tags::INSTANCE_CREATION_DATE, &date)
+            .text(tags::INSTANCE_CREATION_TIME, &time)
+            .text(tags::MODALITY, modality)
+            .text(tags::SERIES_INSTANCE_UID, self.series.as_str())
+            .integer(tags::SERIES_NUMBER, i64::from(self.series_number))
+            .integer(tags::INSTANCE_NUMBER, i64::from(self.instance_number))
+            .text(tags::SERIES_DATE, &date)
+            .text(tags::SERIES_TIME, &time)
+            .text_if(tags::SERIES_DESCRIPTION, &self.series_description)
+            .text(tags::MANUFACTURER, &self.device.manufacturer)
+            .text(tags::MANUFACTURER_MODEL_NAME, &self.device.model)
+            .text(tags::DEVICE_SERIAL_NUMBER, &self.device.serial)
+            .text(tags::SOFTWARE_VERSIONS, &self.device.software);
+        fields
+    }
+
+    /// Date and time of making as `YYYYMMDD` and `HHMMSS.FFF`, local.
+    pub(crate) fn local(&self) -> (String, String) {
+        civil(self.made_at.0 + i64::from(self.utc_offset_min) * 60_000)
+    }
+
+    /// Study Instance UID.
+    pub(crate) fn study_uid(&self) -> String {
+        match self.origin.fields.elements.get(&tags::STUDY_INSTANCE_UID).map(|e| &e.value) {
+            Some(crate::new_dataset::NewValue::Bytes(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+            _ => String::new(),
+        }
+    }
+}
+
+/// Days from civil, turned round (proleptic Gregorian calendar), and the time of the day.
+fn civil(ms: i64) -> (String, String) {
+    let (days, in_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
+    let shifted = days + 719_468; // from 0000-03-01
+    let era = shifted.div_euclid(146_097);
+    let of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (second, milli) = (in_day / 1000, in_day % 1000);
+    let time = format!("{:02}{:02}{:02}.{milli:03}", second / 3600, second / 60 % 60, second % 60);
+    (format!("{year:04}{month:02}{day:02}"), time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_the_local_date_and_time_also_on_a_leap_day_and_before_midnight() {
+        assert_eq!(civil(0), ("19700101".into(), "000000.000".into()));
+        assert_eq!(civil(951_827_696_789), ("20000229".into(), "123456.789".into()));
+        assert_eq!(civil(-1), ("19691231".into(), "235959.999".into()));
+    }
+}
