@@ -17,6 +17,36 @@ pub struct Code {
     pub meaning: Cow<'static, str>,
 }
 
+/// Concepts that measurement reports use, as they were in SNOMED-RT (PS3.16 annex O).
+const RETIRED: [(&str, &str); 26] = [
+    ("G-D7FE", "410668003"), // Length
+    ("G-A166", "42798000"),  // Area
+    ("G-A16A", "131184002"), // Area of defined region
+    ("G-A160", "1483009"),   // Angle
+    ("F-00E5C", "285285000"), // Cobb angle
+    ("G-A185", "103339001"), // Long axis
+    ("G-A186", "103340004"), // Short axis
+    ("M-02550", "81827009"), // Diameter
+    ("G-A193", "131187009"), // Major axis
+    ("G-A197", "131191004"), // Perimeter
+    ("G-A220", "103355008"), // Width
+    ("G-D785", "131197000"), // Depth
+    ("G-D705", "118565006"), // Volume
+    ("R-00317", "373098007"), // Mean
+    ("R-10047", "386136009"), // Standard deviation
+    ("R-404FB", "255605001"), // Minimum
+    ("G-A437", "56851009"),  // Maximum
+    ("G-C0E3", "363698007"), // Finding site
+    ("G-C171", "272741003"), // Laterality
+    ("G-C036", "370129005"), // Measurement method
+    ("R-427CE", "276214006"), // Finding category
+    ("G-A100", "24028007"),  // Right
+    ("G-A101", "7771000"),   // Left
+    ("G-A102", "51440002"),  // Bilateral
+    ("T-D0050", "85756007"), // Tissue
+    ("M-01000", "49755003"), // Morphologically abnormal structure
+];
+
 impl PartialEq for Code {
     fn eq(&self, other: &Self) -> bool {
         self.is(other.value.as_ref(), other.scheme.as_ref())
@@ -40,11 +70,19 @@ impl Code {
         Self { value: value.into(), scheme: scheme.into(), meaning: meaning.into() }
     }
 
-    /// True when value and scheme are these. The old and the new designator of SNOMED CT count as one.
+    /// True when value and scheme are these.
     pub fn is(&self, value: &str, scheme: &str) -> bool {
-        let one =
-            |s: &str| if matches!(s, "SCT" | "SNM3" | "99SCT") { "SCT".to_owned() } else { s.to_owned() };
-        self.value == value && one(&self.scheme) == one(scheme)
+        self.value == value && self.scheme == scheme
+    }
+
+    /// The SNOMED CT code of today in place of a SNOMED-RT one that reports of before 2017 carry.
+    #[must_use]
+    pub fn current(self) -> Self {
+        let retired = matches!(self.scheme.as_ref(), "SRT" | "SNM3" | "99SDM");
+        match RETIRED.iter().find(|(old, _)| retired && *old == self.value) {
+            Some((_, new)) => Self { value: Cow::Borrowed(new), scheme: Cow::Borrowed("SCT"), ..self },
+            None => self,
+        }
     }
 
     /// Reads one item of a code sequence. A code without its value is none.

@@ -8,18 +8,29 @@ mod code;
 mod color;
 mod grid;
 mod header;
+pub mod measurement_codes;
+mod measurement_report;
+mod measurement_write;
 mod pixels;
 mod reference;
 mod seg;
 mod seg_write;
+mod sr;
+mod sr_write;
 
 pub use code::{Code, codes};
 pub use color::{lab_from_rgb, rgb_from_lab};
 pub use grid::FrameGrid;
 pub use header::{Device, NewInstance, Origin};
+pub use measurement_report::{
+    Evaluation, EvaluationValue, Measurement, MeasurementGroup, MeasurementReport, Observer, Region,
+};
 pub use pixels::DecodeFrame;
 pub use reference::{Evidence, InstanceRef};
 pub use seg::{
     Algorithm, LABEL_MAP_SEGMENTATION, SEGMENTATION, Segment, SegmentFrame, Segmentation, SegmentationKind,
 };
 pub use seg_write::{MaskPlane, MaskValues, NewSegmentation};
+pub use sr::{
+    COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, Graphic, Item, NewReport, Relationship, Report, Value,
+};
