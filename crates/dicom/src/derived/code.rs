@@ -19,32 +19,32 @@ pub struct Code {
 
 /// Concepts that measurement reports use, as they were in SNOMED-RT (PS3.16 annex O).
 const RETIRED: [(&str, &str); 26] = [
-    ("G-D7FE", "410668003"), // Length
-    ("G-A166", "42798000"),  // Area
-    ("G-A16A", "131184002"), // Area of defined region
-    ("G-A160", "1483009"),   // Angle
+    ("G-D7FE", "410668003"),  // Length
+    ("G-A166", "42798000"),   // Area
+    ("G-A16A", "131184002"),  // Area of defined region
+    ("G-A160", "1483009"),    // Angle
     ("F-00E5C", "285285000"), // Cobb angle
-    ("G-A185", "103339001"), // Long axis
-    ("G-A186", "103340004"), // Short axis
-    ("M-02550", "81827009"), // Diameter
-    ("G-A193", "131187009"), // Major axis
-    ("G-A197", "131191004"), // Perimeter
-    ("G-A220", "103355008"), // Width
-    ("G-D785", "131197000"), // Depth
-    ("G-D705", "118565006"), // Volume
+    ("G-A185", "103339001"),  // Long axis
+    ("G-A186", "103340004"),  // Short axis
+    ("M-02550", "81827009"),  // Diameter
+    ("G-A193", "131187009"),  // Major axis
+    ("G-A197", "131191004"),  // Perimeter
+    ("G-A220", "103355008"),  // Width
+    ("G-D785", "131197000"),  // Depth
+    ("G-D705", "118565006"),  // Volume
     ("R-00317", "373098007"), // Mean
     ("R-10047", "386136009"), // Standard deviation
     ("R-404FB", "255605001"), // Minimum
-    ("G-A437", "56851009"),  // Maximum
-    ("G-C0E3", "363698007"), // Finding site
-    ("G-C171", "272741003"), // Laterality
-    ("G-C036", "370129005"), // Measurement method
+    ("G-A437", "56851009"),   // Maximum
+    ("G-C0E3", "363698007"),  // Finding site
+    ("G-C171", "272741003"),  // Laterality
+    ("G-C036", "370129005"),  // Measurement method
     ("R-427CE", "276214006"), // Finding category
-    ("G-A100", "24028007"),  // Right
-    ("G-A101", "7771000"),   // Left
-    ("G-A102", "51440002"),  // Bilateral
-    ("T-D0050", "85756007"), // Tissue
-    ("M-01000", "49755003"), // Morphologically abnormal structure
+    ("G-A100", "24028007"),   // Right
+    ("G-A101", "7771000"),    // Left
+    ("G-A102", "51440002"),   // Bilateral
+    ("T-D0050", "85756007"),  // Tissue
+    ("M-01000", "49755003"),  // Morphologically abnormal structure
 ];
 
 impl PartialEq for Code {

@@ -159,7 +159,8 @@ impl MeasurementReport {
             return Err(Refusal::new("no_measurements", reason));
         }
         let no_title = Code::constant("", "", "");
-        let procedures = root.all(&c::PROCEDURE_REPORTED).filter_map(|i| match &i.value {
+        let procedures = root.children.iter().filter(|i| i.is(&c::PROCEDURE_REPORTED));
+        let procedures = procedures.filter_map(|i| match &i.value {
             Value::Code(code) => Some(code.clone()),
             _ => None,
         });
@@ -207,7 +208,7 @@ fn read_group(item: &Item, root: &Item) -> MeasurementGroup {
         source_series: item.text(&c::SOURCE_SERIES_FOR_SEGMENTATION).unwrap_or_default().to_owned(),
         ..MeasurementGroup::default()
     };
-    let site = item.all(&c::FINDING_SITE).next();
+    let site = item.children.iter().find(|i| i.is(&c::FINDING_SITE));
     group.laterality = site.and_then(|site| site.code(&c::LATERALITY)).cloned();
     let named_once = [
         c::TRACKING_IDENTIFIER,

@@ -63,8 +63,7 @@ fn observer_items(observer: &Observer) -> Vec<Item> {
             vec![kind(c::PERSON), context(c::PERSON_OBSERVER_NAME, Value::PersonName(name.clone()))]
         }
         Observer::Device { uid, name } => {
-            let mut items =
-                vec![kind(c::DEVICE), context(c::DEVICE_OBSERVER_UID, Value::Uid(uid.clone()))];
+            let mut items = vec![kind(c::DEVICE), context(c::DEVICE_OBSERVER_UID, Value::Uid(uid.clone()))];
             if !name.is_empty() {
                 items.push(context(c::DEVICE_OBSERVER_NAME, Value::Text(name.clone())));
             }
@@ -74,17 +73,13 @@ fn observer_items(observer: &Observer) -> Vec<Item> {
 }
 
 fn group_item(group: &MeasurementGroup) -> Item {
-    let mut items = Vec::new();
-    let mut text = |concept: Code, text: &str| {
-        if !text.is_empty() {
-            items.push(Item::new(HasObservationContext, concept, Value::Text(text.to_owned())));
-        }
-    };
-    text(c::TRACKING_IDENTIFIER, &group.tracking_id);
-    text(c::ACTIVITY_SESSION, &group.session);
+    let context = |concept: Code, value: Value| Item::new(HasObservationContext, concept, value);
+    let mut items = vec![context(c::TRACKING_IDENTIFIER, Value::Text(group.tracking_id.clone()))];
     if !group.tracking_uid.is_empty() {
-        let uid = Value::Uid(group.tracking_uid.clone());
-        items.insert(1, Item::new(HasObservationContext, c::TRACKING_UID, uid));
+        items.push(context(c::TRACKING_UID, Value::Uid(group.tracking_uid.clone())));
+    }
+    if !group.session.is_empty() {
+        items.push(context(c::ACTIVITY_SESSION, Value::Text(group.session.clone())));
     }
     let mut code = |relationship, concept: Code, code: &Option<Code>| {
         items.extend(code.iter().map(|v| Item::new(relationship, concept.clone(), Value::Code(v.clone()))));
@@ -152,8 +147,7 @@ fn region_item(region: &Region, volumetric: bool, relationship: Relationship) ->
             Item::new(relationship, concept, value)
         }
         Region::Segment(segment) => {
-            let concept =
-                if volumetric { c::REFERENCED_SEGMENT } else { c::REFERENCED_SEGMENTATION_FRAME };
+            let concept = if volumetric { c::REFERENCED_SEGMENT } else { c::REFERENCED_SEGMENTATION_FRAME };
             Item::new(relationship, concept, Value::Image(segment.clone()))
         }
     }
@@ -169,7 +163,6 @@ fn measurement_item(measurement: &Measurement) -> Item {
     modifier(c::DERIVATION, &measurement.derivation);
     modifier(c::MEASUREMENT_METHOD, &measurement.method);
     below.extend(measurement.region.iter().map(|region| region_item(region, false, InferredFrom)));
-    let value =
-        Value::Number { value: measurement.value, unit: measurement.unit.clone(), qualifier: None };
+    let value = Value::Number { value: measurement.value, unit: measurement.unit.clone(), qualifier: None };
     Item::new(Contains, measurement.concept.clone(), value).with(below)
 }

@@ -4,6 +4,8 @@
 //! One file a kind. Reading is strict where a reader would be misled and lenient where nothing is lost; writing is
 //! checked against the standard's rules before there is a byte. Nothing here draws, asks a clock or makes an id.
 
+mod annotations;
+mod annotations_read;
 mod code;
 mod color;
 mod grid;
@@ -18,6 +20,8 @@ mod seg_write;
 mod sr;
 mod sr_write;
 
+pub use annotations::{ImageFacts, Lookup, Measurements, group_of, report_of};
+pub use annotations_read::{NotShown, ReadAnnotations, annotations_of};
 pub use code::{Code, codes};
 pub use color::{lab_from_rgb, rgb_from_lab};
 pub use grid::FrameGrid;
@@ -31,6 +35,4 @@ pub use seg::{
     Algorithm, LABEL_MAP_SEGMENTATION, SEGMENTATION, Segment, SegmentFrame, Segmentation, SegmentationKind,
 };
 pub use seg_write::{MaskPlane, MaskValues, NewSegmentation};
-pub use sr::{
-    COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, Graphic, Item, NewReport, Relationship, Report, Value,
-};
+pub use sr::{COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, Graphic, Item, NewReport, Relationship, Report, Value};

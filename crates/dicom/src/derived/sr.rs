@@ -133,9 +133,16 @@ pub enum Value {
     Waveform(InstanceRef),
     /// SCOORD: (column, row) in pixels; (0, 0) is the upper left corner of the first pixel, its centre
     /// (0.5, 0.5) (PS3.3 C.18.6.1.2).
-    Points { graphic: Graphic, points_px: Vec<[f64; 2]> },
+    Points {
+        graphic: Graphic,
+        points_px: Vec<[f64; 2]>,
+    },
     /// SCOORD3D: millimetres in the patient.
-    Points3d { graphic: Graphic, frame_of_reference: String, points_mm: Vec<[f64; 3]> },
+    Points3d {
+        graphic: Graphic,
+        frame_of_reference: String,
+        points_mm: Vec<[f64; 3]>,
+    },
     /// Another item, by the numbers that lead to it from the root.
     Reference(Vec<u32>),
     /// A value type that is not read: its term.
@@ -172,11 +179,6 @@ impl Item {
     /// True when its concept is `code`.
     pub fn is(&self, code: &Code) -> bool {
         self.concept.as_ref() == Some(code)
-    }
-
-    /// The children with a concept.
-    pub fn all<'i>(&'i self, concept: &'i Code) -> impl Iterator<Item = &'i Item> {
-        self.children.iter().filter(move |c| c.is(concept))
     }
 
     /// The code that the first child with this concept says.
@@ -228,8 +230,7 @@ impl Report {
     /// Names the attribute that is missing or unusable: a report is read whole or not at all.
     pub fn read(object: &Object<'_>) -> Result<Self, Refusal> {
         let data = object.data();
-        let mut evidence =
-            Evidence::read_all(&data, tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE);
+        let mut evidence = Evidence::read_all(&data, tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE);
         evidence.extend(Evidence::read_all(&data, tags::PERTINENT_OTHER_EVIDENCE_SEQUENCE));
         if !data.has(tags::CONTENT_SEQUENCE) && !data.has(tags::VALUE_TYPE) {
             return Err(missing(tags::CONTENT_SEQUENCE));

@@ -19,7 +19,11 @@ pub(crate) fn check(root: &Item, evidence: &[Evidence], sop_class: &str) -> Resu
         }
         let count = |graphic: Graphic, points: usize| {
             let term = graphic.term();
-            if graphic.allows(points) { Ok(()) } else { Err(refuse(format!("{points} points make no {term}."))) }
+            if graphic.allows(points) {
+                Ok(())
+            } else {
+                Err(refuse(format!("{points} points make no {term}.")))
+            }
         };
         match &item.value {
             Value::Image(to) | Value::Composite(to) | Value::Waveform(to) => {
@@ -39,7 +43,9 @@ pub(crate) fn check(root: &Item, evidence: &[Evidence], sop_class: &str) -> Resu
             Value::Points3d { graphic, points_mm, frame_of_reference } => {
                 count(*graphic, points_mm.len())?;
                 if *graphic == Graphic::Circle || sop_class != COMPREHENSIVE_3D_SR {
-                    return Err(refuse("A region in the patient needs Comprehensive 3D SR, and is no circle."));
+                    return Err(refuse(
+                        "A region in the patient needs Comprehensive 3D SR, and is no circle.",
+                    ));
                 }
                 if frame_of_reference.is_empty() {
                     return Err(refuse("A region in the patient does not say in which frame of reference."));

@@ -1,0 +1,228 @@
+//! What a reader drew, into measurement groups of a report (PS3.16 TID 1500). The other way: `annotations_read.rs`.
+//!
+//! An annotation's id becomes its Tracking Unique Identifier, so that it is known again when the report comes back.
+
+use super::code::Code;
+use super::measurement_codes as c;
+use super::measurement_report::{
+    Evaluation, EvaluationValue, Measurement, MeasurementGroup, MeasurementReport, Observer, Region,
+};
+use super::reference::Evidence;
+use super::sr::Graphic;
+use glam::DVec3;
+use medsight_base::{InstanceUid, SeriesUid, Uid};
+use medsight_record::{Annotation, AnnotationId, AnnotationKind, Measured, Place, Refusal, ScaleSource};
+
+/// What is known of an image.
+#[derive(Clone, Debug)]
+pub struct ImageFacts {
+    /// Class, UID and place in the study.
+    pub evidence: Evidence,
+    /// Number of Frames (0028,0008), 1 where it has one image.
+    pub frames: u32,
+}
+
+/// Where facts about images come from.
+pub struct Lookup<'l> {
+    /// An image by SOP Instance UID.
+    pub image: &'l dyn Fn(&InstanceUid) -> Option<ImageFacts>,
+    /// Frame of Reference UID (0020,0052) of a series.
+    pub frame_of_reference: &'l dyn Fn(&SeriesUid) -> Option<String>,
+}
+
+impl std::fmt::Debug for Lookup<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lookup")
+    }
+}
+
+/// Annotations on their way into a report.
+#[derive(Clone, Debug)]
+pub struct Measurements {
+    /// The report.
+    pub report: MeasurementReport,
+    /// The images it refers to.
+    pub evidence: Vec<Evidence>,
+    /// What has no form in a report: key images, which go into a key object selection.
+    pub left_out: Vec<AnnotationId>,
+}
+
+/// How the source of millimetres is told: as Measurement Method, by private codes.
+pub(crate) static SCALES: [(ScaleSource, Code); 5] = [
+    (ScaleSource::PixelSpacing, scale("PIXEL_SPACING", "Pixel Spacing")),
+    (ScaleSource::Calibrated, scale("CALIBRATED", "Pixel Spacing, calibrated")),
+    (ScaleSource::Detector, scale("DETECTOR", "Imager Pixel Spacing: at the detector")),
+    (ScaleSource::UltrasoundRegion, scale("US_REGION", "Physical Delta of an ultrasound region")),
+    (ScaleSource::Nominal, scale("NOMINAL", "Nominal Scanned Pixel Spacing")),
+];
+
+const fn scale(value: &'static str, meaning: &'static str) -> Code {
+    Code::constant(value, "99MEDSIGHT", meaning)
+}
+
+/// A report of annotations, labelled by kind and number: `Length 2`.
+///
+/// # Errors
+/// `unknown_image` when an image is not found, `incomplete_annotation` when points are missing.
+pub fn report_of<'a>(
+    annotations: impl IntoIterator<Item = &'a Annotation>,
+    observers: Vec<Observer>,
+    lookup: &Lookup<'_>,
+) -> Result<Measurements, Refusal> {
+    let (mut groups, mut evidence, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    let mut counts: Vec<(&'static str, u32)> = Vec::new();
+    for annotation in annotations {
+        let Some(word) = word(&annotation.kind) else {
+            left_out.push(annotation.id);
+            continue;
+        };
+        let at = counts.iter().position(|(known, _)| *known == word).unwrap_or_else(|| {
+            counts.push((word, 0));
+            counts.len() - 1
+        });
+        counts[at].1 += 1;
+        let (group, source) = group_of(annotation, &format!("{word} {}", counts[at].1), lookup)?;
+        groups.push(group);
+        evidence.extend(source);
+    }
+    let report = MeasurementReport {
+        title: c::IMAGING_MEASUREMENT_REPORT,
+        observers,
+        procedures: vec![c::IMAGING_PROCEDURE],
+        groups,
+    };
+    Ok(Measurements { report, evidence, left_out })
+}
+
+fn word(kind: &AnnotationKind) -> Option<&'static str> {
+    Some(match kind {
+        AnnotationKind::Length => "Length",
+        AnnotationKind::Angle => "Angle",
+        AnnotationKind::Ellipse => "Ellipse",
+        AnnotationKind::Rectangle => "Rectangle",
+        AnnotationKind::Arrow => "Arrow",
+        AnnotationKind::Text { .. } => "Text",
+        _ => return None,
+    })
+}
+
+/// The group of one annotation, and the image that it refers to.
+///
+/// # Errors
+/// As [`report_of`].
+pub fn group_of(
+    annotation: &Annotation,
+    label: &str,
+    lookup: &Lookup<'_>,
+) -> Result<(MeasurementGroup, Option<Evidence>), Refusal> {
+    if !annotation.is_complete() {
+        let reason = format!("{label} cannot go into a report: points are missing.");
+        return Err(Refusal::new("incomplete_annotation", reason));
+    }
+    let unknown = |what: &str| {
+        Refusal::new("unknown_image", format!("{label} cannot go into a report: {what} is not known."))
+    };
+    let (region, source) = match &annotation.place {
+        Place::Image { instance, frame, points_px, .. } => {
+            let facts = (lookup.image)(instance).ok_or_else(|| unknown("its image"))?;
+            let whole = &facts.evidence.instance;
+            let image = if facts.frames > 1 { whole.frame(*frame) } else { whole.clone() };
+            // Ours count from the centre of the first pixel, DICOM from its corner.
+            let points: Vec<DVec3> =
+                points_px.iter().map(|[x, y]| DVec3::new(x + 0.5, y + 0.5, 0.0)).collect();
+            let (graphic, points) = outline(&annotation.kind, &points, [DVec3::X, DVec3::Y]);
+            let points_px = points.iter().map(|p| [p.x, p.y]).collect();
+            (Region::Image { image, graphic, points_px }, Some(facts.evidence))
+        }
+        Place::Plane { series, points_mm, right, down, image, .. } => {
+            let frame_of_reference =
+                (lookup.frame_of_reference)(series).ok_or_else(|| unknown("its frame of reference"))?;
+            let points: Vec<DVec3> = points_mm.iter().map(|p| DVec3::from_array(*p)).collect();
+            let axes = [*right, *down].map(DVec3::from_array);
+            let (graphic, points) = outline(&annotation.kind, &points, axes);
+            // In the patient a closed form is a polygon.
+            let closed = graphic == Graphic::Polyline && points.len() == 5;
+            let graphic = if closed { Graphic::Polygon } else { graphic };
+            let points_mm = points.iter().map(|p| p.to_array()).collect();
+            let source = image.as_ref().and_then(|image| (lookup.image)(&image.instance));
+            (Region::Patient { frame_of_reference, graphic, points_mm }, source.map(|facts| facts.evidence))
+        }
+    };
+    let evaluations = match &annotation.kind {
+        AnnotationKind::Text { text } => {
+            vec![Evaluation { concept: c::COMMENT, value: EvaluationValue::Text(text.clone()) }]
+        }
+        _ => Vec::new(),
+    };
+    let group = MeasurementGroup {
+        tracking_id: label.to_owned(),
+        tracking_uid: Uid::from_uuid(annotation.id.0.as_u128()).to_string(),
+        regions: vec![region],
+        measurements: measurements(&annotation.measured),
+        evaluations,
+        ..MeasurementGroup::default()
+    };
+    Ok((group, source))
+}
+
+/// The form of an annotation with its points; boxes lie along the two axes.
+fn outline(kind: &AnnotationKind, points: &[DVec3], [right, down]: [DVec3; 2]) -> (Graphic, Vec<DVec3>) {
+    let (AnnotationKind::Ellipse | AnnotationKind::Rectangle, [a, b]) = (kind, points) else {
+        let graphic = if points.len() == 1 { Graphic::Point } else { Graphic::Polyline };
+        return (graphic, points.to_vec());
+    };
+    let diagonal = *b - *a;
+    let (wide, high) = (right * diagonal.dot(right), down * diagonal.dot(down));
+    if *kind == AnnotationKind::Rectangle {
+        return (Graphic::Polyline, vec![*a, *a + wide, *b, *a + high, *a]);
+    }
+    let center = (*a + *b) / 2.0;
+    let (major, minor) = if wide.length() >= high.length() { (wide, high) } else { (high, wide) };
+    let ends = [center - major / 2.0, center + major / 2.0, center - minor / 2.0, center + minor / 2.0];
+    (Graphic::Ellipse, ends.to_vec())
+}
+
+fn measurements(measured: &Measured) -> Vec<Measurement> {
+    let scale = SCALES.iter().find(|(source, _)| Some(*source) == measured.scale);
+    let mut found = Vec::new();
+    let mut number = |value: Option<f64>, concept: Code, unit: Code, derivation: Option<Code>| {
+        let in_mm = unit.value.starts_with("mm");
+        found.extend(value.map(|value| Measurement {
+            concept,
+            value: Some(value),
+            unit: Some(unit),
+            derivation,
+            method: scale.filter(|_| in_mm).map(|(_, code)| code.clone()),
+            region: None,
+        }));
+    };
+    number(measured.length_mm, c::LENGTH, c::MILLIMETER, None);
+    number(measured.length_px, c::LENGTH, c::PIXELS, None);
+    number(measured.angle_deg, c::ANGLE, c::DEGREE, None);
+    number(measured.area_mm2, c::AREA, c::SQUARE_MILLIMETER, None);
+    number(measured.area_px, c::AREA, c::PIXELS, None);
+    let statistics = [
+        (measured.mean, c::MEAN),
+        (measured.sd, c::STANDARD_DEVIATION),
+        (measured.min, c::MINIMUM),
+        (measured.max, c::MAXIMUM),
+    ];
+    for (value, statistic) in statistics {
+        match measured.unit.as_str() {
+            "HU" => number(value, c::XRAY_ATTENUATION, c::HOUNSFIELD, Some(statistic)),
+            unit => number(value, statistic, ucum(unit), None),
+        }
+    }
+    found
+}
+
+/// Units of PET and of Rescale Type (0028,1054) in UCUM. What has no unit there stands in braces, as UCUM allows.
+fn ucum(unit: &str) -> Code {
+    match unit {
+        "" => c::NO_UNITS,
+        "BQML" => Code::constant("Bq/ml", "UCUM", "Becquerels/milliliter"),
+        "GML" => Code::constant("g/ml", "UCUM", "Gram per milliliter"),
+        "PCT" => Code::constant("%", "UCUM", "Percent"),
+        other => Code::new(format!("{{{other}}}"), "UCUM", other.to_owned()),
+    }
+}

@@ -1,0 +1,259 @@
+//! Measurement groups of a report back into annotations: ours, and others' where the forms are ours.
+//!
+//! What has no form here (freehand outlines, segments) is told, with its label, not dropped.
+
+use super::measurement_codes as c;
+use super::measurement_report::{EvaluationValue, Measurement, MeasurementGroup, MeasurementReport, Region};
+use super::sr::{Graphic, Report};
+use super::{annotations::SCALES, code::Code};
+use glam::DVec3;
+use medsight_base::{InstanceUid, SeriesUid, StudyUid, Timestamp};
+use medsight_record::{Annotation, AnnotationId, AnnotationKind, Measured, Place, Refusal};
+use uuid::Uuid;
+
+/// A region that cannot be an annotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotShown {
+    /// Its label in the report.
+    pub label: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a report holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReadAnnotations {
+    /// In the order of the report.
+    pub annotations: Vec<Annotation>,
+    /// What has no form here.
+    pub not_shown: Vec<NotShown>,
+}
+
+/// The annotations of a report. `series_of` finds a series with a frame of reference; `new_id` names
+/// annotations of reports that are not ours.
+///
+/// # Errors
+/// `no_measurements` when it is no measurement report.
+pub fn annotations_of(
+    report: &Report,
+    read_at: Timestamp,
+    series_of: &dyn Fn(&str) -> Option<SeriesUid>,
+    new_id: &mut dyn FnMut() -> AnnotationId,
+) -> Result<ReadAnnotations, Refusal> {
+    let mut read = ReadAnnotations::default();
+    for group in MeasurementReport::of(report)?.groups {
+        let shared: Vec<&Measurement> = group.measurements.iter().filter(|m| m.region.is_none()).collect();
+        let own = group.measurements.iter().filter_map(|m| Some((m.region.as_ref()?, vec![m])));
+        let regions = group.regions.iter().map(|region| (region, shared.clone()));
+        let mut own_id = ours(&group.tracking_uid).filter(|_| group.regions.len() == 1);
+        for (region, numbers) in regions.chain(own) {
+            let made = place(region, report, series_of)
+                .and_then(|place| annotation(&group, region, place, &numbers).ok_or("it has no form here"));
+            match made {
+                Ok((study, kind, place)) => read.annotations.push(Annotation {
+                    id: own_id.take().unwrap_or_else(&mut *new_id),
+                    study,
+                    kind,
+                    place,
+                    measured: measured(&numbers),
+                    changed_at: read_at,
+                }),
+                Err(why) => read.not_shown.push(NotShown {
+                    label: group.tracking_id.clone(),
+                    reason: format!("The region cannot be an annotation: {why}."),
+                }),
+            }
+        }
+    }
+    Ok(read)
+}
+
+/// The id in a UID of the UUID root.
+fn ours(tracking_uid: &str) -> Option<AnnotationId> {
+    let bits = tracking_uid.strip_prefix("2.25.")?.parse().ok()?;
+    Some(AnnotationId(Uuid::from_u128(bits)))
+}
+
+/// The place without its points.
+fn place(
+    region: &Region,
+    report: &Report,
+    series_of: &dyn Fn(&str) -> Option<SeriesUid>,
+) -> Result<(StudyUid, Place), &'static str> {
+    let study_of = |study: &str| StudyUid::parse(study).map_err(|_| "its study is not named");
+    match region {
+        Region::Image { image, .. } => {
+            let of = report.evidence_of(&image.instance).ok_or("its image is not in the evidence")?;
+            let series = SeriesUid::parse(&of.series).map_err(|_| "its series is not named")?;
+            let instance = InstanceUid::parse(&image.instance).map_err(|_| "its image is not named")?;
+            let frame = image.frames.first().map_or(0, |f| f.saturating_sub(1));
+            Ok((study_of(&of.study)?, Place::Image { series, instance, frame, points_px: Vec::new() }))
+        }
+        Region::Patient { frame_of_reference, .. } => {
+            let series = series_of(frame_of_reference).ok_or("no open series has its frame of reference")?;
+            let known = report.evidence.iter().find(|e| e.series == series.as_str());
+            let of = known.or(report.evidence.first()).ok_or("its study is not named")?;
+            let place = Place::Plane {
+                series,
+                image: None,
+                time: 0,
+                points_mm: Vec::new(),
+                right: [1.0, 0.0, 0.0],
+                down: [0.0, 1.0, 0.0],
+                slab_mm: 0.0,
+            };
+            Ok((study_of(&of.study)?, place))
+        }
+        Region::Segment(_) => Err("it is a segment of a segmentation"),
+    }
+}
+
+/// Kind and points of a region, put into its place.
+fn annotation(
+    group: &MeasurementGroup,
+    region: &Region,
+    (study, place): (StudyUid, Place),
+    numbers: &[&Measurement],
+) -> Option<(StudyUid, AnnotationKind, Place)> {
+    let (graphic, points): (Graphic, Vec<DVec3>) = match region {
+        Region::Image { graphic, points_px, .. } => {
+            (*graphic, points_px.iter().map(|[x, y]| DVec3::new(x - 0.5, y - 0.5, 0.0)).collect())
+        }
+        Region::Patient { graphic, points_mm, .. } => {
+            (*graphic, points_mm.iter().map(|p| DVec3::from_array(*p)).collect())
+        }
+        Region::Segment(_) => return None,
+    };
+    let is_on_image = matches!(place, Place::Image { .. });
+    let found = shape(graphic, &points, numbers)?;
+    let (kind, points, [right, down]) = match found {
+        (AnnotationKind::Text { .. }, points, axes) => {
+            (AnnotationKind::Text { text: words(group) }, points, axes)
+        }
+        other => other,
+    };
+    // A box on an image lies along rows and columns; a turned one would be another region.
+    let is_box = matches!(kind, AnnotationKind::Ellipse | AnnotationKind::Rectangle);
+    let along = |v: DVec3| v.x.abs() > 0.999_9 || v.y.abs() > 0.999_9;
+    if is_on_image && is_box && !along(right) {
+        return None;
+    }
+    let place = match place {
+        Place::Image { series, instance, frame, .. } => {
+            let points_px = points.iter().map(|p| [p.x, p.y]).collect();
+            Place::Image { series, instance, frame, points_px }
+        }
+        Place::Plane { series, image, time, slab_mm, .. } => Place::Plane {
+            series,
+            image,
+            time,
+            slab_mm,
+            points_mm: points.iter().map(|p| p.to_array()).collect(),
+            right: right.to_array(),
+            down: down.to_array(),
+        },
+    };
+    Some((study, kind, place))
+}
+
+type Shape = (AnnotationKind, Vec<DVec3>, [DVec3; 2]);
+
+/// What the points draw, and the axes of their plane.
+fn shape(graphic: Graphic, points: &[DVec3], numbers: &[&Measurement]) -> Option<Shape> {
+    let has = |unit: &Code| numbers.iter().any(|m| m.unit.as_ref() == Some(unit));
+    let is_length = has(&c::MILLIMETER) || has(&c::CENTIMETER) || has(&c::PIXELS);
+    let plane = |a: DVec3, b: DVec3| {
+        let right = a.normalize_or(DVec3::X);
+        let down = (b - right * b.dot(right)).normalize_or(right.any_orthonormal_vector());
+        [right, down]
+    };
+    match (graphic, points) {
+        (Graphic::Point, [at]) => {
+            Some((AnnotationKind::Text { text: String::new() }, vec![*at], [DVec3::X, DVec3::Y]))
+        }
+        (Graphic::Polyline, [a, b]) => {
+            let kind = if is_length { AnnotationKind::Length } else { AnnotationKind::Arrow };
+            Some((kind, points.to_vec(), plane(*b - *a, DVec3::ZERO)))
+        }
+        (Graphic::Polyline, [a, vertex, b]) if has(&c::DEGREE) => {
+            Some((AnnotationKind::Angle, points.to_vec(), plane(*a - *vertex, *b - *vertex)))
+        }
+        (Graphic::Ellipse, [a, b, d, e]) => {
+            let center = (*a + *b) / 2.0;
+            let (major, minor) = ((*b - *a) / 2.0, (*e - *d) / 2.0);
+            let corners = vec![center - major - minor, center + major + minor];
+            Some((AnnotationKind::Ellipse, corners, plane(major, minor)))
+        }
+        (Graphic::Circle, [center, on]) => {
+            let radius = center.distance(*on);
+            let half = DVec3::new(radius, radius, 0.0);
+            Some((AnnotationKind::Ellipse, vec![*center - half, *center + half], [DVec3::X, DVec3::Y]))
+        }
+        (Graphic::Polyline | Graphic::Polygon, [a, b, far, d, ..]) if points.len() <= 5 => {
+            let closed = points.len() == 4 && graphic == Graphic::Polygon
+                || points.len() == 5 && points[4].distance(*a) < 1e-3;
+            let (wide, high) = (*b - *a, *d - *a);
+            let square = wide.normalize_or_zero().dot(high.normalize_or_zero()).abs() < 1e-4
+                && (*a + wide + high).distance(*far) < 1e-3 * (1.0 + wide.length() + high.length());
+            (closed && square).then(|| (AnnotationKind::Rectangle, vec![*a, *far], plane(wide, high)))
+        }
+        _ => None,
+    }
+}
+
+/// The words of a point: its comment, its finding, its label.
+fn words(group: &MeasurementGroup) -> String {
+    let said = group.evaluations.iter().find_map(|e| match &e.value {
+        EvaluationValue::Text(text) => Some(text.clone()),
+        EvaluationValue::Code(_) => None,
+    });
+    let finding = || Some(group.finding.as_ref()?.meaning.to_string());
+    let text = Some(group.finding_text.clone()).filter(|t| !t.is_empty());
+    said.or(text).or_else(finding).unwrap_or_else(|| group.tracking_id.clone())
+}
+
+fn measured(numbers: &[&Measurement]) -> Measured {
+    let mut measured = Measured::default();
+    for number in numbers {
+        let (Some(value), Some(unit)) = (number.value, &number.unit) else { continue };
+        let unit = unit.value.as_ref();
+        let is_angle = number.concept == c::ANGLE || number.concept == c::COBB_ANGLE;
+        match unit {
+            "mm" => measured.length_mm = measured.length_mm.or(Some(value)),
+            "cm" => measured.length_mm = measured.length_mm.or(Some(value * 10.0)),
+            "mm2" => measured.area_mm2 = measured.area_mm2.or(Some(value)),
+            "cm2" => measured.area_mm2 = measured.area_mm2.or(Some(value * 100.0)),
+            "{pixels}" if number.concept == c::LENGTH => measured.length_px = Some(value),
+            "{pixels}" if number.concept == c::AREA => measured.area_px = Some(value),
+            "deg" if is_angle => measured.angle_deg = Some(value),
+            _ => put_statistic(&mut measured, number, value, unit),
+        }
+        let scale = SCALES.iter().find(|(_, code)| number.method.as_ref() == Some(code));
+        measured.scale = measured.scale.or(scale.map(|(source, _)| *source));
+    }
+    measured
+}
+
+fn put_statistic(measured: &mut Measured, number: &Measurement, value: f64, unit: &str) {
+    let statistic = number.derivation.as_ref().unwrap_or(&number.concept);
+    let slot = if *statistic == c::MEAN {
+        &mut measured.mean
+    } else if *statistic == c::STANDARD_DEVIATION {
+        &mut measured.sd
+    } else if *statistic == c::MINIMUM {
+        &mut measured.min
+    } else if *statistic == c::MAXIMUM {
+        &mut measured.max
+    } else {
+        return;
+    };
+    *slot = Some(value);
+    measured.unit = match unit {
+        "[hnsf'U]" => "HU".into(),
+        "1" => String::new(),
+        "Bq/ml" => "BQML".into(),
+        "g/ml" => "GML".into(),
+        "%" => "PCT".into(),
+        other => other.trim_matches(['{', '}']).to_owned(),
+    };
+}
