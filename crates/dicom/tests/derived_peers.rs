@@ -1,0 +1,139 @@
+//! Our derived objects in the hands of readers that nobody on this project wrote: highdicom, pydicom, dcmtk and
+//! dciodvfy (PS3.3 rules).
+//!
+//! `MEDSIGHT_PEER_PYTHON` names a Python with highdicom; without it, or without a tool on the path, that part says
+//! loudly that it was skipped.
+#![allow(clippy::unwrap_used, reason = "a test that cannot run its peers has failed")]
+
+mod derived_support;
+
+use derived_support::measurements::{drawn, evidence_of_volumetric, volumetric, written};
+use derived_support::segmentations::{new, pattern, segment};
+use derived_support::{SIZE, ct_file, header, plane_source};
+use medsight_dicom::derived::SegmentationKind;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+fn skipped(what: &str) {
+    // Straight to the stream: the test runner swallows `eprintln!` of tests that pass.
+    let mut stderr = std::io::stderr().lock();
+    let _unwritten = writeln!(stderr, "SKIPPED: {what}, so NOTHING was compared with it");
+}
+
+/// Each object with what an independent reader has to find in it.
+fn samples() -> Vec<(&'static str, Vec<u8>, Value)> {
+    let pixels = SIZE[0] * SIZE[1];
+    let mut samples = Vec::new();
+    let mut seg = |name, kind, segments: u16, high: u16| {
+        let new = new(kind, (1..=segments).map(segment).collect(), SIZE, 3);
+        let value = |s: u16, z: usize, p: usize| if pattern(s.into(), z, p, 3) { high } else { 0 };
+        let label = |z: usize, p: usize| (1..=segments).find(|s| value(*s, z, p) > 0).unwrap_or(0);
+        let of = |s: Option<u16>, z: usize| -> Vec<u16> {
+            (0..pixels).map(|p| s.map_or_else(|| label(z, p), |s| value(s, z, p))).collect()
+        };
+        let file = new.to_file(&mut |s, z| Some(of(s, z))).unwrap();
+        let is_map = kind == SegmentationKind::LabelMap;
+        let numbers: Vec<u16> = (1..=segments).collect();
+        let expected: Vec<Value> = numbers
+            .iter()
+            .map(|s| {
+                let plane = |z: usize| -> Vec<u16> {
+                    let own = |v: u16| if is_map { u16::from(v == *s) } else { v };
+                    of((!is_map).then_some(*s), z).into_iter().map(own).collect()
+                };
+                json!((0..3).map(plane).collect::<Vec<_>>())
+            })
+            .collect();
+        let sources: Vec<String> = (0..3).map(|z| plane_source(z).instance.instance).collect();
+        samples.push((name, file, json!({ "kind": "seg", "segments": expected, "sources": sources })));
+    };
+    seg("seg_binary", SegmentationKind::Binary, 3, 1);
+    seg("seg_200", SegmentationKind::Binary, 200, 1);
+    seg("seg_fractional", SegmentationKind::Fractional { max: 200, occupancy: false }, 2, 130);
+    seg("seg_labelmap", SegmentationKind::LabelMap, 3, 1);
+    seg("seg_labelmap_wide", SegmentationKind::LabelMap, 300, 1);
+
+    let drawn = drawn();
+    let on_images: Vec<_> = drawn.iter().take(6).cloned().collect();
+    let corner = |i: usize| match &drawn[i].place {
+        medsight_record::Place::Image { points_px, .. } => json!(points_px),
+        medsight_record::Place::Plane { points_mm, .. } => json!(points_mm),
+    };
+    let sr = json!({ "kind": "sr", "planar": 6, "volumetric": 0, "length_mm": 5.0, "line": corner(0) });
+    samples.push(("sr_on_images", written(&on_images).0, sr));
+    let sr = json!({ "kind": "sr", "planar": 10, "volumetric": 0, "length_mm": 5.0, "line": corner(0) });
+    samples.push(("sr_in_patient", written(&drawn).0, sr));
+    let file = volumetric().to_file(header(), evidence_of_volumetric(), true).unwrap();
+    samples.push(("sr_volumetric", file, json!({ "kind": "sr", "planar": 0, "volumetric": 2 })));
+    samples
+}
+
+fn write_all(folder: &Path) -> Vec<&'static str> {
+    for z in 0..4 {
+        std::fs::write(folder.join(format!("ct{z}.dcm")), ct_file(z)).unwrap();
+    }
+    let samples = samples();
+    let facts: serde_json::Map<String, Value> =
+        samples.iter().map(|(name, _, facts)| (format!("{name}.dcm"), facts.clone())).collect();
+    std::fs::write(folder.join("facts.json"), Value::Object(facts).to_string()).unwrap();
+    for (name, file, _) in &samples {
+        std::fs::write(folder.join(format!("{name}.dcm")), file).unwrap();
+    }
+    samples.iter().map(|(name, ..)| *name).collect()
+}
+
+#[test]
+fn highdicom_and_pydicom_find_in_our_objects_what_we_put_there() {
+    let Some(python) = std::env::var_os("MEDSIGHT_PEER_PYTHON") else {
+        return skipped("MEDSIGHT_PEER_PYTHON does not name a Python with highdicom");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/derived_peers.py");
+    let output = Command::new(python).arg(script).arg(folder.path()).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    assert!(out.trim_end().ends_with("objects agree"), "{out}\n{err}");
+}
+
+#[test]
+fn dcmtk_prints_our_reports_without_a_complaint() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in write_all(folder.path()).iter().filter(|n| n.starts_with("sr_") || n.starts_with("kos")) {
+        let file = folder.path().join(format!("{name}.dcm"));
+        let Ok(output) = Command::new("dsrdump").arg("+U8").arg(&file).output() else {
+            return skipped("dsrdump is not installed");
+        };
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && err.trim().is_empty(), "{name}: {err}");
+    }
+}
+
+/// Findings of dciodvfy that are its own: its tables are of June 2022 and know no label maps.
+const NOT_OURS: [&str; 0] = [];
+
+#[test]
+fn the_rules_of_the_standard_hold_for_our_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut findings = Vec::new();
+    for name in write_all(folder.path()) {
+        if name.starts_with("seg_labelmap") {
+            continue; // younger than the validator
+        }
+        let file = folder.path().join(format!("{name}.dcm"));
+        let Ok(output) = Command::new("dciodvfy").arg("-new").arg(&file).output() else {
+            return skipped("dciodvfy is not installed");
+        };
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let errors = text.lines().filter(|l| l.starts_with("Error"));
+        findings.extend(
+            errors
+                .filter(|l| !NOT_OURS.iter().any(|known| l.contains(known)))
+                .map(|l| format!("{name}: {l}")),
+        );
+    }
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
