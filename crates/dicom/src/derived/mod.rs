@@ -8,31 +8,54 @@ mod annotations;
 mod annotations_read;
 mod code;
 mod color;
+mod document;
 mod grid;
+mod gsps;
+mod gsps_write;
 mod header;
+mod kos;
 pub mod measurement_codes;
 mod measurement_report;
 mod measurement_write;
+mod parametric_map;
 mod pixels;
 mod reference;
+mod rtdose;
+mod rtplan;
+mod rtstruct;
+mod secondary_capture;
 mod seg;
 mod seg_write;
 mod sr;
 mod sr_write;
+mod waveform;
 
 pub use annotations::{ImageFacts, Lookup, Measurements, group_of, report_of};
 pub use annotations_read::{NotShown, ReadAnnotations, annotations_of};
 pub use code::{Code, codes};
 pub use color::{lab_from_rgb, rgb_from_lab};
+pub use document::{Document, ENCAPSULATED_PDF, NewPdf};
 pub use grid::FrameGrid;
+pub use gsps::{
+    AreaSize, DisplayedArea, Drawing, GRAYSCALE_PRESENTATION_STATE, GraphicAnnotation, GraphicLayer,
+    GraphicObject, PresentationState, Shutter, TextObject, Units,
+};
+pub use gsps_write::NewLook;
 pub use header::{Device, NewInstance, Origin};
+pub use kos::{KEY_OBJECT_SELECTION, KeyObjects, key_object_codes};
 pub use measurement_report::{
     Evaluation, EvaluationValue, Measurement, MeasurementGroup, MeasurementReport, Observer, Region,
 };
+pub use parametric_map::{MappingForm, PARAMETRIC_MAP, ParametricMap, RealWorldMapping};
 pub use pixels::DecodeFrame;
 pub use reference::{Evidence, InstanceRef};
+pub use rtdose::{Dose, DoseUnits, DoseVolumeHistogram, RT_DOSE};
+pub use rtplan::{Beam, FractionGroup, Plan, Prescription, RT_PLAN};
+pub use rtstruct::{Contour, ContourKind, RT_STRUCTURE_SET, Roi, RoiPlanes, StructureSet};
+pub use secondary_capture::{NewCapture, Picture, SECONDARY_CAPTURE};
 pub use seg::{
     Algorithm, LABEL_MAP_SEGMENTATION, SEGMENTATION, Segment, SegmentFrame, Segmentation, SegmentationKind,
 };
 pub use seg_write::{MaskPlane, MaskValues, NewSegmentation};
 pub use sr::{COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, Graphic, Item, NewReport, Relationship, Report, Value};
+pub use waveform::{Calibration, Channel, MultiplexGroup, TWELVE_LEAD_ECG, Waveform, WaveformAnnotation};
