@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part")]
 
 pub(crate) mod measurements;
+pub(crate) mod presentation;
 pub(crate) mod segmentations;
 
 use medsight_base::{InstanceUid, SeriesUid, Timestamp, Uid};
