@@ -1,4 +1,7 @@
-"""derived_peers.py FOLDER: reads the objects of FOLDER with highdicom and pydicom and compares them with facts.json."""
+"""derived_peers.py FOLDER: reads the objects of FOLDER with highdicom and pydicom and compares them with facts.json.
+
+derived_peers.py FOLDER make: writes objects of its own over the images of FOLDER.
+"""
 import json
 import sys
 import warnings
@@ -45,6 +48,102 @@ def sr(path, facts):
     assert str(read.PatientName) == "Größe^Änne"
 
 
+def pr(path, facts):
+    read = pydicom.dcmread(path)
+    window = read.SoftcopyVOILUTSequence[0]
+    assert [window.WindowCenter, window.WindowWidth] == facts["window"]
+    texts = [t.UnformattedTextValue for a in read.GraphicAnnotationSequence for t in a.get("TextObjectSequence", [])]
+    assert facts["text"] in texts and "Prüfung" in texts, texts
+
+
+def kos(path, facts):
+    read = hd.ko.KeyObjectSelectionDocument.from_dataset(pydicom.dcmread(path))
+    found = [item.referenced_sop_instance_uid for item in read.content.get_references()]
+    assert found == facts["instances"], found
+    for uid in found:
+        read.resolve_reference(uid)
+
+
+def pdf(path, facts):
+    read = pydicom.dcmread(path)
+    assert read.EncapsulatedDocument[: read.EncapsulatedDocumentLength].decode() == facts["text"]
+
+
+def image(path, facts):
+    assert pydicom.dcmread(path).pixel_array.flatten().tolist() == facts["samples"]
+
+
+def make():
+    """Objects of highdicom over ct0 to ct2; prints what their masks hold."""
+    images = [pydicom.dcmread(folder / f"ct{z}.dcm") for z in range(3)]
+    who = {"manufacturer": "Peer", "manufacturer_model_name": "peer", "software_versions": "1", "device_serial_number": "1"}
+    uid = pydicom.uid.generate_uid
+    numbers = iter(range(50, 99))
+
+    def ids():
+        return {"series_instance_uid": uid(), "series_number": next(numbers), "sop_instance_uid": uid(), "instance_number": 1}
+
+    codes = pydicom.sr.codedict.codes
+    labels = (np.arange(3 * 5 * 7) % 4).astype(np.uint8).reshape(3, 5, 7)
+    labels[labels == 3] = 0
+    described = [
+        hd.seg.SegmentDescription(
+            segment_number=n,
+            segment_label=f"S{n}",
+            segmented_property_category=codes.SCT.AnatomicalStructure,
+            segmented_property_type=codes.SCT.Bone,
+            algorithm_type="MANUAL",
+        )
+        for n in (1, 2)
+    ]
+    for kind in ("BINARY", "FRACTIONAL", "LABELMAP"):
+        array = labels if kind != "FRACTIONAL" else np.stack([labels == 1, labels == 2], -1).astype(np.float32)
+        made = hd.seg.Segmentation(images, array, kind, described, **ids(), **who)
+        made.save_as(folder / f"hd_seg_{kind.lower()}.dcm")
+    region = hd.sr.ImageRegion(
+        graphic_type="POLYLINE",
+        graphic_data=np.array([[1.0, 1.0], [4.0, 1.0], [4.0, 4.0], [1.0, 1.0]]),
+        source_image=hd.sr.SourceImageForRegion.from_source_image(images[1]),
+    )
+    group = hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=hd.sr.TrackingIdentifier(uid=uid(), identifier="Lesion 1"),
+        referenced_region=region,
+        measurements=[hd.sr.Measurement(name=codes.SCT.Length, value=12.5, unit=codes.UCUM.Millimeter)],
+        finding_type=codes.SCT.Neoplasm,
+    )
+    person = hd.sr.PersonObserverIdentifyingAttributes(name="Roe^Rita")
+    context = hd.sr.ObserverContext(observer_type=codes.DCM.Person, observer_identifying_attributes=person)
+    report = hd.sr.MeasurementReport(
+        observation_context=hd.sr.ObservationContext(observer_person_context=context),
+        procedure_reported=codes.LN.CTUnspecifiedBodyRegion,
+        imaging_measurements=[group],
+    )
+    hd.sr.Comprehensive3DSR(images, report[0], **ids(), manufacturer="Peer").save_as(folder / "hd_sr.dcm")
+    mapping = hd.pm.RealWorldValueMapping(
+        lut_label="HU", lut_explanation="HU", unit=codes.UCUM.HounsfieldUnit, value_range=[-2000.0, 4000.0], slope=0.5, intercept=-5
+    )
+    window = hd.VOILUTTransformation(window_width=400.0, window_center=40.0)
+    values = np.arange(3 * 5 * 7).astype(np.float32).reshape(3, 5, 7)
+    hd.pm.ParametricMap(
+        images,
+        values,
+        **ids(),
+        **who,
+        contains_recognizable_visual_features=False,
+        real_world_value_mappings=[mapping],
+        voi_lut_transformations=[window],
+    ).save_as(folder / "hd_pm.dcm")
+    voi = hd.pr.SoftcopyVOILUTTransformation(window_center=40.0, window_width=400.0)
+    hd.pr.GrayscaleSoftcopyPresentationState(
+        images, **ids(), **who, content_label="PR", voi_lut_transformations=[voi]
+    ).save_as(folder / "hd_pr.dcm")
+    marked = hd.ko.KeyObjectSelection(codes.DCM.OfInterest, [images[0]])
+    hd.ko.KeyObjectSelectionDocument(images, marked, **ids(), manufacturer="Peer").save_as(folder / "hd_ko.dcm")
+    masks = {n: [(plane == n).astype(int).flatten().tolist() for plane in labels] for n in (1, 2)}
+    print(json.dumps({"segments": masks}))
+    return 0
+
+
 def main():
     facts = json.loads((folder / "facts.json").read_text())
     checks = {name: check for name, check in globals().items() if callable(check) and name != "main"}
@@ -60,4 +159,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(make() if sys.argv[2:] == ["make"] else main())

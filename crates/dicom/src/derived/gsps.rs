@@ -162,9 +162,10 @@ pub enum AreaSize {
 pub struct DisplayedArea {
     /// Of which images; empty: of all of the state.
     pub images: Vec<InstanceRef>,
-    /// First pixel (column, row), counted from 1; may lie outside the image.
+    /// Least column and row of the image that are shown, counted from 1, whatever the turn on the screen; may lie
+    /// outside the image.
     pub top_left: [i64; 2],
-    /// Last pixel (column, row), counted from 1.
+    /// Largest column and row, counted from 1.
     pub bottom_right: [i64; 2],
     /// How large.
     pub size: AreaSize,
@@ -331,7 +332,9 @@ fn text(item: &Dataset<'_>) -> Result<TextObject, Refusal> {
 }
 
 fn area(item: &Dataset<'_>) -> Result<DisplayedArea, Refusal> {
-    let whole = |v: [f64; 2]| v.map(|n| n as i64);
+    let corner = |tag| required::<2>(item, tag).map(|v| v.map(|n| n as i64));
+    let a = corner(tags::DISPLAYED_AREA_TOP_LEFT_HAND_CORNER)?;
+    let b = corner(tags::DISPLAYED_AREA_BOTTOM_RIGHT_HAND_CORNER)?;
     let tag = tags::PRESENTATION_SIZE_MODE;
     let size = match item.text(tag).as_deref() {
         Some("SCALE TO FIT") | None => AreaSize::ScaleToFit,
@@ -344,8 +347,8 @@ fn area(item: &Dataset<'_>) -> Result<DisplayedArea, Refusal> {
     };
     Ok(DisplayedArea {
         images: InstanceRef::read_all(item, tags::REFERENCED_IMAGE_SEQUENCE),
-        top_left: whole(required(item, tags::DISPLAYED_AREA_TOP_LEFT_HAND_CORNER)?),
-        bottom_right: whole(required(item, tags::DISPLAYED_AREA_BOTTOM_RIGHT_HAND_CORNER)?),
+        top_left: [a[0].min(b[0]), a[1].min(b[1])],
+        bottom_right: [a[0].max(b[0]), a[1].max(b[1])],
         size,
         spacing_mm: item.vector::<2>(tags::PRESENTATION_PIXEL_SPACING)?,
     })

@@ -50,8 +50,12 @@ impl PresentationState {
             .text(tags::CONTENT_LABEL, &self.label)
             .text(tags::CONTENT_DESCRIPTION, &self.description)
             .text(tags::CONTENT_CREATOR_NAME, &self.creator)
+            .empty(tags::LATERALITY)
             .items(tags::REFERENCED_SERIES_SEQUENCE, referenced_images(&self.images))
-            .items(tags::DISPLAYED_AREA_SELECTION_SEQUENCE, self.areas.iter().map(area_item).collect());
+            .items(
+                tags::DISPLAYED_AREA_SELECTION_SEQUENCE,
+                self.areas.iter().map(|a| area_item(a, look)).collect(),
+            );
         if !self.layers.is_empty() {
             fields.items(tags::GRAPHIC_LAYER_SEQUENCE, self.layers.iter().map(layer_item).collect());
         }
@@ -174,11 +178,21 @@ fn put_look(fields: &mut NewDataset, look: &NewLook) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn area_item(area: &DisplayedArea) -> NewDataset {
+/// PS3.3 C.10.4: the corners are those on the screen, so a turned picture names other pixels of the image.
+fn corners(area: &DisplayedArea, look: &NewLook) -> [[i64; 2]; 2] {
+    let ([left, top], [right, bottom]) = (area.top_left, area.bottom_right);
+    // Clockwise from the upper left of the image; a quarter turn moves each to the next place.
+    let image = [[left, top], [right, top], [right, bottom], [left, bottom]];
+    let shown = |place: usize| image[(place + 4 - usize::from(look.quarter_turns % 4)) % 4];
+    if look.flipped { [shown(1), shown(3)] } else { [shown(0), shown(2)] }
+}
+
+fn area_item(area: &DisplayedArea, look: &NewLook) -> NewDataset {
     let mut item = NewDataset::new();
     put_images(&mut item, &area.images);
-    item.integers(tags::DISPLAYED_AREA_TOP_LEFT_HAND_CORNER, &area.top_left)
-        .integers(tags::DISPLAYED_AREA_BOTTOM_RIGHT_HAND_CORNER, &area.bottom_right);
+    let [top_left, bottom_right] = corners(area, look);
+    item.integers(tags::DISPLAYED_AREA_TOP_LEFT_HAND_CORNER, &top_left)
+        .integers(tags::DISPLAYED_AREA_BOTTOM_RIGHT_HAND_CORNER, &bottom_right);
     match area.size {
         AreaSize::ScaleToFit => item.text(tags::PRESENTATION_SIZE_MODE, "SCALE TO FIT"),
         AreaSize::TrueSize => item.text(tags::PRESENTATION_SIZE_MODE, "TRUE SIZE"),

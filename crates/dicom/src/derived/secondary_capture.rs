@@ -62,6 +62,7 @@ impl NewCapture<'_> {
             .text_if(tags::DERIVATION_DESCRIPTION, &self.description)
             .text(tags::BURNED_IN_ANNOTATION, if self.has_text { "YES" } else { "NO" })
             .empty(tags::PATIENT_ORIENTATION)
+            .empty(tags::LATERALITY)
             .integer(tags::SAMPLES_PER_PIXEL, samples as i64)
             .text(tags::PHOTOMETRIC_INTERPRETATION, photometric)
             .integer(tags::ROWS, i64::from(rows))
