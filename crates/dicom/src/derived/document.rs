@@ -2,7 +2,7 @@
 
 use super::code::Code;
 use super::header::NewInstance;
-use super::reference::{Evidence, put_common_references};
+use super::reference::Evidence;
 use crate::attribute::{missing, tags};
 use crate::new_dataset::NewDataset;
 use crate::object::Object;
@@ -99,7 +99,6 @@ impl NewPdf<'_> {
         let sources: Vec<NewDataset> = self.sources.iter().map(|s| s.instance.item()).collect();
         if !sources.is_empty() {
             fields.items(tags::SOURCE_INSTANCE_SEQUENCE, sources);
-            put_common_references(&mut fields, &self.header.study_uid(), &self.sources);
         }
         fields.to_file()
     }

@@ -170,7 +170,7 @@ fn put_look(fields: &mut NewDataset, look: &NewLook) -> Result<(), Refusal> {
         fields.items(tags::SOFTCOPY_VOILUT_SEQUENCE, look.windows.iter().map(window).collect());
     }
     fields.text(tags::PRESENTATION_LUT_SHAPE, if look.inverse { "INVERSE" } else { "IDENTITY" });
-    if look.quarter_turns % 4 != 0 || look.flipped {
+    if !look.quarter_turns.is_multiple_of(4) || look.flipped {
         fields
             .integer(tags::IMAGE_ROTATION, i64::from(look.quarter_turns % 4) * 90)
             .text(tags::IMAGE_HORIZONTAL_FLIP, if look.flipped { "Y" } else { "N" });

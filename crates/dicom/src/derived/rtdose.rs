@@ -2,7 +2,7 @@
 
 use super::grid::FrameGrid;
 use super::pixels::{DecodeFrame, NativeFrames};
-use super::rtstruct::{Roi, inside};
+use super::rtstruct::Roi;
 use crate::attribute::{missing, tags, unreadable};
 use crate::image_info::ImageInfo;
 use crate::object::Object;
@@ -78,6 +78,11 @@ impl Dose {
         }
         let size = [info.encoded.columns, info.encoded.rows];
         let grid = FrameGrid::of(info.frames.iter().map(AsRef::as_ref), size)?;
+        // Empty slices between frames would be dose that nobody computed.
+        if grid.dims[2] != info.frames.len() {
+            let tag = tags::GRID_FRAME_OFFSET_VECTOR;
+            return Err(unreadable(tag, "does not place the frames at even distances, each once"));
+        }
         let plane = size[0] * size[1];
         let mut values = vec![0.0; plane * grid.dims[2]];
         for (frame, slice) in grid.slice_of_frame.iter().enumerate() {
@@ -152,6 +157,21 @@ pub struct DoseVolumeHistogram {
     doses: Vec<f32>,
 }
 
+/// Where a line of one plane crosses contours, ascending: between an odd and an even crossing is inside.
+fn crossings(contours: &[Vec<[f64; 2]>], v: f64) -> Vec<f64> {
+    let mut found = Vec::new();
+    for corners in contours {
+        let ends = corners.iter().cycle().skip(1);
+        for ([au, av], [bu, bv]) in corners.iter().zip(ends) {
+            if (*av > v) != (*bv > v) {
+                found.push((bu - au) * (v - av) / (bv - av) + au);
+            }
+        }
+    }
+    found.sort_by(f64::total_cmp);
+    found
+}
+
 /// Sample points along the longer side of a plane.
 const ACROSS: f64 = 128.0;
 /// Sample points are not nearer than this.
@@ -193,10 +213,14 @@ impl DoseVolumeHistogram {
         for (along, contours) in &flat {
             for row in 0..counts[1] {
                 let v = low[1] + (row as f64 + 0.5) * step_mm;
+                let crossings = crossings(contours, v);
+                let mut crossed = 0;
                 for column in 0..counts[0] {
                     let u = low[0] + (column as f64 + 0.5) * step_mm;
-                    let times = contours.iter().filter(|c| inside(c, [u, v])).count();
-                    if times % 2 == 1 {
+                    while crossings.get(crossed).is_some_and(|at| *at <= u) {
+                        crossed += 1;
+                    }
+                    if crossed % 2 == 1 {
                         points += 1;
                         let at = x * u + y * v + planes.normal * *along;
                         doses.extend(dose.at(at).map(|d| d as f32));

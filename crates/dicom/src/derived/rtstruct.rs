@@ -229,7 +229,7 @@ fn area_vector(points: &[DVec3]) -> DVec3 {
 }
 
 /// Even-odd rule.
-pub(crate) fn inside(corners: &[[f64; 2]], [x, y]: [f64; 2]) -> bool {
+fn inside(corners: &[[f64; 2]], [x, y]: [f64; 2]) -> bool {
     let ends = corners.iter().cycle().skip(1);
     let crossed = corners
         .iter()

@@ -75,7 +75,7 @@ impl Samples {
         match bits {
             1 => {
                 for value in values {
-                    if self.bit_count % 8 == 0 {
+                    if self.bit_count.is_multiple_of(8) {
                         self.bytes.push(0);
                     }
                     let last = self.bytes.len() - 1; // pushed above, or in an earlier round

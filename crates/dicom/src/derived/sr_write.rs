@@ -26,10 +26,10 @@ pub(crate) fn check(root: &Item, evidence: &[Evidence], sop_class: &str) -> Resu
             }
         };
         match &item.value {
-            Value::Image(to) | Value::Composite(to) | Value::Waveform(to) => {
-                if !evidence.iter().any(|e| e.instance.instance == to.instance) {
-                    return Err(refuse("The report refers to an instance that its evidence does not list."));
-                }
+            Value::Image(to) | Value::Composite(to) | Value::Waveform(to)
+                if !evidence.iter().any(|e| e.instance.instance == to.instance) =>
+            {
+                return Err(refuse("The report refers to an instance that its evidence does not list."));
             }
             Value::Points { graphic, points_px } => {
                 count(*graphic, points_px.len())?;

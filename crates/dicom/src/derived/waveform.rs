@@ -169,7 +169,7 @@ impl Format {
 /// ITU-T G.711, 14 bits.
 fn mu_law(byte: u8) -> f64 {
     let byte = !byte;
-    let magnitude = ((i32::from(byte & 0x0F) << 3) + 0x84 << (byte >> 4 & 7)) - 0x84;
+    let magnitude = (((i32::from(byte & 0x0F) << 3) + 0x84) << (byte >> 4 & 7)) - 0x84;
     f64::from(if byte & 0x80 == 0 { magnitude } else { -magnitude })
 }
 
@@ -177,7 +177,7 @@ fn mu_law(byte: u8) -> f64 {
 fn a_law(byte: u8) -> f64 {
     let byte = byte ^ 0x55;
     let (segment, low) = (byte >> 4 & 7, i32::from(byte & 0x0F) << 4);
-    let magnitude = if segment == 0 { low + 8 } else { low + 0x108 << (segment - 1) };
+    let magnitude = if segment == 0 { low + 8 } else { (low + 0x108) << (segment - 1) };
     f64::from(if byte & 0x80 == 0 { -magnitude } else { magnitude })
 }
 

@@ -52,5 +52,5 @@ pub(crate) fn new(
 
 /// A pattern that differs in every segment, plane and pixel, and is empty on some planes.
 pub(crate) fn pattern(segment: usize, plane: usize, pixel: usize, empty_every: usize) -> bool {
-    (segment + plane) % empty_every != 0 && (pixel * 7 + plane * 3 + segment * 5) % 11 < 4
+    !(segment + plane).is_multiple_of(empty_every) && (pixel * 7 + plane * 3 + segment * 5) % 11 < 4
 }
