@@ -1,12 +1,13 @@
 //! Greyscale Softcopy Presentation State: how somebody wants an image to look (PS3.3 A.33.1, PS3.4 annex N).
 //!
-//! Modality and VOI transforms, presentation LUT shape, rotation and flip. Not read: drawings, shutters, displayed area.
+//! Modality and VOI transforms, presentation LUT, rotation and flip. Drawings, shutters and displayed areas are read
+//! by [`crate::derived::PresentationState`].
 
 use crate::attribute::{missing, tags, unreadable};
 use crate::image_info::voi_of;
-use crate::lut::ModalityLut;
+use crate::lut::{LookUpTable, ModalityLut};
 use crate::object::Object;
-use medsight_image::{Modality, Voi};
+use medsight_image::{Lut, Modality, Voi};
 use medsight_record::Refusal;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use std::sync::Arc;
 pub struct Softcopy {
     /// In place of the image's own modality transform; `None` means there is none to apply.
     pub modality: Modality,
-    /// Window or table; `None` shows all values.
+    /// Window or table, with the Presentation LUT Sequence (2050,0010) behind it; `None` shows all values.
     pub voi: Option<Voi>,
     /// Presentation LUT Shape (2050,0020) is INVERSE. Takes the place of MONOCHROME1 in the image.
     pub inverse: bool,
@@ -41,12 +42,6 @@ impl Softcopy {
         if !images.into_iter().any(|i| names(i.text(tags::REFERENCED_SOP_INSTANCE_UID))) {
             let reason = "The presentation state is for other images than this one.".to_owned();
             return Err(Refusal::new("other_image", reason));
-        }
-        if data.has(tags::PRESENTATION_LUT_SEQUENCE) {
-            return Err(unreadable(
-                tags::PRESENTATION_LUT_SEQUENCE,
-                "is a table, which is not supported here",
-            ));
         }
         let inverse = match data.text(tags::PRESENTATION_LUT_SHAPE).as_deref() {
             Some("INVERSE") => true,
@@ -78,6 +73,10 @@ impl Softcopy {
                 })?)
             }
         };
+        let voi = match LookUpTable::read_all(&data, tags::PRESENTATION_LUT_SEQUENCE, false)?.first() {
+            None => voi,
+            Some(table) => Some(through(voi, table)?),
+        };
         Ok(Self {
             modality: ModalityLut::read(&data, true)?.map_or(Modality::IDENTITY, |lut| lut.to_image()),
             voi,
@@ -86,4 +85,30 @@ impl Softcopy {
             flipped: data.text(tags::IMAGE_HORIZONTAL_FLIP).as_deref() == Some("Y"),
         })
     }
+}
+
+/// Most entries of a table that a window and a presentation LUT are joined to.
+const MOST_ENTRIES: f64 = 65_536.0;
+
+/// A VOI transform and the presentation LUT behind it (PS3.3 C.11.6) as one table over whole modality values.
+fn through(voi: Option<Voi>, table: &LookUpTable) -> Result<Voi, Refusal> {
+    let unusable = |what: &str| unreadable(tags::PRESENTATION_LUT_SEQUENCE, what);
+    let outputs = table.display_values().ok_or_else(|| unusable("has no entry"))?;
+    let last = (outputs.values().len() - 1) as f32;
+    // The range of the VOI output is the range of the table's entries.
+    let shown = |grey: f32| outputs.apply(outputs.first as f32 + grey * last);
+    let (first, greys): (i32, Vec<f32>) = match voi {
+        None => return Err(unusable("is a table, but there is no window or VOI LUT in front of it")),
+        Some(Voi::Lut(lut)) => (lut.first, lut.values().to_vec()),
+        Some(Voi::Window(window)) => {
+            let half = window.width() / 2.0 + 1.0;
+            let (low, high) = ((window.center() - half).floor(), (window.center() + half).ceil());
+            if high - low >= MOST_ENTRIES || low < f64::from(i32::MIN) || high > f64::from(i32::MAX) {
+                return Err(unusable("is a table behind a window that is too wide for one"));
+            }
+            (low as i32, (low as i32..=high as i32).map(|x| window.apply(f64::from(x)) as f32).collect())
+        }
+    };
+    let joined = Lut::new(first, greys.into_iter().map(shown).collect());
+    Ok(Voi::Lut(Arc::new(joined.ok_or_else(|| unusable("has no entry"))?)))
 }

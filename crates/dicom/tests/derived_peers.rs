@@ -13,7 +13,7 @@ use derived_support::{SIZE, ct_file, header, plane_source, presentation};
 use medsight_dicom::derived::{
     KeyObjects, MeasurementReport, ParametricMap, Region, Segmentation, SegmentationKind,
 };
-use medsight_dicom::{Object, Softcopy};
+use medsight_dicom::{Object, Softcopy, tags};
 use medsight_image::Voi;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -148,6 +148,36 @@ fn dcmtk_accepts_our_presentation_states() {
     // dcmtk 3.6.7 takes letters of UTF-8 for errors.
     let errors: Vec<_> = text.split("Error:").skip(1).filter(|error| error.is_ascii()).collect();
     assert!(errors.is_empty(), "{text}");
+}
+
+/// Three scrambled tables, one behind the other: modality, VOI, presentation.
+#[test]
+fn an_image_under_a_state_of_three_tables_looks_as_dcmtk_shows_it() {
+    let Some(corpus) = medsight_base::testing::corpus() else { return };
+    let weasis = corpus.join("dicom/derived/weasis");
+    let (image, state) = (weasis.join("imageForPrLUTs.dcm"), weasis.join("prLUTs.dcm"));
+    let folder = tempfile::tempdir().unwrap();
+    let picture = folder.path().join("shown.pgm");
+    let mut command = Command::new("dcmp2pgm");
+    let Ok(output) = command.arg("-p").arg(&state).arg(&image).arg(&picture).output() else {
+        return skipped("dcmp2pgm is not installed");
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let picture = std::fs::read(picture).unwrap();
+    let (image, state) = (std::fs::read(image).unwrap(), std::fs::read(state).unwrap());
+    let (image, state) = (Object::parse(&image).unwrap(), Object::parse(&state).unwrap());
+    let uid = image.data().text_or_empty(tags::SOP_INSTANCE_UID);
+    let look = Softcopy::read(&state, &uid).unwrap();
+    let stored = image.data().raw(tags::PIXEL_DATA).unwrap();
+    let shown = &picture[picture.len() - 512 * 512..];
+    let voi = look.voi.unwrap();
+    let ours: Vec<u8> = stored[..512 * 512]
+        .iter()
+        .map(|v| (voi.apply(look.modality.apply(f32::from(*v))) * 255.0).round() as u8)
+        .collect();
+    let different = ours.iter().zip(shown).filter(|(a, b)| a != b).count();
+    assert_eq!(different, 0, "of {} pixels", shown.len());
+    assert!(shown.iter().max() > shown.iter().min(), "a picture, not a blank");
 }
 
 /// highdicom's objects of our images, read by us.

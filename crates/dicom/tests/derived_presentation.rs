@@ -47,16 +47,6 @@ fn a_drawing_belongs_to_its_image_and_one_without_images_to_all() {
 }
 
 #[test]
-fn a_shutter_hides_what_is_outside_of_its_edges() {
-    let rectangle = Shutter::Rectangle([1, 0, 7, 6]);
-    assert!(rectangle.shows(1, 0) && !rectangle.shows(0, 0) && !rectangle.shows(6, 0));
-    let circle = Shutter::Circle([4, 3], 1);
-    assert!(circle.shows(3, 2) && circle.shows(3, 3) && !circle.shows(4, 3));
-    let triangle = Shutter::Polygon(vec![[1, 1], [9, 1], [5, 9]]);
-    assert!(triangle.shows(4, 3) && !triangle.shows(0, 7));
-}
-
-#[test]
 fn a_drawing_on_a_layer_that_nobody_lists_is_refused() {
     let mut state = state();
     state.layers.pop();

@@ -201,6 +201,9 @@ fn measurements(measured: &Measured) -> Vec<Measurement> {
     number(measured.angle_deg, c::ANGLE, c::DEGREE, None);
     number(measured.area_mm2, c::AREA, c::SQUARE_MILLIMETER, None);
     number(measured.area_px, c::AREA, c::PIXELS, None);
+    let [suv_mean, suv_max] = measured.suv_bw.map_or([None; 2], |both| both.map(Some));
+    number(suv_mean, c::SUV_BODY_WEIGHT, c::SUV_BODY_WEIGHT_UNIT, Some(c::MEAN));
+    number(suv_max, c::SUV_BODY_WEIGHT, c::SUV_BODY_WEIGHT_UNIT, Some(c::MAXIMUM));
     let statistics = [
         (measured.mean, c::MEAN),
         (measured.sd, c::STANDARD_DEVIATION),

@@ -214,8 +214,15 @@ fn words(group: &MeasurementGroup) -> String {
 
 fn measured(numbers: &[&Measurement]) -> Measured {
     let mut measured = Measured::default();
+    let (mut suv_mean, mut suv_max) = (None, None);
     for number in numbers {
         let (Some(value), Some(unit)) = (number.value, &number.unit) else { continue };
+        if number.concept == c::SUV_BODY_WEIGHT {
+            let of = |derivation| number.derivation.as_ref() == Some(&derivation);
+            suv_mean = suv_mean.or(Some(value).filter(|_| of(c::MEAN)));
+            suv_max = suv_max.or(Some(value).filter(|_| of(c::MAXIMUM)));
+            continue;
+        }
         let unit = unit.value.as_ref();
         let is_angle = number.concept == c::ANGLE || number.concept == c::COBB_ANGLE;
         match unit {
@@ -231,6 +238,7 @@ fn measured(numbers: &[&Measurement]) -> Measured {
         let scale = SCALES.iter().find(|(_, code)| number.method.as_ref() == Some(code));
         measured.scale = measured.scale.or(scale.map(|(source, _)| *source));
     }
+    measured.suv_bw = suv_mean.zip(suv_max).map(|(mean, max)| [mean, max]);
     measured
 }
 

@@ -8,6 +8,8 @@ use super::reference::{Evidence, InstanceRef};
 use crate::attribute::{Tag, missing, tags, unreadable};
 use crate::dataset::Dataset;
 use crate::object::Object;
+use crate::shutter::shutter_of;
+use medsight_image::{Shutter, VolumeWarning};
 use medsight_record::Refusal;
 
 /// Grayscale Softcopy Presentation State Storage.
@@ -113,39 +115,6 @@ pub struct GraphicLayer {
     pub rgb: Option<[u8; 3]>,
 }
 
-/// What is outside is not shown (PS3.3 C.7.6.11). All counts of pixels begin at 1.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Shutter {
-    /// Left, upper, right, lower edge: column, row, column, row.
-    Rectangle([i64; 4]),
-    /// Centre (column, row) and radius.
-    Circle([i64; 2], i64),
-    /// Corners (column, row).
-    Polygon(Vec<[i64; 2]>),
-}
-
-impl Shutter {
-    /// True when a pixel, counted from 0, can be seen.
-    pub fn shows(&self, column: usize, row: usize) -> bool {
-        let (x, y) = (column as i64 + 1, row as i64 + 1);
-        match self {
-            Self::Rectangle([left, upper, right, lower]) => {
-                x > *left && x < *right && y > *upper && y < *lower
-            }
-            Self::Circle([cx, cy], radius) => (x - cx).pow(2) + (y - cy).pow(2) <= radius.pow(2),
-            Self::Polygon(corners) => {
-                let (x, y) = (x as f64, y as f64);
-                let ends = corners.iter().cycle().skip(1);
-                let crossed = corners.iter().zip(ends).filter(|([ax, ay], [bx, by])| {
-                    let (ax, ay, bx, by) = (*ax as f64, *ay as f64, *bx as f64, *by as f64);
-                    (ay > y) != (by > y) && x < (bx - ax) * (y - ay) / (by - ay) + ax
-                });
-                crossed.count() % 2 == 1
-            }
-        }
-    }
-}
-
 /// How large an area is shown (PS3.3 C.10.4).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum AreaSize {
@@ -190,10 +159,10 @@ pub struct PresentationState {
     pub annotations: Vec<GraphicAnnotation>,
     /// Displayed areas.
     pub areas: Vec<DisplayedArea>,
-    /// Shutters: a pixel is shown that all of them show.
-    pub shutters: Vec<Shutter>,
-    /// Shutter Presentation Value (0018,1622): P-Value from 0 to 65535 where nothing is shown.
-    pub shutter_value: u16,
+    /// What is covered.
+    pub shutter: Option<Shutter>,
+    /// What a reader has to know: a shutter that cannot be used.
+    pub warnings: Vec<VolumeWarning>,
 }
 
 impl PresentationState {
@@ -218,7 +187,7 @@ impl PresentationState {
         if images.is_empty() {
             return Err(missing(tags::REFERENCED_SERIES_SEQUENCE));
         }
-        let (shutters, shutter_value) = shutters(&data)?;
+        let mut warnings = Vec::new();
         let all = |tag: Tag| data.items(tag);
         let mut layers: Vec<GraphicLayer> =
             all(tags::GRAPHIC_LAYER_SEQUENCE).iter().map(layer).collect::<Result<_, _>>()?;
@@ -234,8 +203,8 @@ impl PresentationState {
                 .map(annotation)
                 .collect::<Result<_, _>>()?,
             areas: all(tags::DISPLAYED_AREA_SELECTION_SEQUENCE).iter().map(area).collect::<Result<_, _>>()?,
-            shutters,
-            shutter_value,
+            shutter: shutter_of(&data, &mut warnings),
+            warnings,
         })
     }
 
@@ -352,35 +321,4 @@ fn area(item: &Dataset<'_>) -> Result<DisplayedArea, Refusal> {
         size,
         spacing_mm: item.vector::<2>(tags::PRESENTATION_PIXEL_SPACING)?,
     })
-}
-
-fn shutters(data: &Dataset<'_>) -> Result<(Vec<Shutter>, u16), Refusal> {
-    let integer = |tag| data.integer(tag)?.ok_or_else(|| missing(tag));
-    let mut found = Vec::new();
-    for shape in data.texts(tags::SHUTTER_SHAPE) {
-        found.push(match shape.as_str() {
-            "RECTANGULAR" => Shutter::Rectangle([
-                integer(tags::SHUTTER_LEFT_VERTICAL_EDGE)?,
-                integer(tags::SHUTTER_UPPER_HORIZONTAL_EDGE)?,
-                integer(tags::SHUTTER_RIGHT_VERTICAL_EDGE)?,
-                integer(tags::SHUTTER_LOWER_HORIZONTAL_EDGE)?,
-            ]),
-            "CIRCULAR" => {
-                let [row, column] = required::<2>(data, tags::CENTER_OF_CIRCULAR_SHUTTER)?;
-                Shutter::Circle([column as i64, row as i64], integer(tags::RADIUS_OF_CIRCULAR_SHUTTER)?)
-            }
-            "POLYGONAL" => {
-                let tag = tags::VERTICES_OF_THE_POLYGONAL_SHUTTER;
-                let numbers = data.numbers(tag)?.ok_or_else(|| missing(tag))?;
-                Shutter::Polygon(numbers.chunks_exact(2).map(|c| [c[1] as i64, c[0] as i64]).collect())
-            }
-            // A bitmap shutter is an overlay; it is not drawn here.
-            "BITMAP" => continue,
-            other => {
-                return Err(unreadable(tags::SHUTTER_SHAPE, &format!("is {other}, which is not known")));
-            }
-        });
-    }
-    let value = data.integer(tags::SHUTTER_PRESENTATION_VALUE)?.unwrap_or(0);
-    Ok((found, value.clamp(0, 65_535) as u16))
 }

@@ -3,14 +3,14 @@
 use super::color::lab_from_rgb;
 use super::gsps::{
     AreaSize, DisplayedArea, GRAYSCALE_PRESENTATION_STATE, GraphicAnnotation, GraphicLayer, GraphicObject,
-    PresentationState, Shutter, TextObject, Units,
+    PresentationState, TextObject, Units,
 };
 use super::header::NewInstance;
 use super::reference::{InstanceRef, referenced_images};
 use crate::attribute::{Tag, tags};
 use crate::lut::ModalityLut;
 use crate::new_dataset::NewDataset;
-use medsight_image::{VoiFunction, Window};
+use medsight_image::{Shutter, VoiFunction, Window};
 use medsight_record::Refusal;
 
 /// The look of grey values on some images.
@@ -63,7 +63,9 @@ impl PresentationState {
             let items = self.annotations.iter().map(annotation_item).collect();
             fields.items(tags::GRAPHIC_ANNOTATION_SEQUENCE, items);
         }
-        self.put_shutters(&mut fields);
+        if let Some(shutter) = &self.shutter {
+            put_shutter(&mut fields, shutter);
+        }
         put_look(&mut fields, look)?;
         fields.to_file()
     }
@@ -91,41 +93,34 @@ impl PresentationState {
         }
         Ok(())
     }
+}
 
-    /// PS3.3 C.7.6.11 and C.11.12.
-    fn put_shutters(&self, fields: &mut NewDataset) {
-        if self.shutters.is_empty() {
-            return;
-        }
-        let mut shapes = Vec::new();
-        for shutter in &self.shutters {
-            match shutter {
-                Shutter::Rectangle([left, upper, right, lower]) => {
-                    shapes.push("RECTANGULAR");
-                    fields
-                        .integer(tags::SHUTTER_LEFT_VERTICAL_EDGE, *left)
-                        .integer(tags::SHUTTER_UPPER_HORIZONTAL_EDGE, *upper)
-                        .integer(tags::SHUTTER_RIGHT_VERTICAL_EDGE, *right)
-                        .integer(tags::SHUTTER_LOWER_HORIZONTAL_EDGE, *lower);
-                }
-                Shutter::Circle([column, row], radius) => {
-                    shapes.push("CIRCULAR");
-                    fields
-                        .integers(tags::CENTER_OF_CIRCULAR_SHUTTER, &[*row, *column])
-                        .integer(tags::RADIUS_OF_CIRCULAR_SHUTTER, *radius);
-                }
-                Shutter::Polygon(corners) => {
-                    shapes.push("POLYGONAL");
-                    let numbers: Vec<i64> =
-                        corners.iter().flat_map(|[column, row]| [*row, *column]).collect();
-                    fields.integers(tags::VERTICES_OF_THE_POLYGONAL_SHUTTER, &numbers);
-                }
-            }
-        }
+/// PS3.3 C.7.6.11 and C.11.12; rows and columns count from 1 in the file.
+fn put_shutter(fields: &mut NewDataset, shutter: &Shutter) {
+    let mut shapes = Vec::new();
+    if let Some([left, upper, right, lower]) = shutter.rectangle_px {
+        shapes.push("RECTANGULAR");
         fields
-            .texts(tags::SHUTTER_SHAPE, &shapes)
-            .integer(tags::SHUTTER_PRESENTATION_VALUE, i64::from(self.shutter_value));
+            .integer(tags::SHUTTER_LEFT_VERTICAL_EDGE, left + 1)
+            .integer(tags::SHUTTER_UPPER_HORIZONTAL_EDGE, upper + 1)
+            .integer(tags::SHUTTER_RIGHT_VERTICAL_EDGE, right + 1)
+            .integer(tags::SHUTTER_LOWER_HORIZONTAL_EDGE, lower + 1);
     }
+    if let Some([column, row, radius]) = shutter.circle_px {
+        shapes.push("CIRCULAR");
+        fields
+            .integers(tags::CENTER_OF_CIRCULAR_SHUTTER, &[row + 1, column + 1])
+            .integer(tags::RADIUS_OF_CIRCULAR_SHUTTER, radius);
+    }
+    if !shutter.polygon_px.is_empty() {
+        shapes.push("POLYGONAL");
+        let numbers: Vec<i64> =
+            shutter.polygon_px.iter().flat_map(|[column, row]| [row + 1, column + 1]).collect();
+        fields.integers(tags::VERTICES_OF_THE_POLYGONAL_SHUTTER, &numbers);
+    }
+    fields
+        .texts(tags::SHUTTER_SHAPE, &shapes)
+        .integer(tags::SHUTTER_PRESENTATION_VALUE, i64::from(shutter.value));
 }
 
 fn put_images(item: &mut NewDataset, images: &[InstanceRef]) {

@@ -60,6 +60,8 @@ concepts! {
     MAXIMUM = "56851009" "SCT" "Maximum";
     STANDARD_DEVIATION = "386136009" "SCT" "Standard Deviation";
     XRAY_ATTENUATION = "110850" "DCM" "X-Ray Attenuation";
+    SUV_BODY_WEIGHT = "126401" "DCM" "SUVbw";
+    SUV_BODY_WEIGHT_UNIT = "{SUVbw}g/ml" "UCUM" "Standardized Uptake Value body weight";
     MILLIMETER = "mm" "UCUM" "millimeter";
     CENTIMETER = "cm" "UCUM" "centimeter";
     SQUARE_MILLIMETER = "mm2" "UCUM" "square millimeter";

@@ -38,7 +38,7 @@ pub use document::{Document, ENCAPSULATED_PDF, NewPdf};
 pub use grid::FrameGrid;
 pub use gsps::{
     AreaSize, DisplayedArea, Drawing, GRAYSCALE_PRESENTATION_STATE, GraphicAnnotation, GraphicLayer,
-    GraphicObject, PresentationState, Shutter, TextObject, Units,
+    GraphicObject, PresentationState, TextObject, Units,
 };
 pub use gsps_write::NewLook;
 pub use header::{Device, NewInstance, Origin};

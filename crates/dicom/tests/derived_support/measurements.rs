@@ -62,6 +62,7 @@ pub(crate) fn region_of_interest() -> Measured {
         sd: Some(4.5),
         min: Some(-99.0),
         max: Some(101.0),
+        suv_bw: Some([2.25, 7.5]),
         unit: "HU".into(),
         scale: Some(ScaleSource::PixelSpacing),
         ..Measured::default()

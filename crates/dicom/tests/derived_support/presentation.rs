@@ -3,7 +3,7 @@
 use super::{SIZE, header, plane_source};
 use medsight_dicom::ModalityLut;
 use medsight_dicom::derived::*;
-use medsight_image::{VoiFunction, Window};
+use medsight_image::{Shutter, VoiFunction, Window};
 
 pub(crate) fn state() -> PresentationState {
     let one = plane_source(1).instance;
@@ -72,12 +72,13 @@ pub(crate) fn state() -> PresentationState {
                 spacing_mm: Some([0.7, 0.5]),
             },
         ],
-        shutters: vec![
-            Shutter::Rectangle([1, 0, 7, 6]),
-            Shutter::Circle([4, 3], 3),
-            Shutter::Polygon(vec![[1, 1], [7, 1], [4, 5]]),
-        ],
-        shutter_value: 0,
+        shutter: Some(Shutter {
+            rectangle_px: Some([0, 1, 6, 4]),
+            circle_px: Some([3, 2, 3]),
+            polygon_px: vec![[0, 0], [6, 0], [3, 4]],
+            value: 0,
+        }),
+        warnings: Vec::new(),
     }
 }
 
