@@ -8,7 +8,7 @@ use derived_support::{header, plane_source};
 use medsight_dicom::derived::*;
 use medsight_dicom::{ImageInfo, Object, PixelData, Softcopy};
 use medsight_image::{Modality, Voi, VoiFunction, Window};
-use medsight_record::Refusal;
+use medsight_record::{Annotation, Refusal};
 use sha2::{Digest, Sha256};
 
 #[test]
@@ -104,4 +104,29 @@ fn a_capture_is_an_image_with_the_colours_of_the_screen() {
     assert_eq!(&bytes[..27], RGB);
     let short = NewCapture { size: [3, 4], ..capture() };
     assert!(short.to_file().unwrap_err().reason.contains("27"));
+}
+
+#[test]
+fn what_was_drawn_on_an_image_is_drawn_in_a_state_too_and_a_marked_image_is_a_key_object() {
+    let drawn = derived_support::measurements::drawn();
+    let lookup =
+        Lookup { image: &derived_support::measurements::lookup_image, frame_of_reference: &|_| None };
+    let caption = |a: &Annotation| a.measured.length_mm.map(|mm| format!("{mm:.1} mm")).unwrap_or_default();
+    let drawings = drawings_of(&drawn, &caption, &lookup).unwrap();
+    assert_eq!((drawings.annotations.len(), drawings.left_out.len()), (6, 5));
+    let new = PresentationState {
+        layers: vec![drawings.layer],
+        annotations: drawings.annotations,
+        images: drawings.images,
+        ..state()
+    };
+    let file = new.to_file(&header(), &look()).unwrap();
+    let read = PresentationState::read(&Object::parse(&file).unwrap()).unwrap();
+    let length = &read.annotations[0];
+    assert_eq!(length.graphics[0].points, [[0.5, 0.5], [3.75, 5.0]], "from the corner of the first pixel");
+    assert_eq!(length.texts[0].text, "5.0 mm");
+    assert_eq!(read.annotations[5].texts[0].text, "Größe prüfen");
+    let marked = key_objects_of(&drawn, key_object_codes::OF_INTEREST, "Roe^Rita", &lookup).unwrap().unwrap();
+    assert_eq!(marked.instances, [plane_source(2).instance]);
+    assert!(key_objects_of(&drawn[..3], key_object_codes::OF_INTEREST, "", &lookup).unwrap().is_none());
 }

@@ -100,6 +100,23 @@ fn a_hole_is_no_part_of_the_region() {
 }
 
 #[test]
+fn a_point_is_inside_a_region_between_its_planes_and_not_in_its_hole() {
+    let contours = (0..5).flat_map(|z| {
+        let z = 3.0 * f64::from(z);
+        [square(z, 10.0, 30.0), square(z, 18.0, 22.0)]
+    });
+    let mask = RoiMask::of(&roi(contours.collect()), 0.5).unwrap();
+    let inside = |x, y, z| mask.contains(DVec3::new(x, y, z));
+    assert!(inside(11.0, 29.0, 0.0) && inside(11.0, 29.0, 7.0) && inside(29.5, 10.5, 13.4));
+    assert!(!inside(20.0, 20.0, 6.0), "the hole");
+    assert!(!inside(11.0, 29.0, 13.6) && !inside(11.0, 29.0, -1.6), "above and below");
+    assert!(!inside(9.7, 20.0, 6.0) && !inside(30.4, 20.0, 6.0));
+    let (cells, cell_mm3) = mask.cells();
+    let volume = cells.count() as f64 * cell_mm3;
+    assert!((volume - (400.0 - 16.0) * 15.0).abs() < 1e-6, "{volume}");
+}
+
+#[test]
 fn a_region_of_another_space_or_outside_of_the_grid_has_no_histogram() {
     let file = dose_file(false);
     let dose = Dose::read(&Object::parse(&file).unwrap()).unwrap();

@@ -68,6 +68,25 @@ fn a_label_map_says_of_each_pixel_which_segment_it_is_also_above_255() {
 }
 
 #[test]
+fn labels_of_sparse_frames_stand_at_their_place_in_the_patient() {
+    let new = new(SegmentationKind::Binary, vec![segment(1), segment(2)], [7, 5], 6);
+    // Segment 1 on planes 0 and 5, segment 2 on plane 3 and over it on 5: the planes between are empty.
+    let file = new
+        .to_file(&mut |s, z| {
+            let filled = matches!((s, z), (Some(1), 0 | 5) | (Some(2), 3 | 5));
+            filled.then(|| (0..35).map(|p| u16::from(p == 8 || s == Some(1) && p == 9)).collect())
+        })
+        .unwrap();
+    let read = Segmentation::read(&Object::parse(&file).unwrap()).unwrap();
+    let labels = read.labels(&[1, 2]).unwrap();
+    assert_eq!((labels.dims, labels.overlapping), ([7, 5, 6], 1), "gaps of 3 and 2 planes");
+    let at = |z: usize, column: f64| {
+        labels.at(new.planes[z].position_mm + glam::DVec3::new(0.5 * column, 0.7, 0.0))
+    };
+    assert_eq!([at(0, 1.0), at(3, 1.0), at(5, 1.0), at(5, 2.0), at(5, 3.0)], [1, 2, 2, 1, 0]);
+}
+
+#[test]
 fn a_segmentation_in_which_nothing_was_found_is_a_valid_object() {
     let new = new(SegmentationKind::Binary, vec![segment(1), segment(2)], [5, 5], 3);
     let file = new.to_file(&mut |_, _| None).unwrap();
@@ -127,4 +146,8 @@ fn other_makers_segments_have_the_voxels_that_pydicom_counted() {
         }
     }
     assert!(compared > 60, "{compared} segments compared");
+    // This one says one frame and describes three.
+    let bytes = std::fs::read(folder.join("pydicom/liver_1frame.dcm")).unwrap();
+    let refusal = Segmentation::read(&Object::parse(&bytes).unwrap()).unwrap_err();
+    assert!(refusal.reason.contains("(5200,9230)"), "{refusal}");
 }

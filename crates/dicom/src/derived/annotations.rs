@@ -7,7 +7,7 @@ use super::measurement_codes as c;
 use super::measurement_report::{
     Evaluation, EvaluationValue, Measurement, MeasurementGroup, MeasurementReport, Observer, Region,
 };
-use super::reference::Evidence;
+use super::reference::{Evidence, InstanceRef};
 use super::sr::Graphic;
 use glam::DVec3;
 use medsight_base::{InstanceUid, SeriesUid, Uid};
@@ -115,24 +115,16 @@ pub fn group_of(
     label: &str,
     lookup: &Lookup<'_>,
 ) -> Result<(MeasurementGroup, Option<Evidence>), Refusal> {
-    if !annotation.is_complete() {
-        let reason = format!("{label} cannot go into a report: points are missing.");
-        return Err(Refusal::new("incomplete_annotation", reason));
-    }
-    let unknown = |what: &str| {
-        Refusal::new("unknown_image", format!("{label} cannot go into a report: {what} is not known."))
-    };
+    complete(annotation)?;
     let (region, source) = match &annotation.place {
-        Place::Image { instance, frame, points_px, .. } => {
-            let facts = (lookup.image)(instance).ok_or_else(|| unknown("its image"))?;
-            let whole = &facts.evidence.instance;
-            let image = if facts.frames > 1 { whole.frame(*frame) } else { whole.clone() };
+        Place::Image { points_px, .. } => {
+            let (evidence, image) = image_of(annotation, lookup)?;
             // Ours count from the centre of the first pixel, DICOM from its corner.
             let points: Vec<DVec3> =
                 points_px.iter().map(|[x, y]| DVec3::new(x + 0.5, y + 0.5, 0.0)).collect();
             let (graphic, points) = outline(&annotation.kind, &points, [DVec3::X, DVec3::Y]);
             let points_px = points.iter().map(|p| [p.x, p.y]).collect();
-            (Region::Image { image, graphic, points_px }, Some(facts.evidence))
+            (Region::Image { image, graphic, points_px }, Some(evidence))
         }
         Place::Plane { series, points_mm, right, down, image, .. } => {
             let frame_of_reference =
@@ -165,8 +157,36 @@ pub fn group_of(
     Ok((group, source))
 }
 
+fn complete(annotation: &Annotation) -> Result<(), Refusal> {
+    if annotation.is_complete() {
+        return Ok(());
+    }
+    Err(Refusal::new("incomplete_annotation", "An annotation cannot be written: points are missing."))
+}
+
+fn unknown(what: &str) -> Refusal {
+    Refusal::new("unknown_image", format!("An annotation cannot be written: {what} is not known."))
+}
+
+/// The image of an annotation on a stored image, with its place in the study; the frame where it has several.
+pub(crate) fn image_of(
+    annotation: &Annotation,
+    lookup: &Lookup<'_>,
+) -> Result<(Evidence, InstanceRef), Refusal> {
+    complete(annotation)?;
+    let Place::Image { instance, frame, .. } = &annotation.place else { return Err(unknown("its image")) };
+    let facts = (lookup.image)(instance).ok_or_else(|| unknown("its image"))?;
+    let whole = &facts.evidence.instance;
+    let image = if facts.frames > 1 { whole.frame(*frame) } else { whole.clone() };
+    Ok((facts.evidence, image))
+}
+
 /// The form of an annotation with its points; boxes lie along the two axes.
-fn outline(kind: &AnnotationKind, points: &[DVec3], [right, down]: [DVec3; 2]) -> (Graphic, Vec<DVec3>) {
+pub(crate) fn outline(
+    kind: &AnnotationKind,
+    points: &[DVec3],
+    [right, down]: [DVec3; 2],
+) -> (Graphic, Vec<DVec3>) {
     let (AnnotationKind::Ellipse | AnnotationKind::Rectangle, [a, b]) = (kind, points) else {
         let graphic = if points.len() == 1 { Graphic::Point } else { Graphic::Polyline };
         return (graphic, points.to_vec());

@@ -12,6 +12,8 @@ use medsight_record::Refusal;
 const SAME_PLACE_MM: f64 = 0.01;
 /// Slices may be off the grid by this part of their distance.
 const OFF_GRID: f64 = 0.05;
+/// Slices in the smallest gap, at most.
+const MOST_PARTS: u32 = 8;
 
 /// Where the frames lie.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,16 +98,20 @@ impl FrameGrid {
     }
 }
 
-/// The slice distance: the smallest gap between places; the thickness where there is one place.
+/// The slice distance: the largest of which all gaps between places are multiples; the thickness where there is one
+/// place. Empty places leave gaps of several slices, and none need be of one.
 fn step(along: &[f64], thickness_mm: Option<f64>) -> f64 {
     let mut places = along.to_vec();
     places.sort_by(f64::total_cmp);
     let gaps = places.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > SAME_PLACE_MM);
-    let smallest = gaps.fold(f64::INFINITY, f64::min);
+    let gaps: Vec<f64> = gaps.collect();
+    let smallest = gaps.iter().copied().fold(f64::INFINITY, f64::min);
     if !smallest.is_finite() {
         return thickness_mm.unwrap_or(1.0);
     }
+    let whole_mm = places[places.len() - 1] - places[0];
+    let fits = |step: &f64| gaps.iter().all(|gap| (gap / step - (gap / step).round()).abs() < OFF_GRID);
+    let step = (1..=MOST_PARTS).map(|parts| smallest / f64::from(parts)).find(fits).unwrap_or(smallest);
     // The mean over all slices is more exact than one gap of rounded positions.
-    let whole = places[places.len() - 1] - places[0];
-    whole / (whole / smallest).round()
+    whole_mm / (whole_mm / step).round()
 }

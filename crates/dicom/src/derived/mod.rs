@@ -5,7 +5,9 @@
 //! checked against the standard's rules before there is a byte. Nothing here draws, asks a clock or makes an id.
 
 mod annotations;
+mod annotations_drawn;
 mod annotations_read;
+
 mod code;
 mod color;
 mod document;
@@ -20,17 +22,20 @@ mod measurement_write;
 mod parametric_map;
 mod pixels;
 mod reference;
+mod roi_mask;
 mod rtdose;
 mod rtplan;
 mod rtstruct;
 mod secondary_capture;
 mod seg;
+mod seg_volume;
 mod seg_write;
 mod sr;
 mod sr_write;
 mod waveform;
 
 pub use annotations::{ImageFacts, Lookup, Measurements, group_of, report_of};
+pub use annotations_drawn::{Drawings, READING_LAYER, drawings_of, key_objects_of};
 pub use annotations_read::{NotShown, ReadAnnotations, annotations_of};
 pub use code::{Code, codes};
 pub use color::{lab_from_rgb, rgb_from_lab};
@@ -49,6 +54,7 @@ pub use measurement_report::{
 pub use parametric_map::{MappingForm, PARAMETRIC_MAP, ParametricMap, RealWorldMapping};
 pub use pixels::DecodeFrame;
 pub use reference::{Evidence, InstanceRef};
+pub use roi_mask::RoiMask;
 pub use rtdose::{Dose, DoseUnits, DoseVolumeHistogram, RT_DOSE};
 pub use rtplan::{Beam, FractionGroup, Plan, Prescription, RT_PLAN};
 pub use rtstruct::{Contour, ContourKind, RT_STRUCTURE_SET, Roi, RoiPlanes, StructureSet};
@@ -56,6 +62,7 @@ pub use secondary_capture::{NewCapture, Picture, SECONDARY_CAPTURE};
 pub use seg::{
     Algorithm, LABEL_MAP_SEGMENTATION, SEGMENTATION, Segment, SegmentFrame, Segmentation, SegmentationKind,
 };
+pub use seg_volume::LabelVolume;
 pub use seg_write::{MaskPlane, MaskValues, NewSegmentation};
 pub use sr::{COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, Graphic, Item, NewReport, Relationship, Report, Value};
 pub use waveform::{Calibration, Channel, MultiplexGroup, TWELVE_LEAD_ECG, Waveform, WaveformAnnotation};

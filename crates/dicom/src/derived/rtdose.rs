@@ -2,6 +2,7 @@
 
 use super::grid::FrameGrid;
 use super::pixels::{DecodeFrame, NativeFrames};
+use super::roi_mask::RoiMask;
 use super::rtstruct::Roi;
 use crate::attribute::{missing, tags, unreadable};
 use crate::image_info::ImageInfo;
@@ -157,25 +158,18 @@ pub struct DoseVolumeHistogram {
     doses: Vec<f32>,
 }
 
-/// Where a line of one plane crosses contours, ascending: between an odd and an even crossing is inside.
-fn crossings(contours: &[Vec<[f64; 2]>], v: f64) -> Vec<f64> {
-    let mut found = Vec::new();
-    for corners in contours {
-        let ends = corners.iter().cycle().skip(1);
-        for ([au, av], [bu, bv]) in corners.iter().zip(ends) {
-            if (*av > v) != (*bv > v) {
-                found.push((bu - au) * (v - av) / (bv - av) + au);
-            }
-        }
-    }
-    found.sort_by(f64::total_cmp);
-    found
-}
-
 /// Sample points along the longer side of a plane.
 const ACROSS: f64 = 128.0;
 /// Sample points are not nearer than this.
 const FINEST_MM: f64 = 0.5;
+
+/// Distance of sample points in a plane of a region.
+fn sample_mm(roi: &Roi) -> f64 {
+    let points = || roi.contours.iter().flat_map(|c| &c.points_mm);
+    let low = points().fold(DVec3::MAX, |low, p| low.min(*p));
+    let high = points().fold(DVec3::MIN, |high, p| high.max(*p));
+    ((high - low).max_element() / ACROSS).max(FINEST_MM)
+}
 
 impl DoseVolumeHistogram {
     /// The dose in a region of interest, sampled over its planes.
@@ -188,45 +182,16 @@ impl DoseVolumeHistogram {
             let reason = "The region and the dose have different Frame of Reference UIDs (0020,0052).";
             return Err(Refusal::new("other_space", reason));
         }
-        let planes = roi.planes()?;
-        let spacing_mm = planes.spacing_mm.ok_or_else(|| {
-            Refusal::new("single_plane", "The region is drawn in one plane only, so it has no volume.")
-        })?;
-        let (x, y) = planes.axes();
-        let flat: Vec<(f64, Vec<Vec<[f64; 2]>>)> = planes
-            .planes
-            .iter()
-            .map(|(along, contours)| {
-                let flatten = |c: &&super::rtstruct::Contour| -> Vec<[f64; 2]> {
-                    c.points_mm.iter().map(|p| [p.dot(x), p.dot(y)]).collect()
-                };
-                (*along, contours.iter().map(flatten).collect())
-            })
-            .collect();
-        let corners = flat.iter().flat_map(|(_, contours)| contours.iter().flatten());
-        let (low, high) = corners.fold(([f64::MAX; 2], [f64::MIN; 2]), |(l, h), p| {
-            ([l[0].min(p[0]), l[1].min(p[1])], [h[0].max(p[0]), h[1].max(p[1])])
-        });
-        let step_mm = ((high[0] - low[0]).max(high[1] - low[1]) / ACROSS).max(FINEST_MM);
-        let counts = [0, 1].map(|a| ((high[a] - low[a]) / step_mm).ceil() as usize + 1);
+        if roi.planes()?.spacing_mm.is_none() {
+            let reason = "The region is drawn in one plane only, so it has no volume.";
+            return Err(Refusal::new("single_plane", reason));
+        }
+        let mask = RoiMask::of(roi, sample_mm(roi))?;
+        let (cells, cell_mm3) = mask.cells();
         let (mut doses, mut points) = (Vec::new(), 0_u64);
-        for (along, contours) in &flat {
-            for row in 0..counts[1] {
-                let v = low[1] + (row as f64 + 0.5) * step_mm;
-                let crossings = crossings(contours, v);
-                let mut crossed = 0;
-                for column in 0..counts[0] {
-                    let u = low[0] + (column as f64 + 0.5) * step_mm;
-                    while crossings.get(crossed).is_some_and(|at| *at <= u) {
-                        crossed += 1;
-                    }
-                    if crossed % 2 == 1 {
-                        points += 1;
-                        let at = x * u + y * v + planes.normal * *along;
-                        doses.extend(dose.at(at).map(|d| d as f32));
-                    }
-                }
-            }
+        for cell in cells {
+            points += 1;
+            doses.extend(dose.at(cell).map(|d| d as f32));
         }
         if doses.is_empty() {
             let reason = "No part of the region lies in the dose grid.";
@@ -235,7 +200,7 @@ impl DoseVolumeHistogram {
         doses.sort_by(f32::total_cmp);
         let mean = doses.iter().map(|d| f64::from(*d)).sum::<f64>() / doses.len() as f64;
         Ok(Self {
-            volume_mm3: points as f64 * step_mm * step_mm * spacing_mm,
+            volume_mm3: points as f64 * cell_mm3,
             covered: doses.len() as f64 / points as f64,
             min: f64::from(doses[0]),
             mean,
