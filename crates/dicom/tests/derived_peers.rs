@@ -1,20 +1,24 @@
 //! Our derived objects in the hands of readers that nobody on this project wrote: highdicom, pydicom, dcmtk and
 //! dciodvfy (PS3.3 rules).
 //!
-//! `MEDSIGHT_PEER_PYTHON` names a Python with highdicom; without it, or without a tool on the path, that part says
-//! loudly that it was skipped. `MEDSIGHT_PEER_KEEP` names a folder that gets a copy of every object.
+//! `MEDSIGHT_PEER_PYTHON` names a Python with highdicom, `MEDSIGHT_PEER_DCMJS` the folder of dcmjs 0.29; without
+//! them, or without a tool on the path, that part says loudly that it was skipped. `MEDSIGHT_PEER_KEEP` names a
+//! folder that gets a copy of every object.
 #![allow(clippy::unwrap_used, reason = "a test that cannot run its peers has failed")]
 
 mod derived_support;
 
-use derived_support::measurements::{drawn, evidence_of_volumetric, volumetric, written};
+use derived_support::measurements::{drawn, evidence_of_volumetric, labelled, volumetric, written};
 use derived_support::segmentations::{new, pattern, segment};
 use derived_support::{SIZE, ct_file, header, plane_source, presentation};
+use medsight_base::Timestamp;
 use medsight_dicom::derived::{
-    KeyObjects, MeasurementReport, ParametricMap, Region, Segmentation, SegmentationKind,
+    KeyObjects, Labels, MeasurementReport, ParametricMap, Region, Report, Segmentation, SegmentationKind,
+    annotations_of,
 };
 use medsight_dicom::{Object, Softcopy, tags};
 use medsight_image::Voi;
+use medsight_record::{AnnotationId, AnnotationKind, Place};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -62,8 +66,8 @@ fn samples() -> Vec<(&'static str, Vec<u8>, Value)> {
     let drawn = drawn();
     let on_images: Vec<_> = drawn.iter().take(6).cloned().collect();
     let corner = |i: usize| match &drawn[i].place {
-        medsight_record::Place::Image { points_px, .. } => json!(points_px),
-        medsight_record::Place::Plane { points_mm, .. } => json!(points_mm),
+        Place::Image { points_px, .. } => json!(points_px),
+        Place::Plane { points_mm, .. } => json!(points_mm),
     };
     let sr = json!({ "kind": "sr", "planar": 6, "volumetric": 0, "length_mm": 5.0, "line": corner(0) });
     samples.push(("sr_on_images", written(&on_images).0, sr));
@@ -148,6 +152,59 @@ fn dcmtk_accepts_our_presentation_states() {
     // dcmtk 3.6.7 takes letters of UTF-8 for errors.
     let errors: Vec<_> = text.split("Error:").skip(1).filter(|error| error.is_ascii()).collect();
     assert!(errors.is_empty(), "{text}");
+}
+
+/// dcmjs is what OHIF reads and writes reports with.
+#[test]
+fn dcmjs_opens_our_measurements_and_we_open_its() {
+    let Some(package) = std::env::var_os("MEDSIGHT_PEER_DCMJS") else {
+        return skipped("MEDSIGHT_PEER_DCMJS does not name the folder of dcmjs 0.29");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let drawn: Vec<_> = drawn().into_iter().take(4).collect();
+    let ours = labelled(&drawn, Labels::Cornerstone).0;
+    std::fs::write(folder.path().join("ours.dcm"), ours).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/derived_peers.cjs");
+    let output = Command::new("node").arg(script).arg(package).arg(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let out = String::from_utf8(output.stdout).unwrap();
+    let read: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    // From the corner of the first pixel, as everywhere in DICOM.
+    let points = |tool: &Value| -> Vec<f64> {
+        let points = tool["points"].as_array().unwrap().iter().flat_map(|p| p.as_array().unwrap());
+        points.map(|v| v.as_f64().unwrap()).collect()
+    };
+    let (length, ellipse) = (&read["Length"][0], &read["EllipticalROI"][0]);
+    assert_eq!(points(length), [0.5, 0.5, 3.75, 5.0]);
+    assert_eq!(length["value"].as_f64(), Some(5.0));
+    assert_eq!(points(ellipse), [3.0, 1.5, 3.0, 6.5, 1.5, 4.0, 4.5, 4.0]);
+
+    let bytes = std::fs::read(folder.path().join("theirs.dcm")).unwrap();
+    let report = Report::read(&Object::parse(&bytes).unwrap()).unwrap();
+    let mut next = 0;
+    let mut new_id = || {
+        next += 1;
+        AnnotationId(uuid::Uuid::from_u128(next))
+    };
+    let read = annotations_of(&report, Timestamp(0), &|_| None, &mut new_id).unwrap();
+    let [not_shown] = &read.not_shown[..] else { panic!("{:?}", read.not_shown) };
+    assert!(not_shown.reason.contains("coded as a length"), "the ellipse's area: {not_shown:?}");
+    let found: Vec<_> = read.annotations.iter().map(|a| (a.kind.clone(), a.place.clone())).collect();
+    let [(length, on), (ellipse, box_on), (arrow, _)] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((length, ellipse), (&AnnotationKind::Length, &AnnotationKind::Ellipse));
+    assert_eq!(arrow, &AnnotationKind::Text { text: "look here".into() });
+    let points = |place: &Place| match place {
+        Place::Image { points_px, instance, .. } => {
+            assert_eq!(instance.as_str(), plane_source(1).instance.instance);
+            points_px.clone()
+        }
+        Place::Plane { .. } => panic!("on no image"),
+    };
+    assert_eq!(points(on), [[0.5, 1.5], [3.5, 1.5]]);
+    assert_eq!(points(box_on), [[0.5, 0.5], [2.5, 3.5]]);
+    assert_eq!(read.annotations[0].measured.length_mm, Some(1.5));
+    assert_eq!(read.annotations[1].measured, medsight_record::Measured::default());
 }
 
 /// Three scrambled tables, one behind the other: modality, VOI, presentation.

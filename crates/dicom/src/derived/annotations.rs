@@ -60,13 +60,40 @@ const fn scale(value: &'static str, meaning: &'static str) -> Code {
     Code::constant(value, "99MEDSIGHT", meaning)
 }
 
-/// A report of annotations, labelled by kind and number: `Length 2`.
+/// How the groups of a report are labelled (Tracking Identifier).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Labels {
+    /// For people: `Length 2`.
+    #[default]
+    Numbered,
+    /// For OHIF and others built on Cornerstone, which take what bears the name of one of their tools as their own
+    /// and let it be changed. What they have no tool for is numbered.
+    Cornerstone,
+}
+
+impl Labels {
+    fn of(self, kind: &AnnotationKind, word: &str, number: u32) -> String {
+        let tool = match kind {
+            AnnotationKind::Length => "Length",
+            AnnotationKind::Ellipse => "EllipticalROI",
+            AnnotationKind::Rectangle => "RectangleROI",
+            _ => "",
+        };
+        match self {
+            Self::Cornerstone if !tool.is_empty() => format!("Cornerstone3DTools@^0.1.0:{tool}"),
+            _ => format!("{word} {number}"),
+        }
+    }
+}
+
+/// A report of annotations.
 ///
 /// # Errors
 /// `unknown_image` when an image is not found, `incomplete_annotation` when points are missing.
 pub fn report_of<'a>(
     annotations: impl IntoIterator<Item = &'a Annotation>,
     observers: Vec<Observer>,
+    labels: Labels,
     lookup: &Lookup<'_>,
 ) -> Result<Measurements, Refusal> {
     let (mut groups, mut evidence, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
@@ -81,7 +108,7 @@ pub fn report_of<'a>(
             counts.len() - 1
         });
         counts[at].1 += 1;
-        let (group, source) = group_of(annotation, &format!("{word} {}", counts[at].1), lookup)?;
+        let (group, source) = group_of(annotation, &labels.of(&annotation.kind, word, counts[at].1), lookup)?;
         groups.push(group);
         evidence.extend(source);
     }
@@ -146,11 +173,16 @@ pub fn group_of(
         }
         _ => Vec::new(),
     };
+    let mut measurements = measurements(&annotation.measured);
+    // Cornerstone looks for the region below the first number, others beside it.
+    if let (Some(first), Region::Image { .. }) = (measurements.first_mut(), &region) {
+        first.region = Some(region.clone());
+    }
     let group = MeasurementGroup {
         tracking_id: label.to_owned(),
         tracking_uid: Uid::from_uuid(annotation.id.0.as_u128()).to_string(),
         regions: vec![region],
-        measurements: measurements(&annotation.measured),
+        measurements,
         evaluations,
         ..MeasurementGroup::default()
     };

@@ -11,7 +11,7 @@ use medsight_base::{InstanceUid, SeriesUid, StudyUid, Timestamp};
 use medsight_record::{Annotation, AnnotationId, AnnotationKind, Measured, Place, Refusal};
 use uuid::Uuid;
 
-/// A region that cannot be an annotation.
+/// A region that cannot be an annotation, or a number of one that cannot be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotShown {
     /// Its label in the report.
@@ -43,21 +43,40 @@ pub fn annotations_of(
     let mut read = ReadAnnotations::default();
     for group in MeasurementReport::of(report)?.groups {
         let shared: Vec<&Measurement> = group.measurements.iter().filter(|m| m.region.is_none()).collect();
-        let own = group.measurements.iter().filter_map(|m| Some((m.region.as_ref()?, vec![m])));
-        let regions = group.regions.iter().map(|region| (region, shared.clone()));
+        let mut regions: Vec<(&Region, Vec<&Measurement>)> =
+            group.regions.iter().map(|region| (region, shared.clone())).collect();
+        // Several numbers may carry one and the same region each.
+        for (own, number) in group.measurements.iter().filter_map(|m| Some((m.region.as_ref()?, m))) {
+            match regions.iter_mut().find(|(known, _)| *known == own) {
+                Some((_, numbers)) => numbers.push(number),
+                None => regions.push((own, vec![number])),
+            }
+        }
         let mut own_id = ours(&group.tracking_uid).filter(|_| group.regions.len() == 1);
-        for (region, numbers) in regions.chain(own) {
+        for (region, mut numbers) in regions {
             let made = place(region, report, series_of)
                 .and_then(|place| annotation(&group, region, place, &numbers).ok_or("it has no form here"));
             match made {
-                Ok((study, kind, place)) => read.annotations.push(Annotation {
-                    id: own_id.take().unwrap_or_else(&mut *new_id),
-                    study,
-                    kind,
-                    place,
-                    measured: measured(&numbers),
-                    changed_at: read_at,
-                }),
+                Ok((study, kind, place)) => {
+                    if matches!(kind, AnnotationKind::Ellipse | AnnotationKind::Rectangle) {
+                        // dcmjs 0.29 codes the area of an ellipse as a length without a unit.
+                        let count = numbers.len();
+                        numbers.retain(|number| number.concept != c::LENGTH);
+                        if numbers.len() < count {
+                            let reason = "A number of an area is coded as a length, so it is not shown.";
+                            let label = group.tracking_id.clone();
+                            read.not_shown.push(NotShown { label, reason: reason.into() });
+                        }
+                    }
+                    read.annotations.push(Annotation {
+                        id: own_id.take().unwrap_or_else(&mut *new_id),
+                        study,
+                        kind,
+                        place,
+                        measured: measured(&numbers),
+                        changed_at: read_at,
+                    });
+                }
                 Err(why) => read.not_shown.push(NotShown {
                     label: group.tracking_id.clone(),
                     reason: format!("The region cannot be an annotation: {why}."),
@@ -161,7 +180,9 @@ type Shape = (AnnotationKind, Vec<DVec3>, [DVec3; 2]);
 /// What the points draw, and the axes of their plane.
 fn shape(graphic: Graphic, points: &[DVec3], numbers: &[&Measurement]) -> Option<Shape> {
     let has = |unit: &Code| numbers.iter().any(|m| m.unit.as_ref() == Some(unit));
-    let is_length = has(&c::MILLIMETER) || has(&c::CENTIMETER) || has(&c::PIXELS);
+    let is_of = |concept: &Code| numbers.iter().any(|m| m.concept == *concept);
+    let is_length = has(&c::MILLIMETER) || has(&c::CENTIMETER) || has(&c::PIXELS) || is_of(&c::LENGTH);
+    let is_area = has(&c::SQUARE_MILLIMETER) || has(&c::SQUARE_CENTIMETER) || is_of(&c::AREA);
     let plane = |a: DVec3, b: DVec3| {
         let right = a.normalize_or(DVec3::X);
         let down = (b - right * b.dot(right)).normalize_or(right.any_orthonormal_vector());
@@ -178,6 +199,11 @@ fn shape(graphic: Graphic, points: &[DVec3], numbers: &[&Measurement]) -> Option
         (Graphic::Polyline, [a, vertex, b]) if has(&c::DEGREE) => {
             Some((AnnotationKind::Angle, points.to_vec(), plane(*a - *vertex, *b - *vertex)))
         }
+        // As Cornerstone writes an angle: two lines that meet.
+        (Graphic::Polyline, [a, vertex, again, b]) if has(&c::DEGREE) => {
+            let axes = plane(*a - *vertex, *b - *vertex);
+            (vertex == again).then(|| (AnnotationKind::Angle, vec![*a, *vertex, *b], axes))
+        }
         (Graphic::Ellipse, [a, b, d, e]) => {
             let center = (*a + *b) / 2.0;
             let (major, minor) = ((*b - *a) / 2.0, (*e - *d) / 2.0);
@@ -190,7 +216,7 @@ fn shape(graphic: Graphic, points: &[DVec3], numbers: &[&Measurement]) -> Option
             Some((AnnotationKind::Ellipse, vec![*center - half, *center + half], [DVec3::X, DVec3::Y]))
         }
         (Graphic::Polyline | Graphic::Polygon, [a, b, far, d, ..]) if points.len() <= 5 => {
-            let closed = points.len() == 4 && graphic == Graphic::Polygon
+            let closed = points.len() == 4 && (graphic == Graphic::Polygon || is_area)
                 || points.len() == 5 && points[4].distance(*a) < 1e-3;
             let (wide, high) = (*b - *a, *d - *a);
             let square = wide.normalize_or_zero().dot(high.normalize_or_zero()).abs() < 1e-4
@@ -230,8 +256,8 @@ fn measured(numbers: &[&Measurement]) -> Measured {
             "cm" => measured.length_mm = measured.length_mm.or(Some(value * 10.0)),
             "mm2" => measured.area_mm2 = measured.area_mm2.or(Some(value)),
             "cm2" => measured.area_mm2 = measured.area_mm2.or(Some(value * 100.0)),
-            "{pixels}" if number.concept == c::LENGTH => measured.length_px = Some(value),
-            "{pixels}" if number.concept == c::AREA => measured.area_px = Some(value),
+            "{pixels}" | "1" if number.concept == c::LENGTH => measured.length_px = Some(value),
+            "{pixels}" | "1" if number.concept == c::AREA => measured.area_px = Some(value),
             "deg" if is_angle => measured.angle_deg = Some(value),
             _ => put_statistic(&mut measured, number, value, unit),
         }

@@ -102,12 +102,16 @@ pub(crate) fn lookup_image(instance: &InstanceUid) -> Option<ImageFacts> {
 }
 
 pub(crate) fn written(annotations: &[Annotation]) -> (Vec<u8>, Vec<AnnotationId>) {
+    labelled(annotations, Labels::Numbered)
+}
+
+pub(crate) fn labelled(annotations: &[Annotation], labels: Labels) -> (Vec<u8>, Vec<AnnotationId>) {
     let lookup = Lookup { image: &lookup_image, frame_of_reference: &|_| Some(FRAME_OF_REFERENCE.into()) };
     let observers = vec![
         Observer::Person("Roe^Rita".into()),
         Observer::Device { uid: "2.25.8".into(), name: "MedSight".into() },
     ];
-    let made = report_of(annotations, observers, &lookup).unwrap();
+    let made = report_of(annotations, observers, labels, &lookup).unwrap();
     (made.report.to_file(header(), made.evidence, true).unwrap(), made.left_out)
 }
 
