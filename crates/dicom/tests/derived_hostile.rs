@@ -113,3 +113,41 @@ fn a_segmentation_that_claims_a_million_frames_is_refused_before_it_takes_memory
     let refusal = Segmentation::read(&Object::parse(&claims).unwrap()).unwrap_err();
     assert!(["truncated", "bad_attribute"].contains(&refusal.code.as_str()), "{refusal}");
 }
+
+#[test]
+fn frames_at_absurd_places_make_no_grid() {
+    let kind = SegmentationKind::Binary;
+    for far in ["1e308", "-1e308", "1e15", "9e9"] {
+        let file = new(kind, vec![segment(1)], SIZE, 3).to_file(&mut |_, _| Some(vec![1; 35])).unwrap();
+        // The last of the three positions, in its own length.
+        let near = b"-10\\20\\35 ";
+        let at = file.windows(near.len()).position(|w| w == near).unwrap();
+        let mut text = format!("0\\0\\{far}");
+        text.extend(std::iter::repeat_n(' ', near.len().saturating_sub(text.len())));
+        let mut changed = file.clone();
+        changed[at..at + near.len()].copy_from_slice(&text.as_bytes()[..near.len()]);
+        let read = Segmentation::read(&Object::parse(&changed).unwrap()).unwrap();
+        assert_eq!(read.grid().unwrap_err().code, "no_grid", "{far}");
+    }
+}
+
+#[test]
+fn a_region_of_many_planes_over_a_wide_area_takes_no_more_memory_than_others() {
+    let corner = |x: f64, y: f64, z: usize| glam::DVec3::new(x, y, z as f64);
+    let contours = (0..20_000).map(|z| Contour {
+        kind: ContourKind::ClosedPlanar,
+        points_mm: vec![corner(0.0, 0.0, z), corner(1e6, 0.0, z), corner(0.0, 1e6, z)],
+        image: None,
+    });
+    let roi = Roi {
+        number: 1,
+        name: String::new(),
+        description: String::new(),
+        interpreted: String::new(),
+        rgb: None,
+        frame_of_reference: String::new(),
+        contours: contours.collect(),
+    };
+    let mask = RoiMask::of(&roi, 0.1).unwrap();
+    assert!(mask.cells().0.count() < 80_000_000);
+}

@@ -4,6 +4,7 @@
 use glam::DVec3;
 use medsight_dicom::derived::*;
 use medsight_dicom::{NewDataset, Object, tags};
+use medsight_image::Samples;
 use std::path::PathBuf;
 
 const SPACE: &str = "2.25.42";
@@ -193,4 +194,20 @@ fn anothers_plan_lists_its_beams_fractions_and_aims() {
     let group = &plan.fraction_groups[0];
     assert_eq!((group.fractions, group.beams[0]), (Some(7), (1, Some(0.5), Some(97.0))));
     assert_eq!(plan.prescriptions[0].dose_gy, Some(14.0));
+}
+
+#[test]
+fn a_compressed_dose_is_read_through_the_callers_decoder() {
+    let (Some(plain), Some(compressed)) = (corpus("pydicom/rtdose.dcm"), corpus("pydicom/rtdose_rle.dcm"))
+    else {
+        return;
+    };
+    let plain = Object::parse(&plain).unwrap();
+    let pixels = plain.data().raw(tags::PIXEL_DATA).unwrap();
+    let decode = |frame: usize| {
+        let values = pixels[frame * 400..(frame + 1) * 400].chunks_exact(4);
+        Ok(Samples::U32(values.map(|c| u32::from_le_bytes(c.try_into().unwrap())).collect()))
+    };
+    let read = Dose::read_with(&Object::parse(&compressed).unwrap(), &decode).unwrap();
+    assert_eq!(read.values, Dose::read(&plain).unwrap().values);
 }

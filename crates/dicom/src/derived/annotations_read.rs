@@ -4,12 +4,17 @@
 
 use super::measurement_codes as c;
 use super::measurement_report::{EvaluationValue, Measurement, MeasurementGroup, MeasurementReport, Region};
+use super::reference::Evidence;
 use super::sr::{Graphic, Report};
 use super::{annotations::SCALES, code::Code};
 use glam::DVec3;
 use medsight_base::{InstanceUid, SeriesUid, StudyUid, Timestamp};
 use medsight_record::{Annotation, AnnotationId, AnnotationKind, Measured, Place, Refusal};
+use std::collections::HashMap;
 use uuid::Uuid;
+
+/// Regions back from the last among which the same one is looked for: writers put them side by side.
+const NEIGHBOURS: usize = 8;
 
 /// A region that cannot be an annotation, or a number of one that cannot be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,20 +46,22 @@ pub fn annotations_of(
     new_id: &mut dyn FnMut() -> AnnotationId,
 ) -> Result<ReadAnnotations, Refusal> {
     let mut read = ReadAnnotations::default();
+    let evidence: HashMap<&str, &Evidence> =
+        report.evidence.iter().map(|e| (e.instance.instance.as_str(), e)).collect();
     for group in MeasurementReport::of(report)?.groups {
         let shared: Vec<&Measurement> = group.measurements.iter().filter(|m| m.region.is_none()).collect();
         let mut regions: Vec<(&Region, Vec<&Measurement>)> =
             group.regions.iter().map(|region| (region, shared.clone())).collect();
         // Several numbers may carry one and the same region each.
         for (own, number) in group.measurements.iter().filter_map(|m| Some((m.region.as_ref()?, m))) {
-            match regions.iter_mut().find(|(known, _)| *known == own) {
+            match regions.iter_mut().rev().take(NEIGHBOURS).find(|(known, _)| *known == own) {
                 Some((_, numbers)) => numbers.push(number),
                 None => regions.push((own, vec![number])),
             }
         }
         let mut own_id = ours(&group.tracking_uid).filter(|_| group.regions.len() == 1);
         for (region, mut numbers) in regions {
-            let made = place(region, report, series_of)
+            let made = place(region, report, &evidence, series_of)
                 .and_then(|place| annotation(&group, region, place, &numbers).ok_or("it has no form here"));
             match made {
                 Ok((study, kind, place)) => {
@@ -97,12 +104,13 @@ fn ours(tracking_uid: &str) -> Option<AnnotationId> {
 fn place(
     region: &Region,
     report: &Report,
+    evidence: &HashMap<&str, &Evidence>,
     series_of: &dyn Fn(&str) -> Option<SeriesUid>,
 ) -> Result<(StudyUid, Place), &'static str> {
     let study_of = |study: &str| StudyUid::parse(study).map_err(|_| "its study is not named");
     match region {
         Region::Image { image, .. } => {
-            let of = report.evidence_of(&image.instance).ok_or("its image is not in the evidence")?;
+            let of = evidence.get(image.instance.as_str()).ok_or("its image is not in the evidence")?;
             let series = SeriesUid::parse(&of.series).map_err(|_| "its series is not named")?;
             let instance = InstanceUid::parse(&image.instance).map_err(|_| "its image is not named")?;
             let frame = image.frames.first().map_or(0, |f| f.saturating_sub(1));

@@ -12,6 +12,8 @@ use medsight_record::Refusal;
 const SAME_PLACE_MM: f64 = 0.01;
 /// Slices may be off the grid by this part of their distance.
 const OFF_GRID: f64 = 0.05;
+/// Most slices of a grid, empty ones included.
+const MOST_SLICES: f64 = 100_000.0;
 /// Slices in the smallest gap, at most.
 const MOST_PARTS: u32 = 8;
 
@@ -64,7 +66,8 @@ impl FrameGrid {
             }
             let from_first = position - origin;
             let offset_mm = from_first.dot(z);
-            if (from_first - z * offset_mm).length() > 0.1 * scale.row_mm.min(scale.column_mm) {
+            let sideways_mm = (from_first - z * offset_mm).length();
+            if !sideways_mm.is_finite() || sideways_mm > 0.1 * scale.row_mm.min(scale.column_mm) {
                 return Err(refuse(tags::IMAGE_POSITION_PATIENT, "shifts frames sideways"));
             }
             along.push(offset_mm);
@@ -73,6 +76,9 @@ impl FrameGrid {
         let step_mm = step(&along, first.slice_thickness_mm);
         let slice = |offset: &f64| {
             let at = (offset - lowest) / step_mm;
+            if !(0.0..MOST_SLICES).contains(&at) {
+                return Err(refuse(tags::IMAGE_POSITION_PATIENT, "spreads frames over too wide a range"));
+            }
             if (at - at.round()).abs() > OFF_GRID {
                 return Err(refuse(tags::IMAGE_POSITION_PATIENT, "has uneven distances"));
             }
@@ -80,9 +86,6 @@ impl FrameGrid {
         };
         let slice_of_frame = along.iter().map(slice).collect::<Result<Vec<_>, _>>()?;
         let slices = slice_of_frame.iter().max().map_or(1, |last| last + 1);
-        if slices > 100_000 {
-            return Err(refuse(tags::IMAGE_POSITION_PATIENT, "spreads frames over too wide a range"));
-        }
         let spacing_mm = DVec3::new(scale.column_mm, scale.row_mm, step_mm);
         Ok(Self {
             dims: [columns, rows, slices],

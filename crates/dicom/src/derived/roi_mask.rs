@@ -9,6 +9,8 @@ use medsight_record::Refusal;
 
 /// Cells along the longer side of a plane, at most.
 const MOST_ACROSS: f64 = 2048.0;
+/// Cells of all planes together, at most: 64 MiB.
+const MOST_CELLS: f64 = 67_108_864.0;
 
 /// A region of interest, rasterised by plane.
 #[derive(Clone, Debug)]
@@ -46,7 +48,8 @@ impl RoiMask {
             ([l[0].min(p[0]), l[1].min(p[1])], [h[0].max(p[0]), h[1].max(p[1])])
         });
         let longest_mm = (high_mm[0] - low_mm[0]).max(high_mm[1] - low_mm[1]);
-        let cell_mm = cell_mm.max(longest_mm / MOST_ACROSS).max(1e-3);
+        let all_mm2 = (high_mm[0] - low_mm[0]) * (high_mm[1] - low_mm[1]) * flat.len() as f64;
+        let cell_mm = cell_mm.max(longest_mm / MOST_ACROSS).max((all_mm2 / MOST_CELLS).sqrt()).max(1e-3);
         let cells = [0, 1].map(|a| ((high_mm[a] - low_mm[a]) / cell_mm).ceil().max(1.0) as usize);
         let raster = |contours: &[Vec<[f64; 2]>]| {
             let mut bits = Vec::with_capacity(cells[0] * cells[1]);

@@ -6,6 +6,12 @@ use crate::dataset::Dataset;
 use crate::object::Object;
 use glam::DVec3;
 use medsight_record::Refusal;
+use std::collections::HashMap;
+
+/// Contours nearer than this along their normal lie in one plane.
+const SAME_PLANE_MM: f64 = 0.05;
+/// Most contours in one plane; real regions have some dozens.
+const MOST_IN_PLANE: usize = 10_000;
 
 /// RT Structure Set Storage.
 pub const RT_STRUCTURE_SET: &str = "1.2.840.10008.5.1.4.1.1.481.3";
@@ -86,9 +92,10 @@ impl StructureSet {
                 contours: Vec::new(),
             });
         }
+        let places: HashMap<i64, usize> = rois.iter().enumerate().map(|(at, roi)| (roi.number, at)).collect();
         for item in data.items(tags::ROI_CONTOUR_SEQUENCE) {
             let wanted = number(&item, tags::REFERENCED_ROI_NUMBER)?;
-            let Some(roi) = rois.iter_mut().find(|r| r.number == wanted) else {
+            let Some(roi) = places.get(&wanted).map(|at| &mut rois[*at]) else {
                 let what = format!("is {wanted}, which Structure Set ROI Sequence (3006,0020) does not name");
                 return Err(unreadable(tags::REFERENCED_ROI_NUMBER, &what));
             };
@@ -102,7 +109,7 @@ impl StructureSet {
         }
         for item in data.items(tags::RTROI_OBSERVATIONS_SEQUENCE) {
             let wanted = number(&item, tags::REFERENCED_ROI_NUMBER)?;
-            if let Some(roi) = rois.iter_mut().find(|r| r.number == wanted) {
+            if let Some(roi) = places.get(&wanted).map(|at| &mut rois[*at]) {
                 roi.interpreted = item.text_or_empty(tags::RTROI_INTERPRETED_TYPE);
             }
         }
@@ -162,20 +169,26 @@ impl Roi {
         let normal = largest.map(DVec3::normalize_or_zero).filter(|n| *n != DVec3::ZERO);
         let normal = normal.ok_or_else(|| refuse("holds no closed contour"))?;
         let normal = if normal.dot(DVec3::new(0.1, 0.2, 1.0)) < 0.0 { -normal } else { normal };
-        let mut planes: Vec<(f64, Vec<&Contour>)> = Vec::new();
+        let mut placed: Vec<(f64, &Contour)> = Vec::with_capacity(closed.len());
         for contour in closed {
             let along = contour.points_mm.iter().map(|p| p.dot(normal));
             let (low, high) = along.fold((f64::MAX, f64::MIN), |(l, h), a| (l.min(a), h.max(a)));
             if high - low > 0.5 {
                 return Err(refuse("holds contours that are not parallel"));
             }
-            let at = (low + high) / 2.0;
-            match planes.iter_mut().find(|(known, _)| (known - at).abs() < 0.05) {
+            placed.push(((low + high) / 2.0, contour));
+        }
+        placed.sort_by(|a, b| a.0.total_cmp(&b.0)); // stable: file order within a plane
+        let mut planes: Vec<(f64, Vec<&Contour>)> = Vec::new();
+        for (at, contour) in placed {
+            match planes.last_mut().filter(|(known, _)| at - known < SAME_PLANE_MM) {
                 Some((_, members)) => members.push(contour),
                 None => planes.push((at, vec![contour])),
             }
         }
-        planes.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if planes.iter().any(|(_, members)| members.len() > MOST_IN_PLANE) {
+            return Err(refuse("holds more than 10000 contours in one plane"));
+        }
         let mut gaps: Vec<f64> = planes.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
         gaps.sort_by(f64::total_cmp);
         let spacing_mm = gaps.get(gaps.len() / 2).copied();

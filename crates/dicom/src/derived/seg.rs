@@ -13,6 +13,7 @@ use crate::image_info::{FrameInfo, ImageInfo};
 use crate::object::{Object, PixelData};
 use medsight_image::Samples;
 use medsight_record::Refusal;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Segmentation Storage: binary and fractional.
@@ -300,6 +301,7 @@ fn frames(
 ) -> Result<Vec<SegmentFrame>, Refusal> {
     let shared = data.first_item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
     let ranges = data.item_ranges(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+    let described: HashSet<u16> = segments.iter().map(|s| s.number).collect();
     let mut frames = Vec::with_capacity(info.frames.len());
     for (at, place) in info.frames.iter().enumerate() {
         let own = ranges.get(at);
@@ -315,7 +317,7 @@ fn frames(
                 let item = group(tags::SEGMENT_IDENTIFICATION_SEQUENCE);
                 let number = item.and_then(|item| item.integer(tag).transpose()).transpose()?;
                 let number = number.ok_or_else(|| missing(tag))?;
-                let known = segments.iter().map(|s| s.number).find(|n| i64::from(*n) == number);
+                let known = u16::try_from(number).ok().filter(|n| described.contains(n));
                 Some(known.ok_or_else(|| {
                     unreadable(
                         tag,
