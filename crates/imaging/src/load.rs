@@ -12,9 +12,10 @@ use medsight_base::{InstanceUid, SeriesUid, StudyUid};
 use medsight_codec::{
     ByteSource, FrameDecoder, LoadOptions, SeriesScan, SkippedFile, build_volume, scan_headers,
 };
+use medsight_dicom::derived::NotShown;
 use medsight_dicom::{ImageInfo, Object, Stack, StackKind, instance_record, sort_frames};
 use medsight_image::{Frame, Photometric, Volume, VolumeWarning};
-use medsight_record::{Annotation, Manifest, Patient};
+use medsight_record::{Annotation, Manifest, Patient, Refusal};
 use medsight_viewport::{LayerSet, Look, SliceFacts};
 
 use crate::facts;
@@ -43,7 +44,7 @@ pub(crate) struct FoundSeries {
     pub(crate) frame_of_reference: String,
     pub(crate) slices: Vec<FoundSlice>,
     /// Why there is no volume; `None` when there can be one.
-    pub(crate) no_volume: Option<String>,
+    pub(crate) no_volume: Option<Refusal>,
     pub(crate) warnings: Vec<VolumeWarning>,
     /// Samples are MONOCHROME1.
     pub(crate) photometric: Photometric,
@@ -65,14 +66,14 @@ pub(crate) enum News {
     /// The series of the study, sorted. Replaces all that was there. The last message has `complete`.
     Series { series: Vec<FoundSeries>, complete: bool },
     /// A frame, or why it is refused.
-    Frame { series: usize, slice: usize, frame: Result<Arc<Frame>, String> },
+    Frame { series: usize, slice: usize, frame: Result<Arc<Frame>, Refusal> },
     /// A thumbnail: RGBA, width, height.
     Thumbnail { series: usize, rgba: Vec<u8>, size: [usize; 2] },
     /// Share of a volume that is read.
     Building { series: usize, share: f32 },
     /// A volume, or why there is none. `holds_slices` when its slices are the stored images; it was made even
     /// where the slice distance is not, and then they are not.
-    Volume { series: usize, volume: Result<Arc<Volume>, String>, holds_slices: bool },
+    Volume { series: usize, volume: Result<Arc<Volume>, Refusal>, holds_slices: bool },
     /// Segmentations and structure sets.
     Layers(Vec<LayerSet>),
     /// Presentation states.
@@ -80,9 +81,9 @@ pub(crate) enum News {
     /// What reports of the study measured.
     Reported(Vec<Annotation>),
     /// Files that are refused: name and reason.
-    Refused(Vec<(String, String)>),
+    Refused(Vec<(String, Refusal)>),
     /// Nothing can be shown.
-    Nothing(String),
+    Nothing(Refusal),
 }
 
 /// What the reader thread has to do; the window writes it anew whenever it changes.
@@ -262,10 +263,7 @@ impl Scout {
         let has_images = scan.series.iter().any(|s| !only_layers(s));
         self.refuse(self.source.as_ref(), &skipped);
         if scan.series.is_empty() {
-            let why = scan
-                .skipped
-                .first()
-                .map_or_else(|| "There is no file.".to_owned(), |s| s.refusal.reason.clone());
+            let why = scan.skipped.first().map_or_else(no_images, |s| s.refusal.clone());
             (self.tell)(News::Nothing(why));
             return Default::default();
         }
@@ -306,7 +304,7 @@ impl Scout {
             let part = Part { whole: self.source.as_ref(), files };
             let Ok(scan) = scan_headers(&part, 0, &|_| {}, &self.cancel) else { return Default::default() };
             if let Some(skipped) = scan.skipped.first() {
-                refused = Some(skipped.refusal.reason.clone());
+                refused = Some(skipped.refusal.clone());
             }
             self.refuse(&part, &scan.skipped);
             for one in scan.series {
@@ -322,7 +320,7 @@ impl Scout {
             found.iter().map(|s| (s.frame_of_reference.clone(), s.uid.clone())).collect();
         self.show_reports(&reports, &frames_of_reference);
         if found.is_empty() {
-            (self.tell)(News::Nothing(refused.unwrap_or_else(|| "The study has no images.".to_owned())));
+            (self.tell)(News::Nothing(refused.unwrap_or_else(no_images)));
         } else {
             self.publish(&found, true);
         }
@@ -343,7 +341,7 @@ impl Scout {
                     shown.push(file);
                     found.push(one);
                 }
-                Some(Err(refusal)) => refused.push((self.source.name(file), refusal.reason)),
+                Some(Err(refusal)) => refused.push((self.source.name(file), refusal)),
                 None => {}
             }
         }
@@ -375,7 +373,7 @@ impl Scout {
                 }
                 Some(Err(refusal)) => {
                     read.push(*file);
-                    refused.push((self.source.name(*file), refusal.reason));
+                    refused.push((self.source.name(*file), refusal));
                     continue;
                 }
                 None => {}
@@ -383,7 +381,8 @@ impl Scout {
             let Some(found) = layers::measured_in(&object, &series_of) else { continue };
             read.push(*file);
             let name = self.source.name(*file);
-            refused.extend(found.not_shown.into_iter().map(|n| (format!("{name}: {}", n.label), n.reason)));
+            let no_form = |n: NotShown| (format!("{name}: {}", n.label), Refusal::new("no_form", n.reason));
+            refused.extend(found.not_shown.into_iter().map(no_form));
             all.extend(found.annotations);
         }
         if !found_looks.is_empty() {
@@ -401,7 +400,7 @@ impl Scout {
     /// Names the files that can't be shown.
     fn refuse(&self, source: &dyn ByteSource, skipped: &[SkippedFile]) {
         if !skipped.is_empty() {
-            let named = |s: &SkippedFile| (source.name(s.file), s.refusal.reason.clone());
+            let named = |s: &SkippedFile| (source.name(s.file), s.refusal.clone());
             (self.tell)(News::Refused(skipped.iter().map(named).collect()));
         }
     }
@@ -461,7 +460,7 @@ impl Scout {
             });
             let (no_volume, warnings) = match &stack.kind {
                 StackKind::Volume(layout) => (None, layout.warnings.clone()),
-                StackKind::Pages { why_not, .. } => (Some(why_not.clone()), Vec::new()),
+                StackKind::Pages { code, why_not } => (Some(Refusal::new(*code, why_not)), Vec::new()),
             };
             found.push(FoundSeries { slices: slices.collect(), no_volume, warnings, ..base.clone() });
             sorted.push(Sorted { scan: scan.clone(), stack });
@@ -508,10 +507,15 @@ impl Scout {
                 Ok(Arc::new(even))
             }
             Err(refusal) if refusal.code == "cancelled" => return,
-            Err(refusal) => Err(refusal.reason),
+            Err(refusal) => Err(refusal),
         };
         (self.tell)(News::Volume { series: index, volume, holds_slices });
     }
+}
+
+/// What a study without a single image is told.
+fn no_images() -> Refusal {
+    Refusal::new("empty", "None of the files has an image.")
 }
 
 fn instance_of(image: &ImageInfo, file: usize) -> InstanceUid {
@@ -609,18 +613,18 @@ impl Reader {
         &self,
         slice: &FoundSlice,
         last: &mut Option<(usize, Object<'static>)>,
-    ) -> Result<Frame, String> {
+    ) -> Result<Frame, Refusal> {
         if last.as_ref().is_none_or(|(file, _)| *file != slice.file) {
             *last = None;
             let bytes = self
                 .source
                 .read(slice.file)
-                .map_err(|e| format!("The file cannot be read: {}.", e.kind()))?;
-            let object = Object::from_vec(bytes).map_err(|r| r.reason)?;
+                .map_err(|e| Refusal::new("unreadable", format!("The file cannot be read: {}.", e.kind())))?;
+            let object = Object::from_vec(bytes)?;
             *last = Some((slice.file, object));
         }
-        let Some((_, object)) = last else { return Err(String::new()) };
-        FrameDecoder::new(object).and_then(|d| d.decode(slice.frame)).map_err(|r| r.reason)
+        let Some((_, object)) = last else { return Err(no_images()) };
+        FrameDecoder::new(object).and_then(|d| d.decode(slice.frame))
     }
 }
 
@@ -690,6 +694,6 @@ mod tests {
         let _loader = Loader::start(Arc::new(FolderSource::new(files)), None, tell);
         let refused = receive.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
         let (_, why) = refused.iter().find(|(name, _)| name == "rescale_slope_unreadable.dcm").unwrap();
-        assert!(why.contains("Rescale Slope (0028,1053)"), "{why}");
+        assert!(why.reason.contains("Rescale Slope (0028,1053)"), "{why:?}");
     }
 }

@@ -9,7 +9,7 @@ use egui_winit::accesskit_winit;
 use medsight_base::{DicomDate, StudyUid, Timestamp};
 use medsight_gpu::Gpu;
 use medsight_image::{Frame, Samples, Volume, Voxels};
-use medsight_record::{Annotation, ReadingSession, ViewKind};
+use medsight_record::{Annotation, ReadingSession, Refusal, ViewKind};
 use medsight_render::Renderer;
 use medsight_viewport::{FrameState, LightBox, Series, Slice, StudyFacts, VolumeState};
 use winit::event_loop::{ActiveEventLoop, EventLoopProxy};
@@ -319,7 +319,7 @@ impl StudyWindow {
         }
     }
 
-    fn put_frame(&mut self, series: usize, slice: usize, frame: Result<Arc<Frame>, String>) {
+    fn put_frame(&mut self, series: usize, slice: usize, frame: Result<Arc<Frame>, Refusal>) {
         let Some(s) = self.light_box.series.get_mut(series) else { return };
         match frame {
             // A volume came in the meantime: its slices are used.
@@ -549,7 +549,7 @@ impl StudyWindow {
         let Some(s) = self.light_box.series.get_mut(series) else { return };
         if view == ViewKind::Stack {
             if let Some(slice) = s.slices.get_mut(slice) {
-                slice.frame = FrameState::Failed(why.to_owned());
+                slice.frame = FrameState::Failed(Refusal::new("device", why));
             }
         } else {
             self.light_box.notice = Some(why.to_owned());

@@ -364,7 +364,7 @@ impl LightBox {
     fn volume_refused(&mut self) -> bool {
         let Some(series) = self.series_of(self.active) else { return true };
         if let VolumeState::Refused(why) = &series.volume {
-            self.notice = Some(why.clone());
+            self.notice = Some(self.words.refused(why));
             return true;
         }
         false

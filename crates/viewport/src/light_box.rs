@@ -9,7 +9,7 @@ use medsight_base::{StudyUid, Timestamp};
 use medsight_image::{Preset, TransferFunction, Window};
 use medsight_record::hotkeys::Hotkeys;
 use medsight_record::words::{Locale, Words};
-use medsight_record::{Annotation, AnnotationId, History, Layout, ReadingSession, Tool, ViewKind};
+use medsight_record::{Annotation, AnnotationId, History, Layout, ReadingSession, Refusal, Tool, ViewKind};
 use uuid::Uuid;
 
 use crate::cell::Cell;
@@ -187,7 +187,7 @@ pub struct LightBox {
     /// A line about the last command: what it did not do, and why.
     pub notice: Option<String>,
     /// Files that were to be shown and are refused: name and reason.
-    pub refused_files: Vec<(String, String)>,
+    pub refused_files: Vec<(String, Refusal)>,
     pub(crate) new_id: Box<dyn FnMut() -> Uuid>,
     transfers: RefCell<BTreeMap<(usize, String), Arc<TransferFunction>>>,
 }

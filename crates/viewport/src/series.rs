@@ -9,7 +9,7 @@ use medsight_base::{InstanceUid, SeriesUid};
 use medsight_image::lut::{Lut, Palette};
 use medsight_image::present::Modality;
 use medsight_image::{Frame, OverlayPlane, Shutter, Volume, VolumeWarning, Window};
-use medsight_record::{ImageRef, Place, ScaleSource};
+use medsight_record::{ImageRef, Place, Refusal, ScaleSource};
 
 /// Where a slice is in the patient (PS3.3 C.7.6.2).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,8 +115,8 @@ pub enum FrameState {
     Waiting,
     /// There.
     Ready(Arc<Frame>),
-    /// Refused; the text names the attribute.
-    Failed(String),
+    /// Refused; the reason names the attribute.
+    Failed(Refusal),
 }
 
 /// One image of a series.
@@ -155,7 +155,7 @@ pub enum VolumeState {
     /// There.
     Ready(Arc<Volume>),
     /// This series makes no volume, and why.
-    Refused(String),
+    Refused(Refusal),
 }
 
 /// A stack of images that is read as one: a series, or the part of it that makes one volume (an echo, a b-value).
@@ -189,7 +189,7 @@ pub struct Series {
     /// image. Not changed by what is read later, so that the picture does not change by itself.
     pub typical: Option<[f64; 2]>,
     /// A refusal that leaves nothing to show.
-    pub failure: Option<String>,
+    pub failure: Option<Refusal>,
 }
 
 impl Series {

@@ -87,19 +87,21 @@ fn message(light_box: &LightBox, index: usize) -> Option<String> {
         return Some(words.text(key).to_owned());
     };
     if let Some(why) = &series.failure {
-        return Some(format!("▲ {why}"));
+        return Some(format!("▲ {}", words.refused(why)));
     }
     if cell.view == ViewKind::Stack {
         let slice = series.slices.get(cell.slice);
         return match slice.map(|s| &s.frame) {
             Some(FrameState::Ready(_)) => None,
-            Some(FrameState::Failed(why)) => Some(format!("▲ {why}")),
+            Some(FrameState::Failed(why)) => Some(format!("▲ {}", words.refused(why))),
             Some(FrameState::Waiting) | None => Some(words.text("lightbox.loading").to_owned()),
         };
     }
     match &series.volume {
         VolumeState::Ready(_) => None,
-        VolumeState::Refused(why) => Some(format!("▲ {}\n{why}", words.text("lightbox.no_volume"))),
+        VolumeState::Refused(why) => {
+            Some(format!("▲ {}\n{}", words.text("lightbox.no_volume"), words.refused(why)))
+        }
         VolumeState::Unknown => Some(words.fill("lightbox.building_volume", &[("percent", "0")])),
         VolumeState::Building(share) => {
             Some(words.fill("lightbox.building_volume", &[("percent", &format!("{:.0}", share * 100.0))]))

@@ -85,7 +85,7 @@ fn refused(ui: &mut Ui, light_box: &LightBox) {
     heading(ui, &light_box.words.fill("lightbox.refused_files", &[("count", &count)]));
     for (name, reason) in &light_box.refused_files {
         ui.label(RichText::new(name).color(theme::WARNING));
-        ui.label(RichText::new(reason).color(theme::TEXT_2).size(12.0));
+        ui.label(RichText::new(light_box.words.refused(reason)).color(theme::TEXT_2).size(12.0));
         ui.add_space(4.0);
     }
 }
