@@ -58,7 +58,8 @@ pub(crate) fn details(desk: &Arc<Desk>, request: StudyRequest) -> Result<StudyDe
     let series = cache.series(&uid)?;
     let measurements = cache.annotations(&uid)?.iter().map(|a| measurement(a, &series)).collect();
     Ok(StudyDetails {
-        identity: study.patient.identity_line(DicomDate::parse(&request.today)),
+        // The age at the study, as on the light box; today's where the study has no date.
+        identity: study.patient.identity_line(study.date.or(DicomDate::parse(&request.today))),
         study: study.into(),
         series: series.into_iter().map(series_row).collect(),
         measurements,

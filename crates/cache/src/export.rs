@@ -11,17 +11,8 @@ use std::io::Write;
 use std::path::Path;
 
 /// What an export wrote.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ExportReport {
-    /// Files.
-    pub files: u64,
-    /// Bytes.
-    pub bytes: u64,
-}
-
-/// What an export with changed files wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ChangedReport {
+pub struct ExportReport {
     /// Files.
     pub files: u64,
     /// Bytes.
@@ -45,7 +36,8 @@ impl Cache {
     /// authenticated before it is written. The export is in the audit trail when this process owns the cache.
     ///
     /// # Errors
-    /// [`CacheError::NotFound`]; [`CacheError::PixelsElsewhere`]; damage; a file that exists is not overwritten.
+    /// [`CacheError::NotFound`]; [`CacheError::PixelsElsewhere`]; a file that exists is not overwritten. Files that are
+    /// damaged are left out and in the report.
     pub fn export(
         &self,
         study: &StudyUid,
@@ -55,8 +47,7 @@ impl Cache {
         progress: impl FnMut(u64, u64),
     ) -> Result<ExportReport, CacheError> {
         let unchanged = |uid: &str, bytes| Ok((uid.to_owned(), bytes));
-        let changed = self.export_changed(study, out, who, at, json!({}), unchanged, progress)?;
-        Ok(ExportReport { files: changed.files, bytes: changed.bytes })
+        self.export_changed(study, out, who, at, json!({}), unchanged, progress)
     }
 
     /// Writes what `change` makes of each file of a study, as `NAME.dcm`; it gets the SOP Instance UID and the bytes.
@@ -75,14 +66,22 @@ impl Cache {
         mut detail: serde_json::Value,
         mut change: impl FnMut(&str, Vec<u8>) -> Result<(String, Vec<u8>), Refusal>,
         mut progress: impl FnMut(u64, u64),
-    ) -> Result<ChangedReport, CacheError> {
+    ) -> Result<ExportReport, CacheError> {
         let manifest = self.manifest(study)?;
         std::fs::create_dir_all(out).map_err(|error| refused(out, error))?;
-        let mut report = ChangedReport::default();
+        let mut report = ExportReport::default();
         for (number, instance) in manifest.instances.iter().enumerate() {
-            let blob = instance.blob.parse().map_err(|_| CacheError::Damaged("a file name".to_owned()))?;
-            let bytes = self.blobs().open(blob)?.read_all()?;
-            match change(&instance.uid.to_string(), bytes) {
+            let read = |blob: &str| -> Result<Vec<u8>, CacheError> {
+                let blob = blob.parse().map_err(|_| CacheError::Damaged("a file name".to_owned()))?;
+                Ok(self.blobs().open(blob)?.read_all()?)
+            };
+            let changed = match read(&instance.blob) {
+                Ok(bytes) => change(&instance.uid.to_string(), bytes),
+                // The others can still be had.
+                Err(error) if error.is_damage() => Err(Refusal::new("damaged", error.to_string())),
+                Err(error) => return Err(error),
+            };
+            match changed {
                 Ok((name, bytes)) => {
                     write_new(&out.join(format!("{name}.dcm")), &bytes)?;
                     report.files += 1;

@@ -31,7 +31,7 @@ pub use apply::Applied;
 pub use cache::Cache;
 pub use check::{CheckReport, Damage, GcReport};
 pub use error::CacheError;
-pub use export::{ChangedReport, ExportReport, RefusedFile};
+pub use export::{ExportReport, RefusedFile};
 pub use folder::{default_folder, key_source};
 pub use import::{Import, ImportJob, Progress, Rejected, Summary, Took};
 pub use quota::{Evicted, Usage};

@@ -86,14 +86,15 @@ pub fn scan_headers(
 
 fn grouped(found: Vec<(usize, Result<Header, Refusal>)>) -> Scan {
     let mut skipped = Vec::new();
-    let mut series: BTreeMap<String, SeriesScan> = BTreeMap::new();
+    // Images of two patients are never one series, whatever their UID says.
+    let mut series: BTreeMap<(String, [String; 3]), SeriesScan> = BTreeMap::new();
     for (file, header) in found {
         match header {
             Err(refusal) => skipped.push(SkippedFile { file, refusal }),
             Ok(header) => {
                 let uid = header.image.series_uid.clone();
-                let into =
-                    series.entry(uid.clone()).or_insert_with(|| SeriesScan { uid, ..SeriesScan::default() });
+                let of = (uid.clone(), header.image.patient.clone());
+                let into = series.entry(of).or_insert_with(|| SeriesScan { uid, ..SeriesScan::default() });
                 into.images.push(header.image);
                 into.files.push(file);
                 into.sizes.push(header.size);

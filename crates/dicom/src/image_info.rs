@@ -58,6 +58,9 @@ pub struct ImageInfo {
     pub instance_uid: String,
     /// Series Instance UID (0020,000E), empty when absent.
     pub series_uid: String,
+    /// Whose image it is: Patient ID (0010,0020), Patient's Name (0010,0010) and Birth Date (0010,0030) as they stand
+    /// in the file. For telling patients apart only.
+    pub patient: [String; 3],
     /// Frame of Reference UID (0020,0052), empty when absent.
     pub frame_of_reference: String,
     /// Instance Number (0020,0013).
@@ -131,6 +134,8 @@ impl ImageInfo {
                 None
             }
         };
+        let size_px = [encoded.columns, encoded.rows];
+        let regions = UltrasoundRegion::read_all(&data, size_px, &mut warnings);
         let palette =
             if encoded.photometric == "PALETTE COLOR" { Palette::read(&data, encoded.signed)? } else { None };
         if encoded.photometric == "PALETTE COLOR" && palette.is_none() {
@@ -142,6 +147,8 @@ impl ImageInfo {
         Ok(Self {
             instance_uid: data.text_or_empty(tags::SOP_INSTANCE_UID),
             series_uid: data.text_or_empty(tags::SERIES_INSTANCE_UID),
+            patient: [tags::PATIENT_ID, tags::PATIENT_NAME, tags::PATIENT_BIRTH_DATE]
+                .map(|tag| data.text_or_empty(tag)),
             frame_of_reference: data.text_or_empty(tags::FRAME_OF_REFERENCE_UID),
             instance_number: data.integer(tags::INSTANCE_NUMBER).ok().flatten(),
             modality: data.text_or_empty(tags::MODALITY),
@@ -154,7 +161,7 @@ impl ImageInfo {
             overlays: overlays_of(&data, &mut warnings),
             shutter: shutter_of(&data, &mut warnings).map(Arc::new),
             pixel_aspect,
-            regions: UltrasoundRegion::read_all(&data),
+            regions,
             padding,
             frame_time_ms: frame_time_ms(&data),
             lossy: data.text(tags::LOSSY_IMAGE_COMPRESSION).as_deref() == Some("01"),
@@ -296,7 +303,8 @@ fn orientation(data: &Dataset<'_>) -> Result<Option<[DVec3; 2]>, Refusal> {
     let Some([a, b, c, d, e, f]) = data.vector::<6>(tag)? else { return Ok(None) };
     let (row, column) = (DVec3::new(a, b, c), DVec3::new(d, e, f));
     let skew = row.normalize_or_zero().dot(column.normalize_or_zero()).abs();
-    if row.length() < 0.9 || column.length() < 0.9 || skew > 0.02 {
+    let is_unit = |v: DVec3| (0.9..=1.1).contains(&v.length());
+    if !is_unit(row) || !is_unit(column) || skew > 0.02 {
         return Err(unreadable(tag, "does not hold two perpendicular directions of length 1"));
     }
     let row = row.normalize();

@@ -2,6 +2,7 @@
 
 use crate::attribute::{tags, unreadable};
 use crate::dataset::Dataset;
+use medsight_image::VolumeWarning;
 use medsight_record::{Refusal, ScaleSource};
 
 /// Distance of pixel centres in millimetres, and which attribute says so.
@@ -61,9 +62,34 @@ fn positive(data: &Dataset<'_>, tag: crate::Tag) -> Result<Option<[f64; 2]>, Ref
 }
 
 impl UltrasoundRegion {
-    /// Sequence of Ultrasound Regions (0018,6011). Regions without a rectangle are left out.
-    pub(crate) fn read_all(data: &Dataset<'_>) -> Vec<Self> {
-        data.items(tags::SEQUENCE_OF_ULTRASOUND_REGIONS).iter().filter_map(Self::read).collect()
+    /// Sequence of Ultrasound Regions (0018,6011) of an image of `columns` × `rows`.
+    ///
+    /// A region that cannot be read, or that reaches out of the image, says that the calibration was made for other
+    /// pixels (the image was shrunk or cut): then none of the image has a scale, and a warning says so.
+    pub(crate) fn read_all(
+        data: &Dataset<'_>,
+        [columns, rows]: [usize; 2],
+        warnings: &mut Vec<VolumeWarning>,
+    ) -> Vec<Self> {
+        let items = data.items(tags::SEQUENCE_OF_ULTRASOUND_REGIONS);
+        let mut regions: Vec<Self> = items.iter().filter_map(Self::read).collect();
+        // One pixel more is a slip of counting, seen in files that are otherwise right.
+        let fits = |r: &Self| {
+            let [x0, y0, x1, y1] = r.rectangle_px;
+            0 <= x0 && 0 <= y0 && x0 <= x1 && y0 <= y1 && x1 <= columns as i64 && y1 <= rows as i64
+        };
+        if regions.len() < items.len() || !regions.iter().all(fits) {
+            warnings.push(VolumeWarning {
+                code: "ultrasound_region".into(),
+                reason: format!(
+                    "Sequence of Ultrasound Regions (0018,6011) does not fit the image of {columns} × {rows} pixels: \
+                     lengths are given in pixels"
+                ),
+            });
+            let whole = [0, 0, columns as i64, rows as i64];
+            regions = vec![Self { rectangle_px: whole, scale: None }];
+        }
+        regions
     }
 
     fn read(item: &Dataset<'_>) -> Option<Self> {

@@ -74,19 +74,25 @@ impl Placed<'_> {
     }
 }
 
-/// What has to be equal for frames to lie in one grid.
+/// What has to be equal for frames to lie in one grid, and for their values to be comparable.
 #[derive(Clone, Copy, PartialEq)]
-struct Grid {
+struct Grid<'i> {
     rows: usize,
     columns: usize,
     axes: [DVec3; 2],
     spacing_mm: [f64; 2],
+    /// Frame of Reference UID: positions of another one are of another space.
+    frame_of_reference: &'i str,
+    /// Unit of the modality values.
+    unit: &'i str,
 }
 
-impl Grid {
+impl Grid<'_> {
     fn is_like(&self, other: &Self) -> bool {
         let parallel = |a: DVec3, b: DVec3| (a - b).length() < 1e-3;
         self.rows == other.rows
+            && self.frame_of_reference == other.frame_of_reference
+            && self.unit == other.unit
             && self.columns == other.columns
             && parallel(self.axes[0], other.axes[0])
             && parallel(self.axes[1], other.axes[1])
@@ -96,7 +102,7 @@ impl Grid {
 
 /// Sorts the frames of one series. The result does not depend on the order of `images`.
 pub fn sort_frames(images: &[ImageInfo]) -> SortedSeries {
-    let mut groups: Vec<(Grid, Vec<Placed<'_>>)> = Vec::new();
+    let mut groups: Vec<(Grid<'_>, Vec<Placed<'_>>)> = Vec::new();
     // A multi-frame instance is a loop of its own; single frames go together.
     let mut unplaced: BTreeMap<(&'static str, Option<usize>), Vec<FrameRef>> = BTreeMap::new();
     for (image_index, image) in images.iter().enumerate() {
@@ -132,7 +138,7 @@ pub fn sort_frames(images: &[ImageInfo]) -> SortedSeries {
     SortedSeries { stacks }
 }
 
-fn place(image: &ImageInfo, at: FrameRef) -> Result<(Grid, Placed<'_>), &'static str> {
+fn place(image: &ImageInfo, at: FrameRef) -> Result<(Grid<'_>, Placed<'_>), &'static str> {
     let info = &image.frames[at.frame];
     if !image.encoded.is_grey() {
         return Err("colour");
@@ -146,6 +152,8 @@ fn place(image: &ImageInfo, at: FrameRef) -> Result<(Grid, Placed<'_>), &'static
         columns: image.encoded.columns,
         axes,
         spacing_mm: [scale.column_mm, scale.row_mm],
+        frame_of_reference: &image.frame_of_reference,
+        unit: &info.unit,
     };
     let along_mm = position_mm.dot(axes[0].cross(axes[1]));
     Ok((grid, Placed { at, image, position_mm, along_mm }))

@@ -417,8 +417,8 @@ impl StudyWindow {
             }
         }
         loader.want_frames(frames);
-        // Volumes only after the first image is on the screen.
-        if self.first_image_ms.is_none() {
+        // Volumes only after the first image is on the screen; where only planes are, they are the first image.
+        if self.first_image_ms.is_none() && !shown.is_empty() {
             return;
         }
         for index in self.light_box.visible_cells() {

@@ -81,9 +81,7 @@ pub enum KeyError {
         name: String,
     },
     /// The settings name no usable source.
-    #[error(
-        "The key source is not understood. Write keyring, key-file:/absolute/path or systemd-credential:name."
-    )]
+    #[error("The key source is not understood. Write keyring, file:/absolute/path or credential:name.")]
     BadSource,
     /// The operating system's random generator failed.
     #[error("The operating system gives no random numbers, so no key can be made. Restart the machine.")]

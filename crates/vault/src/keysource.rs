@@ -26,7 +26,7 @@ const DEFAULT_ACCOUNT: &str = "cache-key-1";
 const KEYRING_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where the master key is kept. Text form: `keyring`, `keyring:SERVICE/ACCOUNT`,
-/// `key-file:/absolute/path`, `systemd-credential:NAME`.
+/// `file:/absolute/path`, `credential:NAME`; `key-file:` and `systemd-credential:` are read too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySource {
     /// Secret Service (Linux), Credential Manager (Windows), Keychain (macOS).
@@ -159,8 +159,8 @@ impl std::fmt::Display for KeySource {
         match self {
             Self::Keyring { .. } if *self == Self::default() => f.write_str("keyring"),
             Self::Keyring { service, account } => write!(f, "keyring:{service}/{account}"),
-            Self::KeyFile(path) => write!(f, "key-file:{}", path.display()),
-            Self::SystemdCredential(name) => write!(f, "systemd-credential:{name}"),
+            Self::KeyFile(path) => write!(f, "file:{}", path.display()),
+            Self::SystemdCredential(name) => write!(f, "credential:{name}"),
         }
     }
 }
@@ -179,11 +179,13 @@ impl std::str::FromStr for KeySource {
                 }
                 _ => Err(KeyError::BadSource),
             },
-            Some(("key-file", path)) if Path::new(path).is_absolute() => Ok(Self::KeyFile(path.into())),
-            Some(("key-file", path)) => {
+            Some(("file" | "key-file", path)) if Path::new(path).is_absolute() => {
+                Ok(Self::KeyFile(path.into()))
+            }
+            Some(("file" | "key-file", path)) => {
                 Err(KeyError::BadKeyFile { path: path.into(), fault: KeyFileFault::Relative })
             }
-            Some(("systemd-credential", name)) if file::is_credential_name(name) => {
+            Some(("credential" | "systemd-credential", name)) if file::is_credential_name(name) => {
                 Ok(Self::SystemdCredential(name.to_owned()))
             }
             _ => Err(KeyError::BadSource),
@@ -197,9 +199,7 @@ mod tests {
 
     #[test]
     fn a_source_survives_its_text_form() {
-        for text in
-            ["keyring", "keyring:clinic/desk-4", "key-file:/etc/medsight/key", "systemd-credential:cache"]
-        {
+        for text in ["keyring", "keyring:clinic/desk-4", "file:/etc/medsight/key", "credential:cache"] {
             assert_eq!(text.parse::<KeySource>().unwrap().to_string(), text);
         }
         for text in

@@ -157,13 +157,20 @@ fn count(
 /// An image of another patient must not be shown under the name that the study has.
 fn other_patient(t: &Transaction<'_>, file: &Prepared) -> Result<Option<Refusal>, CacheError> {
     let Some(study) = tables::studies::by_uid(t, &file.record.study)? else { return Ok(None) };
-    let (here, there) = (study.patient.id.trim(), file.record.patient.id.trim());
-    if here == there || here.is_empty() || there.is_empty() {
+    let (known, new) = (&study.patient, &file.record.patient);
+    let (here, there) = (known.id.trim(), new.id.trim());
+    // A name may be written in two ways and a birth date be missing; two dates, or two names without an ID, are two
+    // people.
+    let other_id = !here.is_empty() && !there.is_empty() && here != there;
+    let other_birth = known.birth_date.zip(new.birth_date).is_some_and(|(a, b)| a != b);
+    let plain = |name: &str| name.to_lowercase().replace(['^', ' ', '=', ','], "");
+    let other_name = here.is_empty() && there.is_empty() && plain(&known.name) != plain(&new.name);
+    if !other_id && !other_birth && !other_name {
         return Ok(None);
     }
     Ok(Some(Refusal::new(
         "patient_conflict",
-        "Study Instance UID (0020,000D) is already in the cache under another Patient ID (0010,0020). The file was \
-         not taken. Ask the sender which patient it belongs to.",
+        "Study Instance UID (0020,000D) is already in the cache for another patient: Patient ID (0010,0020), \
+         Patient's Birth Date (0010,0030) or, without an ID, Patient's Name (0010,0010) differ. The file was not taken. Ask the sender which patient it belongs to.",
     )))
 }

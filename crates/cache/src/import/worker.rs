@@ -117,7 +117,9 @@ impl<'a> Worker<'a> {
         let sha256: [u8; 32] = Sha256::digest(bytes).into();
         let length = bytes.len() as u64;
         if let Some(known) = self.cache.read(|db| Ok(tables::instances::known(db, &record.uid)?))? {
-            let here = known.blob.filter(|blob| self.cache.blobs().exists(*blob));
+            // One that is damaged is as good as none: what comes in takes its place.
+            let whole = |blob: &BlobId| self.cache.blobs().open(*blob).is_ok_and(|b| b.read_all().is_ok());
+            let here = known.blob.filter(whole);
             let same = known.sha256 == sha256
                 || match here {
                     Some(blob) => self.is_same(blob, bytes)?,

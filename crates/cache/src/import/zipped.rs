@@ -104,7 +104,13 @@ pub(super) fn read(
 fn open(path: &Path) -> Result<ZipArchive<BufReader<File>>, Refusal> {
     let file =
         File::open(path).map_err(|error| Refusal::new("unreadable", super::sources::unreadable(&error)))?;
-    ZipArchive::new(BufReader::new(file)).map_err(broken)
+    let zip = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
+    // A directory that does not start the file is that of an archive inside a cut-off one, or behind a program.
+    if zip.offset() > 0 {
+        let reason = "The archive is damaged: its own directory is missing at its end.";
+        return Err(Refusal::new("zip_damaged", reason));
+    }
+    Ok(zip)
 }
 
 fn broken(error: zip::result::ZipError) -> Refusal {

@@ -4,7 +4,7 @@
 use super::store::{Store, fail, now, who};
 use crate::output::{Exit, Output};
 use medsight_base::StudyUid;
-use medsight_cache::{CacheError, ChangedReport};
+use medsight_cache::{CacheError, ExportReport, RefusedFile};
 use medsight_codec::decode_frame;
 use medsight_dicom::{Object, Profile, Pseudonyms, deidentify};
 use serde::Serialize;
@@ -34,6 +34,9 @@ pub(crate) struct Args {
 struct Document {
     files: u64,
     bytes: u64,
+    /// Files left out, by their number in the study.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<RefusedFile>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deidentified: Option<Deidentified>,
 }
@@ -42,8 +45,6 @@ struct Document {
 #[derive(Serialize)]
 struct Deidentified {
     profile: String,
-    /// Files left out, by their number in the study.
-    refused: Vec<medsight_cache::RefusedFile>,
     /// Frames in which regions were made black.
     cleaned_frames: usize,
     /// Files whose pixels may show who the patient is; somebody has to look.
@@ -57,9 +58,13 @@ fn study(text: &str) -> Result<StudyUid, String> {
 pub(crate) fn run(args: &Args, out: &Output) -> Exit {
     match export(args, out) {
         Ok(document) => {
-            let refused = document.deidentified.as_ref().is_some_and(|d| !d.refused.is_empty());
+            let is_damaged = document.refused.iter().any(|file| file.refusal.code == "damaged");
             out.document(&document, text);
-            if refused { Exit::Partly } else { Exit::Done }
+            match (is_damaged, document.refused.is_empty()) {
+                (true, _) => Exit::Damaged,
+                (false, false) => Exit::Partly,
+                (false, true) => Exit::Done,
+            }
         }
         Err(error) => fail(&error, out),
     }
@@ -67,6 +72,9 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
 
 fn text(document: &Document) -> String {
     let mut text = format!("Exported {} files ({:.1} MB).", document.files, document.bytes as f64 / 1e6);
+    for left_out in &document.refused {
+        text += &format!("\nFile {} was left out: {}", left_out.number, left_out.refusal.reason);
+    }
     let Some(deidentified) = &document.deidentified else { return text };
     text += &format!(" De-identified: {}.", deidentified.profile);
     if deidentified.may_show_identity > 0 {
@@ -74,9 +82,6 @@ fn text(document: &Document) -> String {
             "\nThe pixels of {} files may show who the patient is. Look at them before they leave the house.",
             deidentified.may_show_identity
         );
-    }
-    for left_out in &deidentified.refused {
-        text += &format!("\nFile {} was left out: {}", left_out.number, left_out.refusal.reason);
     }
     text
 }
@@ -87,8 +92,8 @@ fn export(args: &Args, out: &Output) -> Result<Document, CacheError> {
     let Some(profile) = &args.deidentify else {
         let report = cache.export(&args.study, &args.out, &who(), now(), progress);
         out.progress("", 0, 0);
-        let report = report?;
-        return Ok(Document { files: report.files, bytes: report.bytes, deidentified: None });
+        let ExportReport { files, bytes, refused } = report?;
+        return Ok(Document { files, bytes, refused, deidentified: None });
     };
     let pseudonyms = Pseudonyms::new(&cache.blob_key().pseudonym_key());
     let (mut cleaned_frames, mut may_show_identity) = (0, 0);
@@ -102,8 +107,8 @@ fn export(args: &Args, out: &Output) -> Result<Document, CacheError> {
     let detail = json!({"deidentified": profile.to_string()});
     let report = cache.export_changed(&args.study, &args.out, &who(), now(), detail, change, progress);
     out.progress("", 0, 0);
-    let ChangedReport { files, bytes, refused } = report?;
+    let ExportReport { files, bytes, refused } = report?;
     let profile = profile.to_string();
-    let deidentified = Deidentified { profile, refused, cleaned_frames, may_show_identity };
-    Ok(Document { files, bytes, deidentified: Some(deidentified) })
+    let deidentified = Deidentified { profile, cleaned_frames, may_show_identity };
+    Ok(Document { files, bytes, refused, deidentified: Some(deidentified) })
 }

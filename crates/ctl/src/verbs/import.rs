@@ -72,8 +72,11 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
             break;
         }
     }
+    let missing = args.paths.iter().filter(|path| !path.exists()).count();
     let exit = match &all.failed {
         Some(error) => exit_of(error),
+        // Nothing of what was asked for is there.
+        None if missing > 0 && missing == args.paths.len() => Exit::NotFound,
         None if all.rejected.is_empty() => Exit::Done,
         None => Exit::Partly,
     };

@@ -97,6 +97,9 @@ pub(crate) fn exit_of(error: &CacheError) -> Exit {
         CacheError::NotFound(_) | CacheError::NoCache(_) | CacheError::PixelsElsewhere => Exit::NotFound,
         // What was written on the command line is no key source: nothing was looked for.
         CacheError::Key(KeyError::BadSource) => Exit::Usage,
+        // Another program has it: nothing was done.
+        CacheError::InUse => Exit::Locked,
+        CacheError::Export { .. } => Exit::NotPermitted,
         _ if error.is_locked() => Exit::Locked,
         _ if error.is_damage() => Exit::Damaged,
         _ => Exit::Partly,

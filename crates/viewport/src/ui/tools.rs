@@ -37,7 +37,7 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
         let cell = &light_box.cells[light_box.active];
         for (command, on) in [
             (ViewCommand::ToggleKeyImage, light_box.is_key_image(light_box.active)),
-            (ViewCommand::ToggleMpr, light_box.before_mpr.is_some()),
+            (ViewCommand::ToggleMpr, light_box.before_mpr.is_some() || cell.plane().is_some()),
             (ViewCommand::ToggleVolume3d, cell.view == ViewKind::Volume3d),
             (ViewCommand::ToggleCrosshair, light_box.crosshair),
             (ViewCommand::ToggleCine, cell.cine.is_some()),
