@@ -104,6 +104,41 @@ fn an_image_of_another_patient_does_not_get_into_a_study() {
 }
 
 #[test]
+fn the_same_patient_id_with_another_birth_date_is_another_patient() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    let mut other = record(1, 1, 77);
+    other.patient.birth_date = medsight_base::DicomDate::parse("19010203");
+    let path = folder.path().join("other");
+    fs::write(&path, file_of(&other, 0)).unwrap();
+    let known = cache.study(&other.study).unwrap().unwrap().patient.birth_date;
+    assert!(known.is_some() && known != other.patient.birth_date);
+    assert_eq!(codes(&import(&cache, &path).rejected), ["patient_conflict"]);
+}
+
+#[test]
+fn an_archive_in_a_cut_archive_is_not_taken_for_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    let archive = |files: &[(&str, Vec<u8>)]| {
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for (name, bytes) in files {
+            zip.start_file(*name, options).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    };
+    let inner = archive(&[("a", file_of(&record(1, 1, 1), 100))]);
+    let mut outer = archive(&[("inner.zip", inner.clone()), ("b", file_of(&record(1, 1, 2), 90_000))]);
+    outer.truncate(inner.len() + 2_000);
+    let path = folder.path().join("cut.zip");
+    fs::write(&path, outer).unwrap();
+    let cache = Cache::open(&folder.path().join("cache"), &key()).unwrap();
+    let summary = import(&cache, &path);
+    assert_eq!((summary.instances, codes(&summary.rejected)), (0, vec!["zip_damaged"]));
+}
+
+#[test]
 fn a_zip_archive_is_read_without_unpacking_and_its_names_lead_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let archive = folder.path().join("study.ZIP");

@@ -183,8 +183,14 @@ fn a_damaged_and_a_missing_file_are_found_and_named() {
     assert_eq!(codes.len(), 2);
     assert!(codes.contains(&("blob.damaged", Some(manifest.instances[0].uid.clone()))));
     assert!(codes.contains(&("blob.missing", Some(manifest.instances[1].uid.clone()))));
-    // The import of the same files repairs the missing one.
-    assert_eq!(import(&cache, &folder.path().join("source")).instances, 1);
+    // The rest can be had all the same.
+    let out = folder.path().join("out");
+    fs::remove_file(path(2)).ok();
+    let exported = cache.export(&study_uid(1), &out, "reader", AT, |_, _| {}).unwrap();
+    assert_eq!((exported.files, exported.refused.len()), (3, 3));
+    // The import of the same files repairs the damaged one and the missing ones.
+    assert_eq!(import(&cache, &folder.path().join("source")).instances, 3);
+    assert!(cache.check(true, |_, _| {}).unwrap().damaged.is_empty());
 }
 
 #[test]
