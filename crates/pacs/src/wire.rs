@@ -221,7 +221,7 @@ mod tests {
     #[tokio::test]
     async fn damaged_negotiation_never_panics() {
         let mut pdu = Vec::new();
-        let request = crate::association::tests_request();
+        let request = crate::negotiate::tests_request();
         dicom_ul::write_pdu(&mut pdu, &Pdu::AssociationRQ(request)).unwrap();
         assert!(matches!(fed(&pdu).await, Ok(Received::Request(_))));
         let mut seed = 0x2545_F491_4F6C_DD1D_u64;
