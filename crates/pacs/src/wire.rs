@@ -127,7 +127,7 @@ impl Wire {
         self.outbox.extend_from_slice(&[0x04, 0]);
         self.outbox.extend_from_slice(&(value + 4).to_be_bytes());
         self.outbox.extend_from_slice(&value.to_be_bytes());
-        self.outbox.extend_from_slice(&[context, u8::from(is_command) | u8::from(is_last) << 1]);
+        self.outbox.extend_from_slice(&[context, u8::from(is_command) | (u8::from(is_last) << 1)]);
         self.outbox.extend_from_slice(chunk);
     }
 
