@@ -62,7 +62,7 @@ fn same_element(one: &Dataset<'_>, a: &Element, other: &Dataset<'_>, b: &Element
     }
     if a.undefined || b.undefined {
         // Sequences without items, written in one of two ways.
-        return a.undefined && b.undefined || a.start == a.end || b.start == b.end;
+        return (a.undefined && b.undefined) || a.start == a.end || b.start == b.end;
     }
     let (x, y) = (&one.bytes[a.start..a.end], &other.bytes[b.start..b.end]);
     if one.encoding.big_endian == other.encoding.big_endian { trimmed(x) == trimmed(y) } else { false }

@@ -3,13 +3,13 @@
 //! Only peers of the list get an association, and only when they call us by our name. An object counts as stored
 //! when it is durable. A peer that breaks the protocol loses its connection and nothing else happens.
 
-use crate::association::{
-    APPLICATION_CONTEXT, Association, Context, Incoming, MOST_CONTEXTS, abort_wire, user_variables,
-};
+use crate::association::{APPLICATION_CONTEXT, Association, Context, Incoming, MOST_CONTEXTS, abort_wire};
 use crate::command::{Command, field};
 use crate::commit::{self, Commitment};
 use crate::fetch::receive_object;
+use crate::negotiate::user_variables;
 use crate::sink::{Keeper, Kept, Sink, Taken};
+use crate::tcp::PromptTcp;
 use crate::wire::{Received, Stream, Wire};
 use crate::{NetError, syntax, tls};
 use dicom_ul::pdu::{
@@ -193,7 +193,7 @@ impl Visit {
 
     async fn serve(&self, tcp: TcpStream) -> Result<(), NetError> {
         let patience = Duration::from_secs(u64::from(self.settings.idle_s.max(1)));
-        let _slower = tcp.set_nodelay(true);
+        let tcp = PromptTcp::new(tcp).map_err(|_| NetError::Lost("accepting a connection"))?;
         let stream: Box<dyn Stream> = match &self.acceptor {
             None => Box::new(tcp),
             Some(acceptor) => {

@@ -307,13 +307,12 @@ impl Worker {
                 let offered: Vec<String> = classes.iter().cloned().collect();
                 session = Some((GetSession::open(node, &offered, &self.stop).await?, classes));
             }
-            let Some((open, known)) = session.take() else { continue };
+            let Some((mut open, known)) = session.take() else { continue };
             let wanted = Wanted {
                 study: first.study.clone(),
                 series: Some(first.series.clone()),
                 instances: items.iter().map(|item| item.instance.clone()).collect(),
             };
-            let mut open = open;
             open.get(&wanted, &self.keeper, |came| self.came.add(came)).await?;
             session = Some((open, known));
         }

@@ -75,7 +75,7 @@ struct Queued {
     arrival: Arrival,
     answer: Option<Answer>,
     /// Its share of [`BUDGET_KIB`], given back when the object is kept.
-    _share: OwnedSemaphorePermit,
+    share: OwnedSemaphorePermit,
 }
 
 /// The near end of the channel. Cheap to clone; the thread ends when the last one is gone.
@@ -108,7 +108,7 @@ impl Keeper {
     async fn queue(&self, arrival: Arrival, answer: Option<Answer>) -> Result<(), Refusal> {
         let kib = (arrival.file.len() as u64 / 1024).clamp(1, u64::from(BUDGET_KIB)) as u32;
         let share = self.budget.clone().acquire_many_owned(kib).await.map_err(|_| stopped())?;
-        self.queue.send(Queued { arrival, answer, _share: share }).await.map_err(|_| stopped())
+        self.queue.send(Queued { arrival, answer, share }).await.map_err(|_| stopped())
     }
 }
 
@@ -121,10 +121,10 @@ fn keep_all(sink: &dyn Sink, mut arrivals: mpsc::Receiver<Queued>) -> Kept {
     while let Some(first) = arrivals.blocking_recv() {
         let (mut group, mut answers, mut shares) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);
-        while let Some(Queued { arrival, answer, _share }) = next {
+        while let Some(Queued { arrival, answer, share }) = next {
             group.push(arrival);
             answers.push(answer);
-            shares.push(_share);
+            shares.push(share);
             next = arrivals.try_recv().ok();
         }
         let mut outcomes = sink.keep(&group).into_iter();

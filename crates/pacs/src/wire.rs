@@ -127,7 +127,7 @@ impl Wire {
         self.outbox.extend_from_slice(&[0x04, 0]);
         self.outbox.extend_from_slice(&(value + 4).to_be_bytes());
         self.outbox.extend_from_slice(&value.to_be_bytes());
-        self.outbox.extend_from_slice(&[context, u8::from(is_command) | u8::from(is_last) << 1]);
+        self.outbox.extend_from_slice(&[context, u8::from(is_command) | (u8::from(is_last) << 1)]);
         self.outbox.extend_from_slice(chunk);
     }
 
@@ -221,7 +221,7 @@ mod tests {
     #[tokio::test]
     async fn damaged_negotiation_never_panics() {
         let mut pdu = Vec::new();
-        let request = crate::association::tests_request();
+        let request = crate::negotiate::tests_request();
         dicom_ul::write_pdu(&mut pdu, &Pdu::AssociationRQ(request)).unwrap();
         assert!(matches!(fed(&pdu).await, Ok(Received::Request(_))));
         let mut seed = 0x2545_F491_4F6C_DD1D_u64;

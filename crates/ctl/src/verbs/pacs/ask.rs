@@ -162,5 +162,5 @@ pub(crate) async fn commit(args: &Commit, cancel: &CancellationToken) -> Answer 
 fn random_bits() -> u128 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     let half = || u128::from(RandomState::new().build_hasher().finish());
-    half() << 64 | half()
+    (half() << 64) | half()
 }

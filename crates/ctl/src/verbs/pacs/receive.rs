@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 /// Where objects go.
 #[derive(clap::Args)]
-pub(crate) struct Into {
+pub(crate) struct Destination {
     #[command(flatten)]
     store: Store,
     /// A folder of unencrypted files in place of the cache.
@@ -26,7 +26,7 @@ pub(crate) struct Into {
     out: Option<PathBuf>,
 }
 
-impl Into {
+impl Destination {
     fn sink(&self) -> Result<Arc<dyn Sink>, Trouble> {
         match &self.out {
             Some(folder) => {
@@ -65,7 +65,7 @@ pub(crate) struct Get {
     #[arg(long, default_value_t = 30)]
     retry_s: u64,
     #[command(flatten)]
-    into: Into,
+    into: Destination,
 }
 
 pub(crate) async fn get(args: &Get, out: &Output, cancel: &CancellationToken) -> Answer {
@@ -125,7 +125,7 @@ pub(crate) struct Move {
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
     address: IpAddr,
     #[command(flatten)]
-    into: Into,
+    into: Destination,
 }
 
 pub(crate) async fn move_to(args: &Move, out: &Output, cancel: &CancellationToken) -> Answer {
@@ -202,7 +202,7 @@ pub(crate) struct Listen {
     #[arg(long, value_name = "S")]
     seconds: Option<u64>,
     #[command(flatten)]
-    into: Into,
+    into: Destination,
 }
 
 pub(crate) async fn listen(args: &Listen, out: &Output, cancel: &CancellationToken) -> Answer {
