@@ -64,13 +64,15 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<u16>, Refusal> {
         progressive: false,
         components: Vec::new(),
     };
-    let mut at = 0;
+    let (mut at, mut scanned) = (0, 0);
     loop {
         // The next marker; what lies between segments is skipped as the standard allows fill bytes.
         while bytes.get(at) != Some(&0xFF) || matches!(bytes.get(at + 1), Some(0x00 | 0xFF)) {
             at += 1;
             if at >= bytes.len() {
-                return decoder.finish();
+                // Only the end mark is missing, or scans are too: of a progressive frame nobody can tell.
+                let whole = !decoder.progressive && scanned >= decoder.components.len();
+                return if whole { decoder.finish() } else { Err(cut()) };
             }
         }
         let marker = *bytes.get(at + 1).ok_or_else(cut)?;
@@ -96,8 +98,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<u16>, Refusal> {
             0xDA => {
                 let scan =
                     decoder.scan_header(segment).ok_or_else(|| damaged("a JPEG scan header is wrong"))?;
-                let mut bits = Bits { bytes, at, buffer: 0, count: 0 };
+                let mut bits = Bits { bytes, at, buffer: 0, count: 0, invented: 0 };
                 decoder.scan(&scan, &mut bits)?;
+                scanned += scan.parts.len();
                 at = bits.at;
             }
             _ => {}
@@ -240,7 +243,8 @@ impl Decoder {
                         &mut end_of_band,
                         bits,
                     )
-                    .ok_or_else(|| damaged("a JPEG scan cannot be decoded"))?;
+                    .filter(|()| !bits.ran_out())
+                    .ok_or_else(|| damaged("a JPEG scan cannot be decoded, or is cut off"))?;
                 }
             }
         }
@@ -389,9 +393,16 @@ struct Bits<'b> {
     at: usize,
     buffer: u64,
     count: u32,
+    /// How many of the bits at the end of the buffer are such zeros.
+    invented: u32,
 }
 
 impl Bits<'_> {
+    /// True when bits were used that the file does not have: the frame is cut off.
+    fn ran_out(&self) -> bool {
+        self.count < self.invented
+    }
+
     fn fill(&mut self) {
         while self.count <= 48 {
             let byte = match (self.bytes.get(self.at), self.bytes.get(self.at + 1)) {
@@ -399,7 +410,10 @@ impl Bits<'_> {
                     self.at += 2;
                     0xFF
                 }
-                (Some(0xFF), _) | (None, _) => 0,
+                (Some(0xFF), _) | (None, _) => {
+                    self.invented += 8;
+                    0
+                }
                 (Some(byte), _) => {
                     self.at += 1;
                     *byte
@@ -439,7 +453,7 @@ impl Bits<'_> {
     }
 
     fn align(&mut self) {
-        (self.buffer, self.count) = (0, 0);
+        (self.buffer, self.count, self.invented) = (0, 0, 0);
     }
 
     /// Goes behind the next restart marker, if it is there.

@@ -265,14 +265,14 @@ fn a_compressed_frame_that_is_cut_off_is_refused_and_never_shown_with_made_up_pi
     let (mut refused, mut shown) = (0, Vec::new());
     for path in files(&corpus.join("dicom/codecs")) {
         let bytes = std::fs::read(&path).unwrap();
-        let readable = Object::parse(&bytes).is_ok_and(|object| decode_frame(&object, 0).is_ok());
-        if !readable {
-            continue;
-        }
+        let Ok(object) = Object::parse(&bytes) else { continue };
+        let Ok(whole) = decode_frame(&object, 0) else { continue };
         for part in [0.3, 0.6, 0.9, 0.98] {
             let Some(bytes) = cut(&bytes, part) else { continue };
-            match decoded(&bytes) {
+            match Object::parse(&bytes).and_then(|object| decode_frame(&object, 0)) {
                 Err(_) => refused += 1,
+                // What was cut may have been padding and the end mark.
+                Ok(frame) if frame.samples == whole.samples => {}
                 Ok(_) => shown.push(format!("{} at {part}", path.display())),
             }
         }
