@@ -5,6 +5,8 @@
 //! - [`ImageInfo`] and [`FrameInfo`]: what a viewport needs to show a frame and measure in it.
 //! - [`sort_frames`]: a series into stacks and volumes by geometry.
 //! - [`VolumeBuilder`]: frames, in any order and from several threads, into a volume.
+//! - [`derived`]: what is made from images (segmentations, measurements, presentation states…), both ways.
+//! - [`NewDataset`]: a data set on its way into a file.
 //!
 //! The parser is an index over the file's bytes rather than a tree of values: a file that lies about a length
 //! cannot make it allocate, and reading a header costs microseconds. No pixel decoder is here: that is
