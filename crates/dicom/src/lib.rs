@@ -6,6 +6,8 @@
 //! - [`sort_frames`]: a series into stacks and volumes by geometry.
 //! - [`deidentify`]: a file without who it is about (PS3.15 Annex E).
 //! - [`VolumeBuilder`]: frames, in any order and from several threads, into a volume.
+//! - [`derived`]: what is made from images (segmentations, measurements, presentation states…), both ways.
+//! - [`NewDataset`]: a data set on its way into a file.
 //!
 //! The parser is an index over the file's bytes rather than a tree of values: a file that lies about a length
 //! cannot make it allocate, and reading a header costs microseconds. No pixel decoder is here: that is

@@ -5,9 +5,11 @@ use crate::output::{Exit, Output};
 use crate::picture;
 use glam::{DAffine2, DMat2, DVec2};
 use medsight_codec::FrameDecoder;
-use medsight_dicom::{ImageInfo, Object, Softcopy};
+use medsight_dicom::{ImageInfo, Object, Softcopy, shutter_of};
 use medsight_gpu::Gpu;
-use medsight_image::{Frame, Modality, Photometric, StackDraw, Voi, VoiFunction, Window};
+use medsight_image::{
+    Frame, Modality, Photometric, Shutter, StackDraw, Voi, VoiFunction, VolumeWarning, Window,
+};
 use medsight_record::Refusal;
 use medsight_render::{Renderer, Target};
 use serde::Serialize;
@@ -44,6 +46,9 @@ struct Document {
     sha256: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<WindowRow>,
+    /// A shutter that is not applied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<VolumeWarning>,
 }
 
 #[derive(Serialize)]
@@ -74,11 +79,14 @@ fn present(args: &Args) -> Result<Document, (Exit, Refusal)> {
     let fault = |reason: String| (Exit::Fault, Refusal::new("fault", reason));
     let object = Object::from_vec(files::read(&args.file).map_err(not_there)?).map_err(damaged)?;
     let info = ImageInfo::read(&object).map_err(damaged)?;
-    let softcopy = match &args.gsps {
-        None => None,
+    let mut warnings = Vec::new();
+    let (softcopy, shutter) = match &args.gsps {
+        None => (None, shutter_of(&object.data(), &mut warnings)),
         Some(path) => {
             let state = Object::from_vec(files::read(path).map_err(not_there)?).map_err(damaged)?;
-            Some(Softcopy::read(&state, &info.instance_uid).map_err(damaged)?)
+            let softcopy = Softcopy::read(&state, &info.instance_uid).map_err(damaged)?;
+            // A state's shutters take the place of the image's (PS3.4 N.2.4).
+            (Some(softcopy), shutter_of(&state.data(), &mut warnings))
         }
     };
     let frame = FrameDecoder::new(&object).and_then(|d| d.decode(args.frame)).map_err(damaged)?;
@@ -90,9 +98,12 @@ fn present(args: &Args) -> Result<Document, (Exit, Refusal)> {
     let target = Target::new(&gpu, size);
     let texture = renderer.upload_frame(&frame).map_err(|e| fault(e.to_string()))?;
     renderer.draw_stack(&target, &texture, &look.draw);
-    let rgba = target.read_back(&gpu).map_err(|e| fault(e.to_string()))?;
+    let mut rgba = target.read_back(&gpu).map_err(|e| fault(e.to_string()))?;
     if let Some((complaint, _)) = gpu.errors.entries().into_iter().next() {
         return Err(fault(complaint));
+    }
+    if let Some(shutter) = &shutter {
+        cover(&mut rgba, size[0] as usize, look.draw.image_px_from_target_px, shutter);
     }
     let is_color = !matches!(frame.photometric, Photometric::Monochrome1 | Photometric::Monochrome2);
     picture::write_png(&args.out, size, &rgba, is_color).map_err(fault)?;
@@ -111,7 +122,19 @@ fn present(args: &Args) -> Result<Document, (Exit, Refusal)> {
         channels: channels as u8,
         sha256: files::sha256(&samples),
         window,
+        warnings,
     })
+}
+
+/// Paints over what a shutter does not show.
+fn cover(rgba: &mut [u8], width: usize, image_px_from_target_px: DAffine2, shutter: &Shutter) {
+    for (at, pixel) in rgba.chunks_exact_mut(4).enumerate() {
+        let target = DVec2::new((at % width) as f64 + 0.5, (at / width) as f64 + 0.5);
+        let image = image_px_from_target_px.transform_point2(target).round();
+        if !shutter.shows(image.x as i64, image.y as i64) {
+            pixel[..3].fill((shutter.value >> 8) as u8);
+        }
+    }
 }
 
 struct Look {
@@ -175,6 +198,19 @@ fn whole_range(frame: &Frame, modality: &Modality) -> Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shutter_covers_its_pixels_of_the_image_also_when_the_picture_is_turned() {
+        let shutter = Shutter { rectangle_px: Some([1, 0, 3, 2]), value: 0x8000, ..Shutter::default() };
+        // 4 × 3 pixels, the first column covered; a quarter turn clockwise makes it the first row.
+        for (turns, covered) in [(0, [0, 4, 8]), (1, [0, 1, 2])] {
+            let (affine, size) = turned([4, 3], turns, false);
+            let mut rgba = vec![255; 4 * 3 * 4];
+            cover(&mut rgba, size[0], affine, &shutter);
+            let dark: Vec<usize> = (0..12).filter(|at| rgba[at * 4] == 0x80).collect();
+            assert_eq!(dark, covered, "{turns} turns");
+        }
+    }
 
     #[test]
     fn a_quarter_turn_clockwise_puts_the_first_pixel_top_right() {

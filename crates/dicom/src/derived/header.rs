@@ -29,7 +29,7 @@ const ALWAYS: [Tag; 10] = [
 ];
 
 /// Taken over where they are.
-const WHERE_THERE: [Tag; 14] = [
+const WHERE_THERE: [Tag; 13] = [
     tags::ISSUER_OF_PATIENT_ID,
     tags::ISSUER_OF_PATIENT_ID_QUALIFIERS_SEQUENCE,
     tags::OTHER_PATIENT_I_DS_SEQUENCE,
@@ -43,7 +43,6 @@ const WHERE_THERE: [Tag; 14] = [
     tags::PATIENT_AGE,
     tags::PATIENT_SIZE,
     tags::PATIENT_WEIGHT,
-    tags::TIMEZONE_OFFSET_FROM_UTC,
 ];
 
 impl Origin {

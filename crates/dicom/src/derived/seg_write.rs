@@ -97,6 +97,7 @@ impl NewSegmentation {
     pub fn to_file(&self, values: &mut MaskValues<'_>) -> Result<Vec<u8>, Refusal> {
         self.check()?;
         let bits = self.bits();
+        let meaningful = self.meaningful();
         let mut samples = Samples::default();
         let mut frames = Vec::new();
         let numbers: Vec<Option<u16>> = match self.kind {
@@ -106,7 +107,7 @@ impl NewSegmentation {
         for (index, number) in numbers.iter().enumerate() {
             for plane in 0..self.planes.len() {
                 let Some(frame) = values(*number, plane) else { continue };
-                self.check_values(&frame, plane)?;
+                self.check_values(&frame, plane, &meaningful)?;
                 if frame.iter().any(|v| *v > 0) {
                     samples.push(&frame, bits);
                     frames.push(self.frame_item(*number, index, plane));
@@ -160,7 +161,21 @@ impl NewSegmentation {
         Ok(())
     }
 
-    fn check_values(&self, values: &[u16], plane: usize) -> Result<(), Refusal> {
+    /// For each stored value whether it means something.
+    fn meaningful(&self) -> Vec<bool> {
+        let largest = match self.kind {
+            SegmentationKind::Binary => 1,
+            SegmentationKind::Fractional { max, .. } => u16::from(max),
+            SegmentationKind::LabelMap => 0,
+        };
+        let mut meaningful: Vec<bool> = (0..=u16::MAX).map(|v| v <= largest).collect();
+        if self.kind == SegmentationKind::LabelMap {
+            self.segments.iter().for_each(|s| meaningful[usize::from(s.number)] = true);
+        }
+        meaningful
+    }
+
+    fn check_values(&self, values: &[u16], plane: usize, meaningful: &[bool]) -> Result<(), Refusal> {
         let [columns, rows] = self.size;
         if values.len() != columns * rows {
             let count = values.len();
@@ -168,12 +183,7 @@ impl NewSegmentation {
                 "The mask on plane {plane} has {count} values, not {columns} × {rows}."
             )));
         }
-        let fits = |v: &u16| match self.kind {
-            SegmentationKind::Binary => *v <= 1,
-            SegmentationKind::Fractional { max, .. } => *v <= u16::from(max),
-            SegmentationKind::LabelMap => *v == 0 || self.segments.iter().any(|s| s.number == *v),
-        };
-        match values.iter().find(|v| !fits(v)) {
+        match values.iter().find(|v| !meaningful[usize::from(**v)]) {
             None => Ok(()),
             Some(value) => {
                 Err(refuse(format!("The mask on plane {plane} has the value {value}, which means nothing.")))
