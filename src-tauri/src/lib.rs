@@ -15,9 +15,11 @@ mod importing;
 #[cfg(test)]
 mod journeys;
 mod light_box;
+mod network;
 mod perform;
 mod problem;
 mod process;
+mod retrieving;
 mod settings;
 mod start;
 mod studies;
