@@ -7,9 +7,8 @@ use crate::bindings::Bindings;
 use crate::desk::Desk;
 use crate::dto::{
     ChooseImport, DeskState, FindRequest, FoundStudies, ImportPaths, NodeForm, NodeTest, Nothing, Performed,
-    RetrieveRequest, StartState, StudyDetails, StudyRequest,
-    Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage,
-    WorklistRequest,
+    RetrieveRequest, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand,
+    WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
 use crate::{importing, network, perform, studies, thumbnails};

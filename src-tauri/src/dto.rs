@@ -16,8 +16,8 @@ pub use command::{Performed, WindowCommand};
 pub use event::{DeskEvent, LightBoxState, Notice};
 pub use import::{ChooseImport, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary};
 pub use network::{
-    DimseForm, EchoAnswer, FindRequest, FoundStudies, FoundStudy, NodeForm, NodeTest, RetrieveRequest, TlsForm,
-    WebForm,
+    DimseForm, EchoAnswer, FindRequest, FoundStudies, FoundStudy, NodeForm, NodeTest, RetrieveRequest,
+    TlsForm, WebForm,
 };
 pub use settings::{KeySourceInfo, SettingsChange, SettingsView};
 pub use start::{DeskState, StartState, Trouble, TroubleKind};

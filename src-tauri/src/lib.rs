@@ -16,6 +16,8 @@ mod importing;
 mod journeys;
 mod light_box;
 mod network;
+#[cfg(test)]
+mod network_journeys;
 mod perform;
 mod problem;
 mod process;

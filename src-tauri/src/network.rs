@@ -9,7 +9,9 @@ use crate::problem::{Fault, Problem};
 use crate::retrieving::Retrieving;
 use medsight_base::{DicomDate, StudyUid};
 use medsight_dicom::tags;
-use medsight_pacs::{Auth, CancellationToken, Keys, Level, NetError, Query, Remote, Row, WebClient, WebQuery};
+use medsight_pacs::{
+    Auth, CancellationToken, Keys, Level, NetError, Query, Remote, Row, WebClient, WebQuery,
+};
 use medsight_record::node::{Node, Web};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -111,7 +113,8 @@ pub(crate) fn find(desk: &Arc<Desk>, request: FindRequest) -> Result<FoundStudie
             }
             Remote::Web(client) => {
                 let keys = query.keys.clone();
-                let query = WebQuery { level: Level::Study, study: None, series: None, keys, limit: MOST_FOUND };
+                let query =
+                    WebQuery { level: Level::Study, study: None, series: None, keys, limit: MOST_FOUND };
                 client.search(&query, &cancel).await
             }
         }

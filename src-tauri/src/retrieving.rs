@@ -127,13 +127,12 @@ pub(crate) fn run(
 ) -> (BTreeSet<String>, ImportSummary) {
     let remote = match network::remote(&job.node) {
         Ok(remote) => remote,
-        Err(why) => return (BTreeSet::new(), ImportSummary { failed: Some(why.into()), ..Default::default() }),
+        Err(why) => {
+            return (BTreeSet::new(), ImportSummary { failed: Some(why.into()), ..Default::default() });
+        }
     };
-    let sink = Arc::new(CacheSink {
-        cache: Arc::clone(cache),
-        cancel: cancel.clone(),
-        count: Mutex::default(),
-    });
+    let sink =
+        Arc::new(CacheSink { cache: Arc::clone(cache), cancel: cancel.clone(), count: Mutex::default() });
     let urgency = |at: usize| if at == 0 { Urgency::Open } else { Urgency::Next };
     let studies = job.studies.iter().enumerate().map(|(at, uid)| (uid.to_string(), urgency(at))).collect();
     let parallel = usize::from(job.node.parallel_retrievals);

@@ -158,7 +158,8 @@ pub struct RetrieveRequest {
 
 impl From<TlsForm> for Tls {
     fn from(form: TlsForm) -> Self {
-        let file = |path: String| Some(PathBuf::from(path.trim())).filter(|path| !path.as_os_str().is_empty());
+        let file =
+            |path: String| Some(PathBuf::from(path.trim())).filter(|path| !path.as_os_str().is_empty());
         Self {
             authorities: file(form.authorities),
             certificate: file(form.certificate),
