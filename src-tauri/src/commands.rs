@@ -6,12 +6,12 @@
 use crate::bindings::Bindings;
 use crate::desk::Desk;
 use crate::dto::{
-    ChooseImport, DeskState, ImportPaths, Nothing, Performed, StartState, StudyDetails, StudyRequest,
-    Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage,
-    WorklistRequest,
+    ChooseImport, DeskState, FindRequest, FoundStudies, ImportPaths, NodeForm, NodeTest, Nothing, Performed,
+    RetrieveRequest, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand,
+    WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
-use crate::{importing, perform, studies, thumbnails};
+use crate::{importing, network, perform, studies, thumbnails};
 use std::sync::Arc;
 
 macro_rules! commands {
@@ -64,6 +64,14 @@ commands! {
     choose_import(ChooseImport) -> bool = importing::choose;
     /// Imports files, folders, zip archives and DICOMDIRs by their paths.
     import_paths(ImportPaths) -> () = importing::import_paths;
+    /// Asks a server, as it stands in the form, whether it is there and knows this workstation.
+    test_node(NodeForm) -> NodeTest = network::test_node;
+    /// Looks for studies on a server of the settings.
+    find_on_server(FindRequest) -> FoundStudies = network::find;
+    /// Calls off what servers are being asked by test and search.
+    stop_asking(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.asking().stop(); Ok(()) };
+    /// Brings studies of a server into the cache, behind the imports that wait.
+    retrieve(RetrieveRequest) -> () = network::retrieve;
     /// Puts the summary of the last import away.
     dismiss_import(Nothing) -> () = |desk: &Arc<Desk>, _| importing::dismiss(desk);
     /// Puts the notice away.

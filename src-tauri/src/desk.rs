@@ -6,6 +6,7 @@ use crate::args::Args;
 use crate::dto::{DeskEvent, DeskState, Notice, StartState, Trouble, TroubleKind};
 use crate::importing::Importing;
 use crate::light_box::LightBox;
+use crate::network::Asking;
 use crate::perform::Steps;
 use crate::problem::{Fault, Problem};
 use crate::settings::SettingsFile;
@@ -44,6 +45,7 @@ pub struct Desk {
     light_box: LightBox,
     thumbnailer: Thumbnailer,
     importing: Importing,
+    asking: Asking,
     steps: Steps,
 }
 
@@ -83,6 +85,7 @@ impl Desk {
             notice: Mutex::default(),
             light_box: LightBox::default(),
             thumbnailer: Thumbnailer::default(),
+            asking: Asking::default(),
             steps: Steps::default(),
         })
     }
@@ -181,6 +184,10 @@ impl Desk {
 
     pub(crate) fn importing(&self) -> &Importing {
         &self.importing
+    }
+
+    pub(crate) fn asking(&self) -> &Asking {
+        &self.asking
     }
 
     pub(crate) fn steps(&self) -> &Steps {

@@ -6,6 +6,7 @@
 mod command;
 mod event;
 mod import;
+mod network;
 mod settings;
 mod start;
 mod study;
@@ -14,6 +15,10 @@ mod worklist;
 pub use command::{Performed, WindowCommand};
 pub use event::{DeskEvent, LightBoxState, Notice};
 pub use import::{ChooseImport, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary};
+pub use network::{
+    DimseForm, EchoAnswer, FindRequest, FoundStudies, FoundStudy, NodeForm, NodeTest, RetrieveRequest,
+    TlsForm, WebForm,
+};
 pub use settings::{KeySourceInfo, SettingsChange, SettingsView};
 pub use start::{DeskState, StartState, Trouble, TroubleKind};
 pub use study::{Measurement, SeriesRow, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest};

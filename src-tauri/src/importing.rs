@@ -1,13 +1,16 @@
 //! Imports, one after another on a thread of their own. Those that wait are noted in the encrypted records as the one
-//! that runs is, so what was cut off or had not begun goes on at the next start.
+//! that runs is, so what was cut off or had not begun goes on at the next start. Retrievals from servers stand in the
+//! same queue and have the same strip and summary; they are not noted, because a server can be asked again.
 
 use crate::desk::{Desk, held, who};
 use crate::dto::{
     ChooseImport, DeskEvent, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary, Notice,
 };
 use crate::problem::{Fault, Problem};
+use crate::retrieving::{self, Retrieving};
 use medsight_cache::{Import, Progress, Summary};
 use medsight_dicom::DicomHeaders;
+use medsight_pacs::CancellationToken;
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,26 +20,41 @@ use std::time::{Duration, Instant};
 /// The worklist is read again this often while an import runs.
 const LIST_BEAT: Duration = Duration::from_secs(1);
 /// How often the window hears how far an import is: a message a file would cost more than the import.
-const PROGRESS_BEAT: Duration = Duration::from_millis(100);
+pub(crate) const PROGRESS_BEAT: Duration = Duration::from_millis(100);
 
 /// What is being imported and what comes after it.
 pub(crate) struct Importing {
     inner: Mutex<Inner>,
     cancel: AtomicBool,
+    /// Of the retrieval that runs.
+    called_off: Mutex<CancellationToken>,
+}
+
+/// One that waits.
+#[derive(Clone, PartialEq)]
+enum Job {
+    /// Files and folders of this computer.
+    Paths(Vec<PathBuf>),
+    /// Studies of a server.
+    Studies(Retrieving),
 }
 
 #[derive(Default)]
 struct Inner {
     state: ImportState,
-    queue: VecDeque<Vec<PathBuf>>,
+    queue: VecDeque<Job>,
     running: bool,
 }
 
 impl Importing {
     /// With what the command line asked for; it waits until the cache is open.
     pub(crate) fn new(first: Vec<PathBuf>) -> Self {
-        let queue = if first.is_empty() { VecDeque::new() } else { VecDeque::from([first]) };
-        Self { inner: Mutex::new(Inner { queue, ..Inner::default() }), cancel: AtomicBool::new(false) }
+        let queue = if first.is_empty() { VecDeque::new() } else { VecDeque::from([Job::Paths(first)]) };
+        Self {
+            inner: Mutex::new(Inner { queue, ..Inner::default() }),
+            cancel: AtomicBool::new(false),
+            called_off: Mutex::default(),
+        }
     }
 
     pub(crate) fn state(&self) -> ImportState {
@@ -51,11 +69,18 @@ impl Importing {
         let asked_for = {
             let mut inner = held(&self.inner);
             let asked_for = std::mem::take(&mut inner.queue);
-            inner.queue.extend(jobs.into_iter().map(|job| job.paths));
+            inner.queue.extend(jobs.into_iter().map(|job| Job::Paths(job.paths)));
             asked_for
         };
-        for paths in asked_for {
-            if let Err(problem) = self.add(desk, paths) {
+        for job in asked_for {
+            let added = match job {
+                Job::Paths(paths) => self.add(desk, paths),
+                Job::Studies(studies) => {
+                    self.retrieve(desk, studies);
+                    Ok(())
+                }
+            };
+            if let Err(problem) = added {
                 desk.tell(DeskEvent::Failure(problem));
             }
         }
@@ -77,13 +102,22 @@ impl Importing {
         if let Ok(cache) = desk.cache() {
             cache.queue_import(&paths)?;
         }
+        self.queue(desk, Job::Paths(paths));
+        Ok(())
+    }
+
+    /// Puts a retrieval at the end of the queue.
+    pub(crate) fn retrieve(&self, desk: &Arc<Desk>, studies: Retrieving) {
+        self.queue(desk, Job::Studies(studies));
+    }
+
+    fn queue(&self, desk: &Arc<Desk>, job: Job) {
         let mut inner = held(&self.inner);
-        if !inner.queue.contains(&paths) {
-            inner.queue.push_back(paths);
+        if !inner.queue.contains(&job) {
+            inner.queue.push_back(job);
         }
         drop(inner);
         self.work(desk);
-        Ok(())
     }
 
     /// Starts the thread that imports, when there is work and none runs.
@@ -117,25 +151,33 @@ impl Importing {
                 }
                 next
             };
-            let (Some(paths), Ok(cache)) = (next, desk.cache()) else { break };
+            let (Some(job), Ok(cache)) = (next, desk.cache()) else { break };
             self.set(
                 desk,
                 ImportState::Running(ImportProgress { counting: true, ..ImportProgress::default() }),
             );
-            let mut next_list = Instant::now() + LIST_BEAT;
-            let mut next_progress = Instant::now();
-            let summary = Import::new(&cache, &DicomHeaders, &who()).run(&paths, &self.cancel, |progress| {
-                if Instant::now() >= next_progress {
-                    next_progress = Instant::now() + PROGRESS_BEAT;
-                    self.set(desk, ImportState::Running(self.progress(progress)));
+            match job {
+                Job::Paths(paths) => {
+                    let mut beat = Beat::new();
+                    let summary =
+                        Import::new(&cache, &DicomHeaders, &who()).run(&paths, &self.cancel, |progress| {
+                            beat.tell(desk, || self.progress(progress));
+                        });
+                    studies.extend(summary.studies.iter().map(ToString::to_string));
+                    add(&mut total, summary);
                 }
-                if Instant::now() >= next_list {
-                    next_list = Instant::now() + LIST_BEAT;
-                    desk.tell(DeskEvent::WorklistChanged);
+                Job::Studies(job) => {
+                    let token = CancellationToken::new();
+                    *held(&self.called_off) = token.clone();
+                    // Cancelled between the queue and here.
+                    if self.cancel.load(Ordering::Relaxed) {
+                        token.cancel();
+                    }
+                    let (new, one) = retrieving::run(desk, &cache, &job, &token);
+                    studies.extend(new);
+                    join(&mut total, one);
                 }
-            });
-            studies.extend(summary.studies.iter().cloned());
-            add(&mut total, summary);
+            }
             total.studies = studies.len() as u64;
             if total.cancelled || total.failed.is_some() {
                 held(&self.inner).queue.clear();
@@ -156,28 +198,74 @@ impl Importing {
             bytes_per_second: p.bytes_per_second,
             seconds_left: p.seconds_left,
             counting: p.counting,
-            cancelling: self.cancel.load(Ordering::Relaxed),
+            cancelling: self.is_cancelling(),
         }
     }
 
-    fn set(&self, desk: &Desk, state: ImportState) {
+    /// Whether the person has cancelled what runs.
+    pub(crate) fn is_cancelling(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set(&self, desk: &Desk, state: ImportState) {
         held(&self.inner).state = state.clone();
         desk.tell(DeskEvent::Import(state));
     }
 }
 
-/// Several imports in a row have one summary.
-fn add(total: &mut ImportSummary, one: Summary) {
-    total.imported += one.instances;
+/// When the window hears of progress and reads its list again.
+pub(crate) struct Beat {
+    progress: Instant,
+    list: Instant,
+}
+
+impl Beat {
+    pub(crate) fn new() -> Self {
+        Self { progress: Instant::now(), list: Instant::now() + LIST_BEAT }
+    }
+
+    /// Tells the window how far it is, when it is time.
+    pub(crate) fn tell(&mut self, desk: &Desk, progress: impl FnOnce() -> ImportProgress) {
+        let now = Instant::now();
+        if now >= self.progress {
+            self.progress = now + PROGRESS_BEAT;
+            desk.importing().set(desk, ImportState::Running(progress()));
+        }
+        if now >= self.list {
+            self.list = now + LIST_BEAT;
+            desk.tell(DeskEvent::WorklistChanged);
+        }
+    }
+}
+
+/// Several in a row have one summary; the studies are counted apart.
+fn join(total: &mut ImportSummary, one: ImportSummary) {
+    total.imported += one.imported;
     total.already_present += one.already_present;
     total.bytes += one.bytes;
     total.seconds += one.seconds;
     total.cancelled |= one.cancelled;
-    total.failed = total.failed.take().or_else(|| one.failed.map(Problem::from));
-    total.refused.extend(one.rejected.into_iter().map(|refused| {
+    total.failed = total.failed.take().or(one.failed);
+    total.refused.extend(one.refused);
+}
+
+/// An import, as the window reads it.
+fn add(total: &mut ImportSummary, one: Summary) {
+    let refused = one.rejected.into_iter().map(|refused| {
         let why = Problem::from(&refused);
         ImportRefusal { file: refused.file, why }
-    }));
+    });
+    let one = ImportSummary {
+        imported: one.instances,
+        already_present: one.already_present,
+        studies: 0,
+        bytes: one.bytes,
+        seconds: one.seconds,
+        refused: refused.collect(),
+        cancelled: one.cancelled,
+        failed: one.failed.map(Problem::from),
+    };
+    join(total, one);
 }
 
 /// Asks the person for a folder or files, and imports them.
@@ -215,6 +303,7 @@ fn from_home(path: &str) -> PathBuf {
 pub(crate) fn cancel(desk: &Arc<Desk>) -> Result<(), Problem> {
     let importing = desk.importing();
     importing.cancel.store(true, Ordering::Relaxed);
+    held(&importing.called_off).cancel();
     held(&importing.inner).queue.clear();
     desk.cache()?.forget_imports()?;
     let mut inner = held(&importing.inner);

@@ -15,9 +15,13 @@ mod importing;
 #[cfg(test)]
 mod journeys;
 mod light_box;
+mod network;
+#[cfg(test)]
+mod network_journeys;
 mod perform;
 mod problem;
 mod process;
+mod retrieving;
 mod settings;
 mod start;
 mod studies;

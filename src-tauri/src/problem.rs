@@ -5,7 +5,9 @@
 
 use medsight_base::UidError;
 use medsight_cache::{CacheError, Rejected};
+use medsight_pacs::NetError;
 use medsight_record::Refusal;
+use medsight_record::node::NodeError;
 use medsight_record::settings::SettingsError;
 use medsight_vault::{KeyError, KeySource};
 use serde::Serialize;
@@ -61,6 +63,29 @@ pub(crate) enum Fault {
     /// Not one of the values.
     #[error("This setting has no such value.")]
     NoSuchValue,
+    /// A server that nothing can be asked of.
+    #[error("{0}")]
+    Node(NodeError),
+    /// The settings changed since the list was drawn.
+    #[error("The settings have no server of this name any more.")]
+    NoSuchNode,
+    /// Every server is asked for everything by a search without words.
+    #[error("The search needs at least one field.")]
+    NothingToFind,
+    /// A day that does not exist, or a backslash, which divides values in DICOM.
+    #[error("This can't be searched for: {0}.")]
+    BadSearch(&'static str),
+    /// A retrieval ended well and yet not whole.
+    #[error("{missing} of {listed} objects that the server lists did not come.")]
+    NotAllCame {
+        /// Not here.
+        missing: usize,
+        /// On the server.
+        listed: u64,
+    },
+    /// The server lists nothing below the studies.
+    #[error("The server lists no objects of these studies.")]
+    NothingListed,
     /// No place for settings, or the file could not be read at the start.
     #[error("This account has no usable settings file; the change holds until the program ends.")]
     NoSettingsFile,
@@ -112,6 +137,17 @@ impl Fault {
             Self::NothingToRedo => "desk.nothing-to-redo",
             Self::SettingFixed => "settings.fixed",
             Self::NoSuchValue => "settings.no-such-value",
+            Self::Node(NodeError::Title { .. }) => "settings.node-title",
+            Self::Node(NodeError::Name) => "settings.node-name",
+            Self::Node(NodeError::NoAddress) => "settings.node-address",
+            Self::Node(NodeError::Host) => "settings.node-host",
+            Self::Node(NodeError::Url) => "settings.node-url",
+            Self::Node(NodeError::Retrievals) => "settings.node-retrievals",
+            Self::NoSuchNode => "desk.no-such-server",
+            Self::NothingToFind => "desk.nothing-to-find",
+            Self::BadSearch(_) => "desk.bad-search",
+            Self::NotAllCame { .. } => "desk.not-all-came",
+            Self::NothingListed => "desk.nothing-listed",
             Self::NoSettingsFile => "settings.no-file",
             Self::SettingsNotWritten(_) => "settings.not-written",
             Self::SettingsUnreadable { .. } => "settings.unreadable",
@@ -129,6 +165,9 @@ impl Fault {
         match self {
             Self::NothingThere(path) => vec![("path", path.display().to_string())],
             Self::SettingsUnreadable { file, .. } => vec![("file", file.display().to_string())],
+            Self::NotAllCame { missing, listed } => {
+                vec![("missing", missing.to_string()), ("listed", listed.to_string())]
+            }
             _ => Vec::new(),
         }
     }
@@ -161,6 +200,46 @@ impl From<&CacheError> for Problem {
     }
 }
 
+impl From<NetError> for Problem {
+    fn from(error: NetError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&NetError> for Problem {
+    fn from(error: &NetError) -> Self {
+        let values = match error {
+            NetError::Unreachable { peer, .. } | NetError::Tls { peer, .. } => vec![("peer", peer.clone())],
+            NetError::Certificate { file, .. } => vec![("file", file.clone())],
+            NetError::Timeout { seconds, .. } => vec![("seconds", seconds.to_string())],
+            NetError::NotOffered(what) => vec![("what", what.clone())],
+            NetError::Failed { operation, status, .. } => {
+                vec![("operation", (*operation).to_owned()), ("status", format!("{status:04X}H"))]
+            }
+            NetError::Http { operation, status, .. } => {
+                vec![("operation", (*operation).to_owned()), ("status", status.to_string())]
+            }
+            _ => Vec::new(),
+        };
+        let mut detail = error.to_string();
+        if !detail.ends_with('.') {
+            detail.push('.');
+        }
+        Self { code: format!("net.{}", error.code()), values: named(values), detail }
+    }
+}
+
+impl From<&Refusal> for Problem {
+    fn from(refusal: &Refusal) -> Self {
+        let attributes = Some(refusal.attributes()).filter(|names| !names.is_empty());
+        Self {
+            code: format!("refused.{}", refusal.code),
+            values: attributes.map(|names| ("attributes".to_owned(), names)).into_iter().collect(),
+            detail: refusal.reason.clone(),
+        }
+    }
+}
+
 impl From<UidError> for Problem {
     fn from(error: UidError) -> Self {
         Fault::BadRequest(error.to_string()).into()
@@ -172,6 +251,7 @@ impl From<SettingsError> for Problem {
         match error {
             SettingsError::Fixed(_) => Fault::SettingFixed,
             SettingsError::NoSuchValue(_) => Fault::NoSuchValue,
+            SettingsError::Node(why) => Fault::Node(why),
             SettingsError::Format { .. } => Fault::BadRequest(error.to_string()),
         }
         .into()
@@ -180,13 +260,7 @@ impl From<SettingsError> for Problem {
 
 impl From<&Rejected> for Problem {
     fn from(rejected: &Rejected) -> Self {
-        let refusal = Refusal::new(&rejected.code, &rejected.reason);
-        let attributes = Some(refusal.attributes()).filter(|names| !names.is_empty());
-        Self {
-            code: format!("refused.{}", refusal.code),
-            values: attributes.map(|names| ("attributes".to_owned(), names)).into_iter().collect(),
-            detail: refusal.reason,
-        }
+        Self::from(&Refusal::new(&rejected.code, &rejected.reason))
     }
 }
 

@@ -21,7 +21,7 @@ const source = {
 test("the grid tells how many studies there are, draws few of them, and keys move the selection", async () => {
   desk.settings = {
     locale: "en", localeFromSystem: true, theme: "dark", density: "compact", cacheQuotaGib: 200, screenPxPerMm: null,
-    worklistColumns: ["name", "date", "modality"], locked: [], keySource: { kind: "keyring", name: "" }, cacheFolder: "", cacheBytes: 0,
+    worklistColumns: ["name", "date", "modality"], nodes: [], locked: [], keySource: { kind: "keyring", name: "" }, cacheFolder: "", cacheBytes: 0,
   };
   desk.worklist = new Worklist(source);
   await desk.worklist.ask();

@@ -212,6 +212,8 @@ pub enum DeskCommand {
     Import,
     /// Stop the import that runs.
     CancelImport,
+    /// Look for studies on a server and bring them here.
+    FindOnServer,
     /// Put the cursor into the search.
     Search,
     /// Show the worklist.
@@ -247,11 +249,12 @@ pub enum Command {
 impl Command {
     /// Ids of everything that the desk's palette, keys and buttons can do by name, in the palette's order. What such a
     /// command is about, the study that is selected or the value that was chosen, is added by who sends it.
-    pub const OF_THE_DESK: [&'static str; 13] = [
+    pub const OF_THE_DESK: [&'static str; 14] = [
         "desk.open_study",
         "record.set_read_state",
         "record.delete_studies",
         "desk.import",
+        "desk.find_on_server",
         "desk.cancel_import",
         "desk.search",
         "desk.worklist",
@@ -278,6 +281,7 @@ impl Command {
                 DeskCommand::OpenStudy(_) => "desk.open_study".into(),
                 DeskCommand::Import => "desk.import".into(),
                 DeskCommand::CancelImport => "desk.cancel_import".into(),
+                DeskCommand::FindOnServer => "desk.find_on_server".into(),
                 DeskCommand::Search => "desk.search".into(),
                 DeskCommand::Worklist => "desk.worklist".into(),
                 DeskCommand::Settings => "desk.settings".into(),
@@ -300,6 +304,7 @@ impl Command {
                 DeskCommand::OpenStudy(_)
                 | DeskCommand::Import
                 | DeskCommand::CancelImport
+                | DeskCommand::FindOnServer
                 | DeskCommand::Search
                 | DeskCommand::Worklist
                 | DeskCommand::Settings
@@ -329,6 +334,7 @@ mod tests {
             DeskCommand::OpenStudy(study.clone()),
             DeskCommand::Import,
             DeskCommand::CancelImport,
+            DeskCommand::FindOnServer,
             DeskCommand::Search,
             DeskCommand::Worklist,
             DeskCommand::Settings,

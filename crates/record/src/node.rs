@@ -81,6 +81,9 @@ pub struct Tls {
     pub server_name: Option<String>,
 }
 
+/// Most retrievals at once that are asked of one peer.
+pub const MOST_RETRIEVALS: u8 = 32;
+
 /// Why a node can't be used as it stands in the settings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NodeError {
@@ -92,9 +95,21 @@ pub enum NodeError {
         /// Called or calling.
         which: &'static str,
     },
+    /// Nothing to call it by, or another is called so.
+    #[error("the node needs a name that no other node has")]
+    Name,
     /// Nothing to connect to.
-    #[error("the node needs a {0}")]
-    Missing(&'static str),
+    #[error("the node needs a DICOM address or a DICOMweb URL")]
+    NoAddress,
+    /// Half of a DICOM address.
+    #[error("the node needs a host and a port")]
+    Host,
+    /// Not an address of the web.
+    #[error("the node needs a DICOMweb URL that begins with https:// or http://")]
+    Url,
+    /// None at once brings nothing; a hundred are an attack.
+    #[error("from 1 to 32 retrievals can run at once")]
+    Retrievals,
 }
 
 impl Node {
@@ -103,23 +118,43 @@ impl Node {
     /// # Errors
     /// [`NodeError`], naming the field.
     pub fn check(&self) -> Result<(), NodeError> {
+        if self.name.trim().is_empty() {
+            return Err(NodeError::Name);
+        }
         if self.dimse.is_none() && self.web.is_none() {
-            return Err(NodeError::Missing("DICOM address or a DICOMweb URL"));
+            return Err(NodeError::NoAddress);
         }
         if let Some(dimse) = &self.dimse {
             check_title("called", &dimse.called_ae)?;
             check_title("calling", &dimse.calling_ae)?;
             if dimse.host.trim().is_empty() || dimse.port == 0 {
-                return Err(NodeError::Missing("host and a port"));
+                return Err(NodeError::Host);
             }
         }
-        match &self.web {
-            Some(web) if !web.url.starts_with("http://") && !web.url.starts_with("https://") => {
-                Err(NodeError::Missing("DICOMweb URL that begins with https:// or http://"))
-            }
-            _ => Ok(()),
+        let is_web = |url: &str| url.starts_with("http://") || url.starts_with("https://");
+        if self.web.as_ref().is_some_and(|web| !is_web(&web.url)) {
+            return Err(NodeError::Url);
+        }
+        if (1..=MOST_RETRIEVALS).contains(&self.parallel_retrievals) {
+            Ok(())
+        } else {
+            Err(NodeError::Retrievals)
         }
     }
+}
+
+/// Checks every node, and that each has a name of its own.
+///
+/// # Errors
+/// The first [`NodeError`].
+pub fn check_all(nodes: &[Node]) -> Result<(), NodeError> {
+    for (at, node) in nodes.iter().enumerate() {
+        node.check()?;
+        if nodes[..at].iter().any(|other| other.name == node.name) {
+            return Err(NodeError::Name);
+        }
+    }
+    Ok(())
 }
 
 fn check_title(which: &'static str, title: &str) -> Result<(), NodeError> {

@@ -3,7 +3,7 @@
 //! Only differences are stored. What the site has set can't be changed by the person; [`Settings::locked`]
 //! says so, so that the user interface can show who set it.
 
-use crate::node::Node;
+use crate::node::{Node, NodeError, check_all};
 use crate::words::Locale;
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +74,8 @@ pub enum SettingChange {
     ScreenPxPerMm(Option<f64>),
     /// Columns of the worklist, in their order.
     WorklistColumns(Vec<String>),
+    /// Peers on the network, all of them, in their order.
+    Nodes(Vec<Node>),
 }
 
 impl SettingChange {
@@ -86,6 +88,7 @@ impl SettingChange {
             Self::CacheQuotaGib(_) => "cache_quota_gib",
             Self::ScreenPxPerMm(_) => "screen_px_per_mm",
             Self::WorklistColumns(_) => "worklist_columns",
+            Self::Nodes(_) => "nodes",
         }
     }
 }
@@ -107,6 +110,9 @@ pub enum SettingsError {
     /// Outside of what makes sense.
     #[error("{0} has no such value")]
     NoSuchValue(&'static str),
+    /// A peer that nothing can be asked of.
+    #[error(transparent)]
+    Node(#[from] NodeError),
 }
 
 impl Settings {
@@ -153,6 +159,10 @@ impl Settings {
                 return Err(SettingsError::NoSuchValue(name));
             }
             C::WorklistColumns(columns) => C::WorklistColumns(replace(&mut self.worklist_columns, columns)),
+            C::Nodes(nodes) => {
+                check_all(&nodes)?;
+                C::Nodes(replace(&mut self.nodes, nodes))
+            }
         })
     }
 
@@ -210,12 +220,30 @@ mod tests {
             SettingChange::CacheQuotaGib(7),
             SettingChange::ScreenPxPerMm(Some(3.78)),
             SettingChange::WorklistColumns(vec!["name".into()]),
+            SettingChange::Nodes(vec![archive("archive")]),
         ] {
             let back = settings.change(change).unwrap();
             assert_ne!(settings, before);
             settings.change(back).unwrap();
             assert_eq!(settings, before);
         }
+    }
+
+    fn archive(name: &str) -> Node {
+        let url = format!("name = \"{name}\"\n[web]\nurl = \"https://pacs/dicom-web\"");
+        toml::from_str(&url).unwrap()
+    }
+
+    #[test]
+    fn servers_are_stored_and_two_of_the_same_name_are_refused() {
+        let mut settings = Settings::layered("", "").unwrap();
+        let two = vec![archive("archive"), archive("archive")];
+        assert_eq!(settings.change(SettingChange::Nodes(two)), Err(SettingsError::Node(NodeError::Name)));
+        settings.change(SettingChange::Nodes(vec![archive("a"), archive("b")])).unwrap();
+        let stored = settings.differences().unwrap();
+        assert_eq!(Settings::layered("", &stored).unwrap().nodes, settings.nodes);
+        settings.change(SettingChange::Nodes(Vec::new())).unwrap();
+        assert_eq!(settings.differences().unwrap(), "");
     }
 
     #[test]

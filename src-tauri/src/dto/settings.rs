@@ -1,5 +1,6 @@
 //! Settings as the settings page shows and changes them.
 
+use super::NodeForm;
 use medsight_record::settings::{Density, SettingChange, Theme};
 use medsight_record::words::Locale;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ pub struct SettingsView {
     pub screen_px_per_mm: Option<f64>,
     /// Columns of the worklist in their order.
     pub worklist_columns: Vec<String>,
+    /// Peers on the network.
+    pub nodes: Vec<NodeForm>,
     /// Names of settings the site has fixed.
     pub locked: Vec<String>,
     /// Where the key is kept.
@@ -62,6 +65,8 @@ pub enum SettingsChange {
     ScreenPxPerMm(Option<f64>),
     /// Columns of the worklist in their order.
     WorklistColumns(Vec<String>),
+    /// Peers on the network, all of them.
+    Nodes(Vec<NodeForm>),
 }
 
 impl From<SettingsChange> for SettingChange {
@@ -73,6 +78,7 @@ impl From<SettingsChange> for SettingChange {
             SettingsChange::CacheQuotaGib(gib) => Self::CacheQuotaGib(gib),
             SettingsChange::ScreenPxPerMm(px_per_mm) => Self::ScreenPxPerMm(px_per_mm),
             SettingsChange::WorklistColumns(columns) => Self::WorklistColumns(columns),
+            SettingsChange::Nodes(nodes) => Self::Nodes(nodes.into_iter().map(Into::into).collect()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { ChooseImport, DeskEvent, DeskState, ImportPaths, Performed, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
+import type { ChooseImport, DeskEvent, DeskState, FindRequest, FoundStudies, ImportPaths, NodeForm, NodeTest, Performed, RetrieveRequest, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
 
 /** Everything the desk can be asked. A failure is thrown as a Problem. */
 export const commands = {
@@ -24,6 +24,14 @@ export const commands = {
   chooseImport: (request: ChooseImport) => invoke<boolean>("choose_import", { request }),
   /** Imports files, folders, zip archives and DICOMDIRs by their paths. */
   importPaths: (request: ImportPaths) => invoke<null>("import_paths", { request }),
+  /** Asks a server, as it stands in the form, whether it is there and knows this workstation. */
+  testNode: (request: NodeForm) => invoke<NodeTest>("test_node", { request }),
+  /** Looks for studies on a server of the settings. */
+  findOnServer: (request: FindRequest) => invoke<FoundStudies>("find_on_server", { request }),
+  /** Calls off what servers are being asked by test and search. */
+  stopAsking: () => invoke<null>("stop_asking", { request: {} }),
+  /** Brings studies of a server into the cache, behind the imports that wait. */
+  retrieve: (request: RetrieveRequest) => invoke<null>("retrieve", { request }),
   /** Puts the summary of the last import away. */
   dismissImport: () => invoke<null>("dismiss_import", { request: {} }),
   /** Puts the notice away. */

@@ -10,6 +10,9 @@ export const hotkeys = {
     "app.palette": [
       "Ctrl+K"
     ],
+    "desk.find_on_server": [
+      "Ctrl+Shift+F"
+    ],
     "desk.import": [
       "Ctrl+O"
     ],
@@ -186,6 +189,9 @@ export const hotkeys = {
     "view.invert": [
       "Shift+I"
     ],
+    "view.layers": [
+      "Shift+S"
+    ],
     "view.mpr": [
       "M"
     ],
@@ -252,6 +258,7 @@ export const deskCommands = [
   "record.set_read_state",
   "record.delete_studies",
   "desk.import",
+  "desk.find_on_server",
   "desk.cancel_import",
   "desk.search",
   "desk.worklist",

@@ -56,6 +56,46 @@ notice: Notice | null,
  */
 version: string, };
 
+export type DimseForm = { 
+/**
+ * The server's application entity title.
+ */
+calledAe: string, 
+/**
+ * This workstation's title.
+ */
+callingAe: string, 
+/**
+ * Name or address of the machine.
+ */
+host: string, 
+/**
+ * TCP port.
+ */
+port: number, 
+/**
+ * With TLS, and how.
+ */
+tls: TlsForm | null, 
+/**
+ * Seconds to wait for the connection.
+ */
+connectS: number, 
+/**
+ * Seconds to wait for an answer.
+ */
+answerS: number, };
+
+export type EchoAnswer = { 
+/**
+ * Question and answer in milliseconds; absent when there was none.
+ */
+answerMs: number | null, 
+/**
+ * Why there was none.
+ */
+problem: Problem | null, };
+
 export type FacetCount = { 
 /**
  * Modality or state.
@@ -65,6 +105,88 @@ value: string,
  * Number of studies.
  */
 count: number, };
+
+export type FindRequest = { 
+/**
+ * Name of the server in the settings.
+ */
+node: string, 
+/**
+ * Beginning of the patient's name, or a pattern with `*` and `?`.
+ */
+name: string, 
+/**
+ * Patient ID.
+ */
+id: string, 
+/**
+ * Accession number.
+ */
+accession: string, 
+/**
+ * First study date `YYYY-MM-DD`.
+ */
+from: string, 
+/**
+ * Last study date, included.
+ */
+to: string, 
+/**
+ * Modality in the study.
+ */
+modality: string, };
+
+export type FoundStudies = { 
+/**
+ * Newest first.
+ */
+studies: Array<FoundStudy>, 
+/**
+ * The server had more; it was told to stop.
+ */
+more: boolean, };
+
+export type FoundStudy = { 
+/**
+ * Study Instance UID.
+ */
+uid: string, 
+/**
+ * Patient's name as the server has it.
+ */
+name: string, 
+/**
+ * Patient ID.
+ */
+id: string, 
+/**
+ * Birth date `YYYY-MM-DD`, or empty.
+ */
+birthDate: string, 
+/**
+ * Study date `YYYY-MM-DD`, or empty.
+ */
+date: string, 
+/**
+ * Accession number.
+ */
+accession: string, 
+/**
+ * Study description.
+ */
+description: string, 
+/**
+ * Modalities.
+ */
+modalities: Array<string>, 
+/**
+ * Number of objects, where the server says it.
+ */
+images: number | null, 
+/**
+ * Some of it is on this computer.
+ */
+here: boolean, };
 
 export type ImportPaths = { 
 /**
@@ -230,6 +352,34 @@ scale: string,
  */
 changedMs: number, };
 
+export type NodeForm = { 
+/**
+ * As the person calls it.
+ */
+name: string, 
+/**
+ * Its DIMSE address; absent when it has none.
+ */
+dimse: DimseForm | null, 
+/**
+ * Its DICOMweb address; absent when it has none.
+ */
+web: WebForm | null, 
+/**
+ * Retrievals at once, 1 to 32.
+ */
+parallelRetrievals: number, };
+
+export type NodeTest = { 
+/**
+ * C-ECHO.
+ */
+dimse: EchoAnswer | null, 
+/**
+ * QIDO-RS for one study.
+ */
+web: EchoAnswer | null, };
+
 export type Nothing = Record<symbol, never>;
 
 export type Notice = "light_box_ended" | "light_box_given_up" | "not_saved" | "import_resumed";
@@ -262,6 +412,16 @@ values: Record<string, string>,
  */
 detail: string, };
 
+export type RetrieveRequest = { 
+/**
+ * Name of the server in the settings.
+ */
+node: string, 
+/**
+ * Study Instance UIDs, the first wanted first.
+ */
+studyUids: Array<string>, };
+
 export type SeriesRow = { 
 /**
  * Series Instance UID.
@@ -288,7 +448,7 @@ instances: number,
  */
 frames: number, };
 
-export type SettingsChange = { "name": "locale", "value": "en" | "es" | "de" | null } | { "name": "theme", "value": "dark" | "light" } | { "name": "density", "value": "compact" | "regular" | "touch" } | { "name": "cache_quota_gib", "value": number } | { "name": "screen_px_per_mm", "value": number | null } | { "name": "worklist_columns", "value": Array<string> };
+export type SettingsChange = { "name": "locale", "value": "en" | "es" | "de" | null } | { "name": "theme", "value": "dark" | "light" } | { "name": "density", "value": "compact" | "regular" | "touch" } | { "name": "cache_quota_gib", "value": number } | { "name": "screen_px_per_mm", "value": number | null } | { "name": "worklist_columns", "value": Array<string> } | { "name": "nodes", "value": Array<NodeForm> };
 
 export type SettingsView = { 
 /**
@@ -319,6 +479,10 @@ screenPxPerMm: number | null,
  * Columns of the worklist in their order.
  */
 worklistColumns: Array<string>, 
+/**
+ * Peers on the network.
+ */
+nodes: Array<NodeForm>, 
 /**
  * Names of settings the site has fixed.
  */
@@ -446,6 +610,24 @@ studyUid: string,
  */
 seriesUid: string, };
 
+export type TlsForm = { 
+/**
+ * Authorities to trust; the platform's when empty.
+ */
+authorities: string, 
+/**
+ * This workstation's certificate.
+ */
+certificate: string, 
+/**
+ * Its key.
+ */
+key: string, 
+/**
+ * The name in the server's certificate, where it is not the host.
+ */
+serverName: string, };
+
 export type Trouble = { 
 /**
  * Which screen.
@@ -461,6 +643,24 @@ problem: Problem,
 cacheFolder: string, };
 
 export type TroubleKind = "keyring_locked" | "no_keyring" | "keyring_waiting" | "key_missing" | "wrong_key" | "bad_key_source" | "disk_full" | "newer_schema" | "in_use" | "denied" | "damaged" | "settings" | "other";
+
+export type WebForm = { 
+/**
+ * Base of the service, below which `/studies` is.
+ */
+url: string, 
+/**
+ * Certificates, where they are not those of the platform.
+ */
+tls: TlsForm | null, 
+/**
+ * Seconds to wait for the connection.
+ */
+connectS: number, 
+/**
+ * Seconds to wait for an answer.
+ */
+answerS: number, };
 
 export type WindowCommand = { "do": "open_study", "with": { 
 /**

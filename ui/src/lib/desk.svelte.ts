@@ -18,7 +18,7 @@ import { problemOf, setLocale } from "./words.svelte";
 import { Worklist } from "./worklist.svelte";
 
 /** What lies over the worklist. */
-export type Overlay = "palette" | "help" | "import" | "columns" | { deleting: StudyRow } | null;
+export type Overlay = "palette" | "help" | "import" | "find" | "columns" | { deleting: StudyRow } | { server: number } | null;
 
 export class Desk {
   start = $state<StartState>({ state: "opening" });
@@ -97,6 +97,7 @@ export class Desk {
     const deeds: Record<DeskCommandId, () => unknown> = {
       "desk.open_study": () => this.openStudy(),
       "desk.import": () => (this.overlay = "import"),
+      "desk.find_on_server": () => (this.overlay = "find"),
       "desk.cancel_import": () => this.perform({ do: "cancel_import" }),
       "desk.search": () => {
         this.page = "worklist";

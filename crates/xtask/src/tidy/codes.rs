@@ -29,6 +29,8 @@ pub(super) fn check(paths: &[String], found: &mut Vec<String>) -> Result<()> {
         keys.extend(returned(&text, "fn code(").into_iter().map(|code| format!("problem.{code}")));
         keys.extend(returned(&text, "fn word(").into_iter().map(|word| format!("problem.key_file.{word}")));
     }
+    let network = returned(&read("crates/pacs/src/error.rs")?, "fn code(");
+    keys.extend(network.into_iter().map(|code| format!("problem.net.{code}")));
     let mut warnings = BTreeSet::new();
     for path in paths.iter().filter(|path| SPEAKERS.iter().any(|start| path.starts_with(start))) {
         let text = read(path)?;

@@ -1,0 +1,232 @@
+//! Servers on the network: their form in the settings, a test of one, a search, and what is to be brought here.
+//!
+//! No secret crosses: certificates and keys are named by their files.
+
+use crate::problem::Problem;
+use medsight_record::node::{Dimse, Node, Tls, Web};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use ts_rs::TS;
+
+/// A server, as the form has it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NodeForm {
+    /// As the person calls it.
+    pub name: String,
+    /// Its DIMSE address; absent when it has none.
+    pub dimse: Option<DimseForm>,
+    /// Its DICOMweb address; absent when it has none.
+    pub web: Option<WebForm>,
+    /// Retrievals at once, 1 to 32.
+    pub parallel_retrievals: u8,
+}
+
+/// A DIMSE address.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DimseForm {
+    /// The server's application entity title.
+    pub called_ae: String,
+    /// This workstation's title.
+    pub calling_ae: String,
+    /// Name or address of the machine.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// With TLS, and how.
+    pub tls: Option<TlsForm>,
+    /// Seconds to wait for the connection.
+    pub connect_s: u16,
+    /// Seconds to wait for an answer.
+    pub answer_s: u16,
+}
+
+/// A DICOMweb address.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WebForm {
+    /// Base of the service, below which `/studies` is.
+    pub url: String,
+    /// Certificates, where they are not those of the platform.
+    pub tls: Option<TlsForm>,
+    /// Seconds to wait for the connection.
+    pub connect_s: u16,
+    /// Seconds to wait for an answer.
+    pub answer_s: u16,
+}
+
+/// Files of certificates; an empty path stands for none.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TlsForm {
+    /// Authorities to trust; the platform's when empty.
+    pub authorities: String,
+    /// This workstation's certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+    /// The name in the server's certificate, where it is not the host.
+    pub server_name: String,
+}
+
+/// How one way to a server answered.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct EchoAnswer {
+    /// Question and answer in milliseconds; absent when there was none.
+    pub answer_ms: Option<f64>,
+    /// Why there was none.
+    pub problem: Option<Problem>,
+}
+
+/// How a server answered, by each way that its settings name.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeTest {
+    /// C-ECHO.
+    pub dimse: Option<EchoAnswer>,
+    /// QIDO-RS for one study.
+    pub web: Option<EchoAnswer>,
+}
+
+/// What a person looks for on a server. An empty text is no restriction.
+#[derive(Clone, Debug, Default, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FindRequest {
+    /// Name of the server in the settings.
+    pub node: String,
+    /// Beginning of the patient's name, or a pattern with `*` and `?`.
+    pub name: String,
+    /// Patient ID.
+    pub id: String,
+    /// Accession number.
+    pub accession: String,
+    /// First study date `YYYY-MM-DD`.
+    pub from: String,
+    /// Last study date, included.
+    pub to: String,
+    /// Modality in the study.
+    pub modality: String,
+}
+
+/// A study on a server.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct FoundStudy {
+    /// Study Instance UID.
+    pub uid: String,
+    /// Patient's name as the server has it.
+    pub name: String,
+    /// Patient ID.
+    pub id: String,
+    /// Birth date `YYYY-MM-DD`, or empty.
+    pub birth_date: String,
+    /// Study date `YYYY-MM-DD`, or empty.
+    pub date: String,
+    /// Accession number.
+    pub accession: String,
+    /// Study description.
+    pub description: String,
+    /// Modalities.
+    pub modalities: Vec<String>,
+    /// Number of objects, where the server says it.
+    pub images: Option<u32>,
+    /// Some of it is on this computer.
+    pub here: bool,
+}
+
+/// What a server found.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct FoundStudies {
+    /// Newest first.
+    pub studies: Vec<FoundStudy>,
+    /// The server had more; it was told to stop.
+    pub more: bool,
+}
+
+/// Brings studies of a server here.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetrieveRequest {
+    /// Name of the server in the settings.
+    pub node: String,
+    /// Study Instance UIDs, the first wanted first.
+    pub study_uids: Vec<String>,
+}
+
+impl From<TlsForm> for Tls {
+    fn from(form: TlsForm) -> Self {
+        let file =
+            |path: String| Some(PathBuf::from(path.trim())).filter(|path| !path.as_os_str().is_empty());
+        Self {
+            authorities: file(form.authorities),
+            certificate: file(form.certificate),
+            key: file(form.key),
+            server_name: Some(form.server_name.trim().to_owned()).filter(|name| !name.is_empty()),
+        }
+    }
+}
+
+impl From<&Tls> for TlsForm {
+    fn from(tls: &Tls) -> Self {
+        let text = |path: &Option<PathBuf>| {
+            path.as_deref().map(Path::display).map(|path| path.to_string()).unwrap_or_default()
+        };
+        Self {
+            authorities: text(&tls.authorities),
+            certificate: text(&tls.certificate),
+            key: text(&tls.key),
+            server_name: tls.server_name.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl From<NodeForm> for Node {
+    fn from(form: NodeForm) -> Self {
+        Self {
+            name: form.name.trim().to_owned(),
+            dimse: form.dimse.map(|dimse| Dimse {
+                called_ae: dimse.called_ae,
+                calling_ae: dimse.calling_ae,
+                host: dimse.host.trim().to_owned(),
+                port: dimse.port,
+                tls: dimse.tls.map(Tls::from),
+                connect_s: dimse.connect_s,
+                answer_s: dimse.answer_s,
+            }),
+            web: form.web.map(|web| Web {
+                url: web.url.trim().to_owned(),
+                tls: web.tls.map(Tls::from),
+                connect_s: web.connect_s,
+                answer_s: web.answer_s,
+            }),
+            parallel_retrievals: form.parallel_retrievals,
+        }
+    }
+}
+
+impl From<&Node> for NodeForm {
+    fn from(node: &Node) -> Self {
+        Self {
+            name: node.name.clone(),
+            dimse: node.dimse.as_ref().map(|dimse| DimseForm {
+                called_ae: dimse.called_ae.clone(),
+                calling_ae: dimse.calling_ae.clone(),
+                host: dimse.host.clone(),
+                port: dimse.port,
+                tls: dimse.tls.as_ref().map(TlsForm::from),
+                connect_s: dimse.connect_s,
+                answer_s: dimse.answer_s,
+            }),
+            web: node.web.as_ref().map(|web| WebForm {
+                url: web.url.clone(),
+                tls: web.tls.as_ref().map(TlsForm::from),
+                connect_s: web.connect_s,
+                answer_s: web.answer_s,
+            }),
+            parallel_retrievals: node.parallel_retrievals,
+        }
+    }
+}
