@@ -36,7 +36,7 @@ enum Job {
     /// Files and folders of this computer.
     Paths(Vec<PathBuf>),
     /// Studies of a server.
-    Studies(Box<Retrieving>),
+    Studies(Arc<Retrieving>),
 }
 
 #[derive(Default)]
@@ -76,7 +76,7 @@ impl Importing {
             let added = match job {
                 Job::Paths(paths) => self.add(desk, paths),
                 Job::Studies(studies) => {
-                    self.retrieve(desk, *studies);
+                    self.queue(desk, Job::Studies(studies));
                     Ok(())
                 }
             };
@@ -108,7 +108,7 @@ impl Importing {
 
     /// Puts a retrieval at the end of the queue.
     pub(crate) fn retrieve(&self, desk: &Arc<Desk>, studies: Retrieving) {
-        self.queue(desk, Job::Studies(Box::new(studies)));
+        self.queue(desk, Job::Studies(Arc::new(studies)));
     }
 
     fn queue(&self, desk: &Arc<Desk>, job: Job) {

@@ -1,10 +1,10 @@
-//! A server as a person of the desk meets it: added, tested, searched, its studies brought here. The server is
-//! dcmtk's; where it is not installed, that is said loudly and the test passes.
+//! A server as a person of the desk meets it: added, tested, searched, its studies brought here. The servers are
+//! dcmtk's and Orthanc; where one is not installed, that is said loudly and the test passes.
 
 use crate::args::Args;
 use crate::desk::{Desk, Shell};
 use crate::dto::{
-    DimseForm, FindRequest, ImportState, ImportSummary, NodeForm, RetrieveRequest, SettingsChange,
+    DimseForm, FindRequest, ImportState, ImportSummary, NodeForm, RetrieveRequest, SettingsChange, WebForm,
     WindowCommand, WorklistRequest,
 };
 use crate::{network, perform, studies};
@@ -158,4 +158,42 @@ fn a_study_found_on_a_server_is_brought_here_once_and_a_cancelled_one_ends_at_on
     let rest = ended(&desk);
     assert_eq!((rest.imported, rest.already_present, rest.failed), (180 - kept, kept, None));
     assert_eq!(images_here(&desk), 192);
+}
+
+#[test]
+fn a_study_of_a_server_that_speaks_dicomweb_only_is_brought_here() {
+    let folder = peers::folder();
+    let (dimse, http) = (peers::free_port(), peers::free_port());
+    let Some(server) = peers::orthanc(folder.path(), dimse, http, peers::free_port(), false) else { return };
+    let (files, uid) = peers::ct_series(&folder.path().join("a"), 6, 64, 703);
+    let sources: Vec<_> = files.into_iter().map(medsight_pacs::Source::File).collect();
+    let once = medsight_pacs::Patience { retry_for: Duration::ZERO };
+    let cancel = medsight_pacs::CancellationToken::new();
+    let sent = tauri::async_runtime::block_on(async {
+        medsight_pacs::send(&server.node("ORTHANC"), &sources, once, &cancel, |_, _| {}).await
+    });
+    assert!(sent.error.is_none(), "{:?}", sent.error);
+
+    let desk = desk(folder.path());
+    let web = |path: &str| {
+        let url = format!("http://127.0.0.1:{http}/{path}");
+        let web = WebForm { url, tls: None, connect_s: 5, answer_s: 30 };
+        NodeForm { name: "web".into(), dimse: None, web: Some(web), parallel_retrievals: 2 }
+    };
+    let tested = network::test_node(&desk, web("dicom-web")).unwrap();
+    assert!(tested.dimse.is_none() && tested.web.unwrap().answer_ms.is_some());
+    let wrong = network::test_node(&desk, web("no-such-place")).unwrap().web.unwrap();
+    assert_eq!(wrong.problem.unwrap().code, "net.http");
+
+    set_nodes(&desk, vec![web("dicom-web")]);
+    let search = FindRequest { node: "web".into(), id: "NET1".into(), ..FindRequest::default() };
+    let found = network::find(&desk, search).unwrap().studies;
+    assert_eq!(
+        found.iter().map(|s| (s.uid.as_str(), s.images)).collect::<Vec<_>>(),
+        [(uid.as_str(), Some(6))]
+    );
+    network::retrieve(&desk, RetrieveRequest { node: "web".into(), study_uids: vec![uid] }).unwrap();
+    let summary = ended(&desk);
+    assert_eq!((summary.imported, summary.studies, summary.failed), (6, 1, None));
+    assert_eq!(images_here(&desk), 6);
 }
