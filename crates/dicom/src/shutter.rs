@@ -20,7 +20,10 @@ pub fn shutter_of(data: &Dataset<'_>, warnings: &mut Vec<VolumeWarning>) -> Opti
         warnings.push(VolumeWarning { code: "shutter_unusable".into(), reason });
     };
     // Numbers in the file count rows and columns from 1.
-    let whole = |tag| data.integer(tag).ok().flatten().map(|n| n - 1);
+    // Far outside is outside, however far.
+    let from_one = |n: f64| n.clamp(-1e9, 1e9) as i64 - 1;
+    let is_sane = |n: &i64| n.abs() < 1 << 31;
+    let whole = |tag| data.integer(tag).ok().flatten().filter(is_sane).map(|n| n - 1);
     for shape in &shapes {
         match shape.as_str() {
             "RECTANGULAR" => {
@@ -42,7 +45,7 @@ pub fn shutter_of(data: &Dataset<'_>, warnings: &mut Vec<VolumeWarning>) -> Opti
                 let radius = data.integer(tags::RADIUS_OF_CIRCULAR_SHUTTER).ok().flatten();
                 match (center, radius.filter(|r| *r > 0)) {
                     (Some([row, column]), Some(radius)) => {
-                        shutter.circle_px = Some([column as i64 - 1, row as i64 - 1, radius]);
+                        shutter.circle_px = Some([from_one(column), from_one(row), radius.min(1 << 31)]);
                     }
                     _ => unusable(tags::CENTER_OF_CIRCULAR_SHUTTER),
                 }
@@ -52,8 +55,7 @@ pub fn shutter_of(data: &Dataset<'_>, warnings: &mut Vec<VolumeWarning>) -> Opti
                 let corners = corners.filter(|c| c.len() >= 6 && c.len() % 2 == 0);
                 match corners {
                     Some(c) => {
-                        shutter.polygon_px =
-                            c.chunks(2).map(|p| [p[1] as i64 - 1, p[0] as i64 - 1]).collect();
+                        shutter.polygon_px = c.chunks(2).map(|p| [from_one(p[1]), from_one(p[0])]).collect();
                     }
                     None => unusable(tags::VERTICES_OF_THE_POLYGONAL_SHUTTER),
                 }

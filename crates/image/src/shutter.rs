@@ -20,7 +20,7 @@ impl Shutter {
             self.rectangle_px.is_none_or(|[l, t, r, b]| (l..=r).contains(&column) && (t..=b).contains(&row));
         let in_circle = self
             .circle_px
-            .is_none_or(|[x, y, radius]| (column - x).pow(2) + (row - y).pow(2) <= radius * radius);
+            .is_none_or(|[x, y, radius]| ((column - x) as f64).hypot((row - y) as f64) <= radius as f64);
         in_rectangle && in_circle && (self.polygon_px.is_empty() || self.in_polygon(column, row))
     }
 
