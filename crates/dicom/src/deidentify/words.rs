@@ -35,7 +35,7 @@ impl Cleaner {
     /// Takes note of who the file is about.
     pub(super) fn new(data: &Dataset<'_>) -> Self {
         let texts = IDENTITY.iter().filter_map(|tag| data.text(*tag));
-        let forbidden = texts.flat_map(|text| words(&text).map(|w| folded(w)).collect::<Vec<_>>());
+        let forbidden = texts.flat_map(|text| words(&text).map(folded).collect::<Vec<_>>());
         Self { forbidden: forbidden.filter(|word| word.len() > 1).collect() }
     }
 
