@@ -49,22 +49,16 @@ enum What {
 const ROUNDS: usize = 40;
 
 pub(crate) fn run(args: &Args, out: &Output) -> Exit {
-    if let What::Decode { file, threads } = &args.what {
-        return match decode(file, *threads) {
-            Ok(document) => {
-                out.document(&document, Value::to_string);
-                Exit::Done
-            }
-            Err(refusal) => {
-                out.note(&refusal.reason);
-                Exit::Damaged
-            }
-        };
-    }
     let measured = match &args.what {
-        What::Decode { .. } => unreachable!("answered above"),
         What::Worklist { studies, store } => worklist(store, *studies),
         What::ReadBack { store } => read_back(store),
+        What::Decode { file, threads } => match decode(file, *threads) {
+            Ok(document) => Ok(document),
+            Err(refusal) => {
+                out.note(&refusal.reason);
+                return Exit::Damaged;
+            }
+        },
     };
     match measured {
         Ok(document) => {

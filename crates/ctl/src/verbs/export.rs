@@ -7,6 +7,7 @@ use medsight_base::StudyUid;
 use medsight_cache::{CacheError, ExportReport, RefusedFile};
 use medsight_codec::decode_frame;
 use medsight_dicom::{Object, Profile, Pseudonyms, deidentify};
+use medsight_record::Refusal;
 use serde::Serialize;
 use serde_json::json;
 use std::path::PathBuf;
@@ -88,7 +89,7 @@ fn text(document: &Document) -> String {
 
 fn export(args: &Args, out: &Output) -> Result<Document, CacheError> {
     let cache = args.store.open_for_reading()?;
-    let progress = |done, all| out.progress("Exporting", done as usize, all as usize);
+    let progress = |done: u64, all: u64| out.progress("Exporting", done as usize, all as usize);
     let Some(profile) = &args.deidentify else {
         let report = cache.export(&args.study, &args.out, &who(), now(), progress);
         out.progress("", 0, 0);
@@ -97,7 +98,7 @@ fn export(args: &Args, out: &Output) -> Result<Document, CacheError> {
     };
     let pseudonyms = Pseudonyms::new(&cache.blob_key().pseudonym_key());
     let (mut cleaned_frames, mut may_show_identity) = (0, 0);
-    let change = |_: &str, bytes: Vec<u8>| {
+    let change = |_: &str, bytes: Vec<u8>| -> Result<(String, Vec<u8>), Refusal> {
         let object = Object::from_vec(bytes)?;
         let done = deidentify(&object, profile, &pseudonyms, &|frame| decode_frame(&object, frame))?;
         cleaned_frames += done.cleaned_frames;

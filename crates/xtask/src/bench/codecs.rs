@@ -3,7 +3,7 @@
 
 use super::{Case, ROUNDS, ctl, peer::Peer};
 use anyhow::{Context, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const PEER: &str = include_str!("peer_codecs.py");
 
@@ -49,13 +49,13 @@ pub(super) fn measure(cases: &mut Vec<Case>) -> Result<()> {
 }
 
 /// Milliseconds to decode all frames, and their size in MB.
-fn ours(path: &std::path::Path, threads: usize) -> Result<(f64, f64)> {
+fn ours(path: &Path, threads: usize) -> Result<(f64, f64)> {
     let document = ctl(&[&"bench-internal", &"decode", &path, &"--threads", &threads.to_string()])?;
     let number = |key: &str| document[key].as_f64().with_context(|| format!("the document has no {key}"));
     Ok((number("ms")?, number("bytes")? / 1e6))
 }
 
-fn scaling(path: &std::path::Path) -> Result<()> {
+fn scaling(path: &Path) -> Result<()> {
     let (one, _) = ours(path, 1)?;
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
     let (all, _) = ours(path, cores)?;
