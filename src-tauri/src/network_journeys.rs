@@ -164,7 +164,28 @@ fn a_study_found_on_a_server_is_brought_here_once_and_a_cancelled_one_ends_at_on
 fn a_study_of_a_server_that_speaks_dicomweb_only_is_brought_here() {
     let folder = peers::folder();
     let (dimse, http) = (peers::free_port(), peers::free_port());
-    let Some(server) = peers::orthanc(folder.path(), dimse, http, peers::free_port(), false) else { return };
+    let Some(mut closed) = peers::orthanc(folder.path(), dimse, http, peers::free_port(), false) else {
+        return;
+    };
+    let desk = desk(folder.path());
+    let web = |path: &str| {
+        let url = format!("http://127.0.0.1:{http}/{path}");
+        let web = WebForm { url, tls: None, connect_s: 5, answer_s: 30 };
+        NodeForm { name: "web".into(), dimse: None, web: Some(web), parallel_retrievals: 2 }
+    };
+    let test = |path: &str| network::test_node(&desk, web(path)).unwrap().web.unwrap();
+    // It wants a password, and the settings have none.
+    let why = test("dicom-web").problem.unwrap();
+    assert_eq!((why.code.as_str(), why.values["status"].as_str()), ("net.http", "401"));
+    closed.kill();
+    let server = open_orthanc(folder.path(), dimse);
+    let begun = Instant::now();
+    while test("dicom-web").answer_ms.is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", test("dicom-web"));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(test("no-such-place").problem.unwrap().values["status"], "404");
+
     let (files, uid) = peers::ct_series(&folder.path().join("a"), 6, 64, 703);
     let sources: Vec<_> = files.into_iter().map(medsight_pacs::Source::File).collect();
     let once = medsight_pacs::Patience { retry_for: Duration::ZERO };
@@ -173,17 +194,6 @@ fn a_study_of_a_server_that_speaks_dicomweb_only_is_brought_here() {
         medsight_pacs::send(&server.node("ORTHANC"), &sources, once, &cancel, |_, _| {}).await
     });
     assert!(sent.error.is_none(), "{:?}", sent.error);
-
-    let desk = desk(folder.path());
-    let web = |path: &str| {
-        let url = format!("http://127.0.0.1:{http}/{path}");
-        let web = WebForm { url, tls: None, connect_s: 5, answer_s: 30 };
-        NodeForm { name: "web".into(), dimse: None, web: Some(web), parallel_retrievals: 2 }
-    };
-    let tested = network::test_node(&desk, web("dicom-web")).unwrap();
-    assert!(tested.dimse.is_none() && tested.web.unwrap().answer_ms.is_some());
-    let wrong = network::test_node(&desk, web("no-such-place")).unwrap().web.unwrap();
-    assert_eq!(wrong.problem.unwrap().code, "net.http");
 
     set_nodes(&desk, vec![web("dicom-web")]);
     let search = FindRequest { node: "web".into(), id: "NET1".into(), ..FindRequest::default() };
@@ -196,4 +206,16 @@ fn a_study_of_a_server_that_speaks_dicomweb_only_is_brought_here() {
     let summary = ended(&desk);
     assert_eq!((summary.imported, summary.studies, summary.failed), (6, 1, None));
     assert_eq!(images_here(&desk), 6);
+}
+
+/// The same server without a password, as one behind the hospital's wall may be.
+fn open_orthanc(folder: &Path, dimse: u16) -> peers::Peer {
+    let file = folder.join("orthanc.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    config["AuthenticationEnabled"] = false.into();
+    std::fs::write(&file, config.to_string()).unwrap();
+    let mut command = std::process::Command::new(peers::program("Orthanc").unwrap());
+    command.arg(file);
+    peers::start(command, dimse, folder)
 }
