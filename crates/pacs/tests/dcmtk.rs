@@ -321,10 +321,11 @@ async fn a_peer_killed_in_the_middle_of_a_retrieval_gives_the_rest_and_nothing_t
     let port = free_port();
     let Some(mut peer) = dcmqrscp(folder.path(), port, free_port()) else { return };
     let to = peer.node("DCMQR");
-    let (files, study) = ct_series(&folder.path().join("ct"), 80, 256, 110);
+    let (files, study) = ct_series(&folder.path().join("ct"), 80, 512, 110);
     let cancel = CancellationToken::new();
     let sent = medsight_pacs::send(&to, &sources(&files), ONCE, &cancel, |_, _| {}).await;
     assert!(sent.error.is_none());
+    // More than the system's buffers between the two hold: what is killed has not been sent yet.
     let sink = Arc::new(MemorySink { slow: Duration::from_millis(10), ..MemorySink::default() });
     let retrieval = Retrieval {
         remote: Remote::Dimse(to),
