@@ -126,6 +126,7 @@ impl Importing {
         if inner.running || inner.queue.is_empty() || desk.cache().is_err() {
             return;
         }
+        self.cancel.store(false, Ordering::Relaxed);
         // Seen at once: the thread takes a moment, and the summary of the last import is no answer to this one.
         inner.state = ImportState::Running(ImportProgress { counting: true, ..ImportProgress::default() });
         let state = inner.state.clone();
@@ -140,13 +141,14 @@ impl Importing {
     fn run(&self, desk: &Arc<Desk>) {
         let mut total = ImportSummary::default();
         let mut studies = BTreeSet::new();
-        self.cancel.store(false, Ordering::Relaxed);
         loop {
             let next = {
                 let mut inner = held(&self.inner);
                 let next = inner.queue.pop_front();
                 if next.is_none() {
                     inner.running = false;
+                    // Cancelled while it still waited: the queue was emptied, and that is said.
+                    total.cancelled |= self.cancel.load(Ordering::Relaxed);
                     inner.state = ImportState::Ended(total.clone());
                 }
                 next
