@@ -1,30 +1,26 @@
 //! One window of a study: input in, the light box, pictures out. Drawn only when something changed.
 //!
-//! Input, news from the loader and drawing are one thing: what decides whether a frame is due.
+//! Input and drawing are here, as they decide whether a frame is due; what the loader brings is in `content`.
+
+mod content;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use egui_winit::accesskit_winit;
-use medsight_base::{DicomDate, StudyUid, Timestamp};
+use medsight_base::{StudyUid, Timestamp};
 use medsight_gpu::Gpu;
-use medsight_image::{Frame, Samples, Volume, Voxels};
 use medsight_record::{Annotation, ReadingSession, Refusal, ViewKind};
 use medsight_render::Renderer;
-use medsight_viewport::{FrameState, LightBox, Series, Slice, StudyFacts, VolumeState};
+use medsight_viewport::{FrameState, LightBox};
 use winit::event_loop::{ActiveEventLoop, EventLoopProxy};
 use winit::window::Window;
 
-use crate::facts;
-use crate::load::{FoundSeries, Loader, News};
+use crate::load::{FoundSeries, Loader};
 use crate::painter::Painter;
 use crate::state_file::{Figures, StateFile};
 
-/// Decoded frames of series without a volume, in bytes.
-const FRAME_CACHE: usize = 384 << 20;
-
-/// Slices before and behind the shown one that are decoded ahead.
-const AHEAD: usize = 3;
+pub(crate) use content::study_facts;
 
 /// What belongs to the device; made anew when the device is lost.
 struct Screen {
@@ -223,215 +219,6 @@ impl StudyWindow {
         self.window.request_redraw();
     }
 
-    /// News of the loader.
-    pub(crate) fn news(&mut self, news: News) {
-        match news {
-            News::First { study, series, frame } => {
-                if let Some(uid) = study.uid.clone() {
-                    if self.light_box.facts == StudyFacts::default() {
-                        let facts = study_facts(&study.patient, &study.description, study.date);
-                        self.light_box.facts = facts;
-                        self.light_box.study = uid;
-                    }
-                }
-                if self.light_box.series.is_empty() {
-                    let mut shown = to_series(&series);
-                    put_frame(&mut shown, 0, frame);
-                    self.light_box.series = vec![shown];
-                    self.light_box.cells[0] = medsight_viewport::Cell {
-                        rect: self.light_box.cells[0].rect,
-                        ..medsight_viewport::Cell::showing(0, 0)
-                    };
-                    self.found = vec![*series];
-                }
-            }
-            News::Series { series, complete } => self.put_series(series, complete),
-            News::Frame { series, slice, frame } => self.put_frame(series, slice, frame),
-            News::Thumbnail { series, rgba, size } => {
-                self.screen.painter.put_thumbnail(series, &rgba, size);
-                self.thumbnails.push((series, rgba, size));
-            }
-            News::Building { series, share } => {
-                if let Some(s) = self.light_box.series.get_mut(series) {
-                    s.volume = VolumeState::Building(share);
-                }
-            }
-            News::Volume { series, volume, holds_slices } => match volume {
-                Ok(volume) => self.put_volume(series, &volume, holds_slices),
-                Err(why) => {
-                    if let Some(s) = self.light_box.series.get_mut(series) {
-                        s.volume = VolumeState::Refused(why);
-                    }
-                }
-            },
-            News::Looks(looks) => self.light_box.looks.extend(looks),
-            News::Reported(annotations) => self.light_box.reported.extend(annotations),
-            News::Layers(sets) => self.light_box.layers.extend(sets),
-            News::Refused(files) => {
-                self.light_box.refused_files.extend(files);
-            }
-            News::Nothing(why) => {
-                let mut nothing = Series::new(medsight_base::SeriesUid(medsight_base::Uid::from_uuid(0)), "");
-                nothing.failure = Some(why);
-                self.light_box.series = vec![nothing];
-                self.light_box.cells[0].series = Some(0);
-            }
-        }
-        self.window.request_redraw();
-    }
-
-    /// The sorted series take the place of the first image, which stays on the screen.
-    fn put_series(&mut self, found: Vec<FoundSeries>, complete: bool) {
-        let first =
-            self.light_box.series.first().and_then(|s| Some((s.uid.clone(), s.slices.first()?.clone())));
-        let typical = self.light_box.series.first().and_then(|s| s.typical);
-        self.light_box.series = found.iter().map(to_series).collect();
-        self.found = found;
-        self.asked_volumes.clear();
-        self.slices_from_volume.clear();
-        self.cached.clear();
-        self.screen.painter.forget_thumbnails();
-        self.thumbnails.clear();
-        let mut at = None;
-        if let Some((uid, shown)) = first {
-            for (s, series) in self.light_box.series.iter_mut().enumerate().filter(|(_, s)| s.uid == uid) {
-                let same = |x: &Slice| x.instance == shown.instance && x.frame_number == shown.frame_number;
-                if let Some(slice) = series.slices.iter().position(same) {
-                    series.typical = typical;
-                    if let FrameState::Ready(frame) = &shown.frame {
-                        put_frame(series, slice, frame.clone());
-                    }
-                    at = Some((s, slice));
-                }
-            }
-        }
-        match self.session.take().filter(|_| complete) {
-            Some(session) => self.light_box.restore(&session),
-            None => {
-                let (series, slice) = at.unwrap_or((0, 0));
-                let cell = &mut self.light_box.cells[0];
-                (cell.series, cell.slice) = (Some(series), slice);
-            }
-        }
-        for cell in &mut self.light_box.cells {
-            let count = cell.series.and_then(|s| self.light_box.series.get(s)).map_or(0, |s| s.slices.len());
-            cell.slice = cell.slice.min(count.saturating_sub(1));
-        }
-    }
-
-    fn put_frame(&mut self, series: usize, slice: usize, frame: Result<Arc<Frame>, Refusal>) {
-        let Some(s) = self.light_box.series.get_mut(series) else { return };
-        match frame {
-            // A volume came in the meantime: its slices are used.
-            Ok(_) if self.slices_from_volume.contains(&series) => {}
-            Ok(frame) => {
-                let bytes = frame.samples.len() * 2;
-                put_frame(s, slice, frame);
-                self.cached.push((series, slice, bytes));
-                self.trim_cache();
-            }
-            Err(why) => {
-                if let Some(slice) = s.slices.get_mut(slice) {
-                    slice.frame = FrameState::Failed(why);
-                }
-            }
-        }
-    }
-
-    fn trim_cache(&mut self) {
-        let mut total: usize = self.cached.iter().map(|c| c.2).sum();
-        while total > FRAME_CACHE && self.cached.len() > 2 * AHEAD + 2 {
-            let (series, slice, bytes) = self.cached.remove(0);
-            total -= bytes;
-            if let Some(slice) = self.light_box.series.get_mut(series).and_then(|s| s.slices.get_mut(slice)) {
-                slice.frame = FrameState::Waiting;
-            }
-        }
-    }
-
-    /// From now on the slices of the series come out of the volume: the pixels are in memory once.
-    fn put_volume(&mut self, series: usize, volume: &Arc<Volume>, holds_slices: bool) {
-        let Some(s) = self.light_box.series.get_mut(series) else { return };
-        s.volume = VolumeState::Ready(volume.clone());
-        if !holds_slices {
-            self.light_box.volume_ready(series);
-            return;
-        }
-        self.slices_from_volume.push(series);
-        for slice in &mut s.slices {
-            slice.frame = FrameState::Waiting;
-            if let Some(facts) = &slice.facts {
-                slice.facts = Some(Arc::new(facts::for_voxels(facts)));
-            }
-        }
-        self.cached.retain(|c| c.0 != series);
-        self.light_box.volume_ready(series);
-        self.fill_from_volumes();
-    }
-
-    /// Slices on the screen out of volumes; the others are let go of.
-    fn fill_from_volumes(&mut self) {
-        let shown: Vec<(usize, usize)> = self.stack_cells().collect();
-        for index in &self.slices_from_volume {
-            let Some(s) = self.light_box.series.get_mut(*index) else { continue };
-            let Some(volume) = s.volume().cloned() else { continue };
-            let photometric = self.found.get(*index).map(|f| f.photometric);
-            for slice in 0..s.slices.len() {
-                let is_shown = shown.contains(&(*index, slice));
-                let is_there = matches!(s.slices[slice].frame, FrameState::Ready(_));
-                if is_shown && !is_there {
-                    if let Some(frame) = slice_of(&volume, slice, photometric) {
-                        s.slices[slice].frame = FrameState::Ready(Arc::new(frame));
-                    }
-                } else if !is_shown && is_there {
-                    s.slices[slice].frame = FrameState::Waiting;
-                }
-            }
-        }
-    }
-
-    fn stack_cells(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
-        let visible = self.light_box.visible_cells();
-        visible.into_iter().filter_map(|i| {
-            let cell = &self.light_box.cells[i];
-            (cell.view == ViewKind::Stack).then_some((cell.series?, cell.slice))
-        })
-    }
-
-    /// Asks the loader for what the cells show and will show next.
-    fn ask(&mut self) {
-        self.fill_from_volumes();
-        let Some(loader) = &self.loader else { return };
-        let waiting = |series: usize, slice: usize| {
-            let s = self.light_box.series.get(series)?;
-            (!self.slices_from_volume.contains(&series)
-                && matches!(s.slices.get(slice)?.frame, FrameState::Waiting))
-            .then_some((series, slice))
-        };
-        let shown: Vec<(usize, usize)> = self.stack_cells().collect();
-        let mut frames: Vec<(usize, usize)> = shown.iter().filter_map(|(s, i)| waiting(*s, *i)).collect();
-        for step in 1..=AHEAD {
-            for (s, i) in &shown {
-                frames.extend(waiting(*s, i + step));
-                frames.extend(i.checked_sub(step).and_then(|i| waiting(*s, i)));
-            }
-        }
-        loader.want_frames(frames);
-        // Volumes only after the first image is on the screen; where only planes are, they are the first image.
-        if self.first_image_ms.is_none() && !shown.is_empty() {
-            return;
-        }
-        for index in self.light_box.visible_cells() {
-            let Some(series) = self.light_box.cells[index].series else { continue };
-            let can = self.found.get(series).is_some_and(|f| f.no_volume.is_none() && f.slices.len() > 1);
-            if can && self.found.len() == self.light_box.series.len() && !self.asked_volumes.contains(&series)
-            {
-                self.asked_volumes.push(series);
-                loader.want_volume(series);
-            }
-        }
-    }
-
     /// Draws a frame.
     ///
     /// # Errors
@@ -561,65 +348,4 @@ impl StudyWindow {
         let line = serde_json::json!({"event": "closed", "frames_drawn": self.frames, "pictures_drawn": self.screen.painter.drawn});
         self.state_file.write_line(&line);
     }
-}
-
-/// Identity and description for the header.
-pub(crate) fn study_facts(
-    patient: &medsight_record::Patient,
-    description: &str,
-    date: Option<DicomDate>,
-) -> StudyFacts {
-    let parts = [description.to_owned(), date.map(DicomDate::iso).unwrap_or_default()];
-    let parts: Vec<String> = parts.into_iter().filter(|p| !p.is_empty()).collect();
-    StudyFacts { identity: patient.identity_line(date), description: parts.join(" · ") }
-}
-
-fn to_series(found: &FoundSeries) -> Series {
-    let mut series = Series::new(found.uid.clone(), &found.modality);
-    series.study = found.study.as_ref().map(|s| study_facts(&s.patient, &s.description, s.date));
-    series.number = found.number;
-    series.description = found.description.clone();
-    series.frame_of_reference = found.frame_of_reference.clone();
-    series.warnings = found.warnings.clone();
-    if let Some(why) = &found.no_volume {
-        series.volume = VolumeState::Refused(why.clone());
-    }
-    series.slices = found
-        .slices
-        .iter()
-        .map(|f| Slice {
-            facts: Some(f.facts.clone()),
-            ..Slice::new(f.instance.clone(), u32::try_from(f.frame).unwrap_or(0))
-        })
-        .collect();
-    series
-}
-
-fn put_frame(series: &mut Series, slice: usize, frame: Arc<Frame>) {
-    let Some(at) = series.slices.get_mut(slice) else { return };
-    if let (Some(facts), Some((min, max, _))) = (&at.facts, frame.samples.min_max_mean()) {
-        let [a, b] = [min, max].map(|v| f64::from(facts.modality.apply(v as f32)));
-        let [low, high] = series.range.unwrap_or([f64::INFINITY, f64::NEG_INFINITY]);
-        series.range = Some([low.min(a.min(b)), high.max(a.max(b))]);
-        if series.typical.is_none() && !facts.is_color {
-            series.typical = Some(crate::thumbnail::typical_range(&frame, facts));
-        }
-    }
-    at.frame = FrameState::Ready(frame);
-}
-
-/// A slice of a volume as a frame of modality values. Time points come one after the other.
-fn slice_of(
-    volume: &Volume,
-    index: usize,
-    photometric: Option<medsight_image::Photometric>,
-) -> Option<Frame> {
-    let size = volume.dims[0] * volume.dims[1];
-    let range = index * size..(index + 1) * size;
-    let samples = match &*volume.voxels {
-        Voxels::I16(v) => Samples::I16(v.get(range)?.to_vec()),
-        Voxels::F32(v) => Samples::F32(v.get(range)?.to_vec()),
-    };
-    let photometric = photometric.unwrap_or(medsight_image::Photometric::Monochrome2);
-    Some(Frame { rows: volume.dims[1], columns: volume.dims[0], photometric, samples })
 }
