@@ -1,6 +1,7 @@
 //! Pixel data decoders, and whole series into volumes.
 //!
 //! - [`FrameDecoder`] and [`decode_frame`]: any frame of any supported transfer syntax, as stored values.
+//! - [`decode_shown`]: what is looked at as one image, where tiles of a slide are put together.
 //! - [`load_series`]: files into stacks and volumes, first image first, on several threads.
 //! - [`ByteSource`]: where the files' bytes come from: folders here, encrypted blobs elsewhere.
 //!
@@ -22,11 +23,13 @@ mod native;
 mod rle;
 mod samples;
 mod scan;
+mod slide;
 mod source;
 mod syntax;
 
 pub use decode::{FrameDecoder, decode_frame};
 pub use load::{LoadEvent, LoadOptions, LoadedSeries, Seconds, SkippedFile, build_volume, load_series};
 pub use scan::{Scan, SeriesScan, scan_headers};
+pub use slide::decode_shown;
 pub use source::{ByteSource, FolderSource};
 pub use syntax::{Compression, transfer_syntax_name};

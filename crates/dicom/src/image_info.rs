@@ -11,6 +11,7 @@ use crate::object::Object;
 use crate::overlay::overlays_of;
 use crate::scale::{Scale, UltrasoundRegion};
 use crate::shutter::shutter_of;
+use crate::slide::Slide;
 use crate::suv::SuvFactors;
 use glam::DVec3;
 use medsight_image::{OverlayPlane, Shutter, VoiFunction, VolumeWarning, Window};
@@ -75,6 +76,8 @@ pub struct ImageInfo {
     pub encoded: Encoded,
     /// One a frame; frames that share everything share one.
     pub frames: Vec<Arc<FrameInfo>>,
+    /// Frames that are tiles of larger pictures, and where they lie.
+    pub slide: Option<Arc<Slide>>,
     /// Palette of PALETTE COLOR images.
     pub palette: Option<Palette>,
     /// Height of a pixel over its width by Pixel Aspect Ratio (0028,0034), for images without a scale.
@@ -135,6 +138,7 @@ impl ImageInfo {
             }
         };
         let size_px = [encoded.columns, encoded.rows];
+        let slide = Slide::read(&data, &encoded, &mut warnings).map(Arc::new);
         let regions = UltrasoundRegion::read_all(&data, size_px, &mut warnings);
         let palette =
             if encoded.photometric == "PALETTE COLOR" { Palette::read(&data, encoded.signed)? } else { None };
@@ -156,6 +160,7 @@ impl ImageInfo {
             transfer_syntax: object.transfer_syntax().to_owned(),
             encoded,
             frames,
+            slide,
             palette,
             suv: (data.text(tags::MODALITY).as_deref() == Some("PT")).then(|| SuvFactors::read(&data)),
             overlays: overlays_of(&data, &mut warnings),
@@ -169,6 +174,20 @@ impl ImageInfo {
             acquisition: Acquisition::read(&data),
             warnings,
         })
+    }
+
+    /// Columns and rows of what is looked at as one image: a frame, or the picture of which the frames are tiles.
+    pub fn shown_size_px(&self) -> [usize; 2] {
+        match &self.slide {
+            Some(slide) => [slide.columns, slide.rows],
+            None => [self.encoded.columns, self.encoded.rows],
+        }
+    }
+
+    /// The frame that stands for what `frame` is shown in: of a slide the first tile of its picture.
+    pub fn shown_frame(&self, frame: usize) -> usize {
+        let tiles = self.slide.as_ref().and_then(|slide| slide.picture_of(frame));
+        tiles.and_then(|tiles| tiles.first()).map_or(frame, |tile| tile.frame)
     }
 
     /// The scale at a pixel: the region's on ultrasound, the image's elsewhere.

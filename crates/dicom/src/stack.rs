@@ -106,7 +106,8 @@ pub fn sort_frames(images: &[ImageInfo]) -> SortedSeries {
     // A multi-frame instance is a loop of its own; single frames go together.
     let mut unplaced: BTreeMap<(&'static str, Option<usize>), Vec<FrameRef>> = BTreeMap::new();
     for (image_index, image) in images.iter().enumerate() {
-        for frame in 0..image.frames.len() {
+        // Tiles of a slide are seen together: one of them stands for all.
+        for frame in (0..image.frames.len()).filter(|frame| image.shown_frame(*frame) == *frame) {
             let at = FrameRef { image: image_index, frame };
             match place(image, at) {
                 Err(code) => {

@@ -37,7 +37,7 @@ pub(crate) fn of_frame(image: &ImageInfo, frame: usize) -> SliceFacts {
         }
     });
     SliceFacts {
-        size_px: [encoded.columns, encoded.rows],
+        size_px: image.shown_size_px(),
         place,
         scale,
         regions: regions.collect(),

@@ -1,7 +1,7 @@
 //! Small pictures of an image in its default window, drawn on the CPU.
 
 use base64::Engine;
-use medsight_codec::FrameDecoder;
+use medsight_codec::decode_shown;
 use medsight_dicom::{ImageInfo, Object};
 use medsight_image::present::{Interpolation, StackDraw, Voi, draw as draw_frame, fit};
 use medsight_image::{Frame, Window};
@@ -64,7 +64,7 @@ pub(crate) fn png_base64(bytes: Vec<u8>, frame: u32, edge_px: u32) -> Result<Str
     let object = Object::from_vec(bytes).map_err(|r| r.reason)?;
     let image = ImageInfo::read(&object).map_err(|r| r.reason)?;
     let number = (frame as usize).min(image.encoded.frames - 1);
-    let pixels = FrameDecoder::new(&object).and_then(|d| d.decode(number)).map_err(|r| r.reason)?;
+    let pixels = decode_shown(&object, image.slide.as_deref(), number).map_err(|r| r.reason)?;
     let (rgba, size) = draw(&pixels, &facts::of_frame(&image, number), edge_px.clamp(8, 1024));
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, size[0] as u32, size[1] as u32);

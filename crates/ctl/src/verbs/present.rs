@@ -4,7 +4,7 @@ use crate::files;
 use crate::output::{Exit, Output};
 use crate::picture;
 use glam::{DAffine2, DMat2, DVec2};
-use medsight_codec::FrameDecoder;
+use medsight_codec::decode_shown;
 use medsight_dicom::{ImageInfo, Object, Softcopy, shutter_of};
 use medsight_gpu::Gpu;
 use medsight_image::{
@@ -89,7 +89,7 @@ fn present(args: &Args) -> Result<Document, (Exit, Refusal)> {
             (Some(softcopy), shutter_of(&state.data(), &mut warnings))
         }
     };
-    let frame = FrameDecoder::new(&object).and_then(|d| d.decode(args.frame)).map_err(damaged)?;
+    let frame = decode_shown(&object, info.slide.as_deref(), args.frame).map_err(damaged)?;
     let look = look(args, &info, &frame, softcopy.as_ref());
 
     let gpu = Gpu::headless().map_err(|e| fault(e.to_string()))?;

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Condvar, Mutex};
 
-use medsight_codec::{ByteSource, FrameDecoder};
-use medsight_dicom::Object;
+use medsight_codec::{ByteSource, decode_shown};
+use medsight_dicom::{ImageInfo, Object, Slide};
 use medsight_image::Frame;
 use medsight_record::Refusal;
 
@@ -16,6 +16,13 @@ pub(super) struct Reader {
     pub(super) wanted: Arc<(Mutex<Wanted>, Condvar)>,
 }
 
+/// A file that was read, and where its tiles lie if it is a slide.
+struct Opened {
+    file: usize,
+    object: Object<'static>,
+    slide: Option<Arc<Slide>>,
+}
+
 enum Task {
     Frame(usize, usize, Box<FoundSlice>),
     Thumbnail(usize, Box<FoundSlice>),
@@ -24,7 +31,7 @@ enum Task {
 impl Reader {
     pub(super) fn run(self) {
         // The file read last: the frames of a multi-frame object come one after the other.
-        let mut last: Option<(usize, Object<'static>)> = None;
+        let mut last: Option<Opened> = None;
         while let Some(task) = self.next() {
             let slice = match &task {
                 Task::Frame(_, _, slice) => slice,
@@ -70,21 +77,18 @@ impl Reader {
         }
     }
 
-    fn decode(
-        &self,
-        slice: &FoundSlice,
-        last: &mut Option<(usize, Object<'static>)>,
-    ) -> Result<Frame, Refusal> {
-        if last.as_ref().is_none_or(|(file, _)| *file != slice.file) {
+    fn decode(&self, slice: &FoundSlice, last: &mut Option<Opened>) -> Result<Frame, Refusal> {
+        if last.as_ref().is_none_or(|opened| opened.file != slice.file) {
             *last = None;
             let bytes = self
                 .source
                 .read(slice.file)
                 .map_err(|e| Refusal::new("unreadable", format!("The file cannot be read: {}.", e.kind())))?;
             let object = Object::from_vec(bytes)?;
-            *last = Some((slice.file, object));
+            let slide = ImageInfo::read(&object)?.slide;
+            *last = Some(Opened { file: slice.file, object, slide });
         }
-        let Some((_, object)) = last else { return Err(no_images()) };
-        FrameDecoder::new(object).and_then(|d| d.decode(slice.frame))
+        let Some(Opened { object, slide, .. }) = last else { return Err(no_images()) };
+        decode_shown(object, slide.as_deref(), slice.frame)
     }
 }

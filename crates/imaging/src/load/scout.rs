@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use medsight_base::{InstanceUid, SeriesUid};
 use medsight_codec::{
-    ByteSource, FrameDecoder, LoadOptions, SeriesScan, SkippedFile, build_volume, scan_headers,
+    ByteSource, LoadOptions, SeriesScan, SkippedFile, build_volume, decode_shown, scan_headers,
 };
 use medsight_dicom::{ImageInfo, Object, Stack, StackKind, instance_record, sort_frames};
 use medsight_image::Photometric;
@@ -84,8 +84,8 @@ impl Scout {
             let Ok(bytes) = self.source.read(file) else { continue };
             let Ok(object) = Object::from_vec(bytes) else { continue };
             let Ok(image) = ImageInfo::read(&object) else { continue };
-            let frame_number = image.encoded.frames / 2;
-            let Ok(frame) = FrameDecoder::new(&object).and_then(|d| d.decode(frame_number)) else { continue };
+            let frame_number = image.shown_frame(image.encoded.frames / 2);
+            let Ok(frame) = decode_shown(&object, image.slide.as_deref(), frame_number) else { continue };
             let facts = Arc::new(facts::of_frame(&image, frame_number));
             let (study, mut series) = describe(&object, &image);
             series.photometric = frame.photometric;
