@@ -123,6 +123,7 @@ fn measurement(annotation: &Annotation, series: &[SeriesRecord]) -> Measurement 
         AnnotationKind::Arrow => ("arrow", ""),
         AnnotationKind::Text { text } => ("text", text.as_str()),
         AnnotationKind::KeyImage => ("key_image", ""),
+        AnnotationKind::Calibration { .. } => ("calibration", ""),
     };
     let m = &annotation.measured;
     Measurement {
@@ -150,6 +151,8 @@ fn scale_word(scale: ScaleSource) -> &'static str {
         ScaleSource::Detector => "detector",
         ScaleSource::UltrasoundRegion => "ultrasound_region",
         ScaleSource::Nominal => "nominal",
+        ScaleSource::DetectorCorrected => "detector_corrected",
+        ScaleSource::Manual => "manual",
     }
 }
 

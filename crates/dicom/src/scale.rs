@@ -39,15 +39,23 @@ impl Scale {
         let detector = positive(data, tags::IMAGER_PIXEL_SPACING)?;
         let nominal = positive(data, tags::NOMINAL_SCANNED_PIXEL_SPACING)?;
         let with = |[row_mm, column_mm]: [f64; 2], source| Some(Self { row_mm, column_mm, source });
+        // Structures in the patient are smaller than their shadow on the detector by this factor (PS3.3 C.8.7.10).
+        // A factor that cannot be used leaves lengths at the detector, and they say so.
+        let factor = data.number(tags::ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR).ok().flatten();
+        let factor = factor.filter(|factor| *factor > 0.0 && factor.is_finite());
+        let at_detector = |spacing: [f64; 2]| match factor {
+            Some(factor) => with(spacing.map(|mm| mm / factor), ScaleSource::DetectorCorrected),
+            None => with(spacing, ScaleSource::Detector),
+        };
         Ok(match (spacing, detector, nominal) {
             (Some(s), ..) if placed => with(s, ScaleSource::PixelSpacing),
             (Some(s), ..) if data.has(tags::PIXEL_SPACING_CALIBRATION_TYPE) => {
                 with(s, ScaleSource::Calibrated)
             }
-            (Some(s), Some(d), _) if s == d => with(s, ScaleSource::Detector),
+            (Some(s), Some(d), _) if s == d => at_detector(d),
             (Some(s), Some(_), _) => with(s, ScaleSource::Calibrated),
             (Some(s), None, _) => with(s, ScaleSource::PixelSpacing),
-            (None, Some(d), _) => with(d, ScaleSource::Detector),
+            (None, Some(d), _) => at_detector(d),
             (None, None, Some(n)) => with(n, ScaleSource::Nominal),
             (None, None, None) => None,
         })
@@ -120,5 +128,53 @@ impl UltrasoundRegion {
     pub fn contains(&self, column: f64, row: f64) -> bool {
         let [x0, y0, x1, y1] = self.rectangle_px.map(|p| p as f64);
         (x0..=x1).contains(&column) && (y0..=y1).contains(&row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NewDataset, Object};
+
+    fn scale_of(fill: impl FnOnce(&mut NewDataset)) -> Option<Scale> {
+        let mut data = NewDataset::new();
+        data.text(tags::SOP_CLASS_UID, "1.2.840.10008.5.1.4.1.1.1.1").text(tags::SOP_INSTANCE_UID, "2.25.1");
+        fill(&mut data);
+        let file = data.to_file().unwrap();
+        let object = Object::parse(&file).unwrap();
+        Scale::read(&object.data(), &object.data(), false).unwrap()
+    }
+
+    #[test]
+    fn a_radiograph_with_a_magnification_factor_is_measured_in_the_patient() {
+        let scale = scale_of(|data| {
+            data.reals(tags::IMAGER_PIXEL_SPACING, &[0.2, 0.1])
+                .real(tags::ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR, 1.25);
+        });
+        let want = Scale { row_mm: 0.16, column_mm: 0.08, source: ScaleSource::DetectorCorrected };
+        assert_eq!(scale, Some(want));
+    }
+
+    #[test]
+    fn without_a_usable_factor_lengths_are_those_at_the_detector() {
+        for factor in [None, Some(0.0), Some(-1.0)] {
+            let scale = scale_of(|data| {
+                data.reals(tags::IMAGER_PIXEL_SPACING, &[0.2, 0.2]);
+                if let Some(factor) = factor {
+                    data.real(tags::ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR, factor);
+                }
+            });
+            assert_eq!(scale.map(|s| (s.row_mm, s.source)), Some((0.2, ScaleSource::Detector)));
+        }
+    }
+
+    #[test]
+    fn a_spacing_that_was_calibrated_goes_before_the_detectors() {
+        let scale = scale_of(|data| {
+            data.reals(tags::IMAGER_PIXEL_SPACING, &[0.2, 0.2])
+                .reals(tags::PIXEL_SPACING, &[0.15, 0.15])
+                .real(tags::ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR, 1.25);
+        });
+        assert_eq!(scale.map(|s| (s.row_mm, s.source)), Some((0.15, ScaleSource::Calibrated)));
     }
 }

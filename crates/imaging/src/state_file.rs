@@ -78,6 +78,7 @@ fn describe(light_box: &LightBox, figures: &Figures<'_>) -> Value {
         Popup::Help => "help",
         Popup::Warning { .. } => "warning",
         Popup::Text { .. } => "text",
+        Popup::TrueLength { .. } => "true_length",
     };
     json!({
         "event": "state",

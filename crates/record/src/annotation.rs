@@ -42,13 +42,18 @@ pub enum AnnotationKind {
     },
     /// No points: the whole image is marked.
     KeyImage,
+    /// Two points: the ends of a line whose true length the reader knows. It scales its image.
+    Calibration {
+        /// The true length, millimetres.
+        length_mm: f64,
+    },
 }
 
 impl AnnotationKind {
     /// How many points the kind has.
     pub fn point_count(&self) -> usize {
         match self {
-            Self::Length | Self::Ellipse | Self::Rectangle | Self::Arrow => 2,
+            Self::Length | Self::Ellipse | Self::Rectangle | Self::Arrow | Self::Calibration { .. } => 2,
             Self::Angle => 3,
             Self::Text { .. } => 1,
             Self::KeyImage => 0,
@@ -103,10 +108,14 @@ pub enum ScaleSource {
     Calibrated,
     /// Imager Pixel Spacing (0018,1164): at the detector, magnified against the patient.
     Detector,
+    /// Imager Pixel Spacing (0018,1164) over Estimated Radiographic Magnification Factor (0018,1114): in the patient.
+    DetectorCorrected,
     /// Physical Delta of an ultrasound region (0018,602C).
     UltrasoundRegion,
     /// Nominal Scanned Pixel Spacing (0018,2010) of a digitised film.
     Nominal,
+    /// A line whose true length the reader gave ([`AnnotationKind::Calibration`]).
+    Manual,
 }
 
 /// The numbers of an annotation. Only what the data support is there.

@@ -88,6 +88,8 @@ pub enum ViewCommand {
     ScrollBy(i32),
     /// Mark or unmark the image.
     ToggleKeyImage,
+    /// The true length of the chosen line: it scales its image.
+    Calibrate,
     /// Delete the selected annotation.
     DeleteSelected,
     /// Take the last step back.
@@ -124,7 +126,16 @@ impl ViewCommand {
         ]);
         all.extend([C::NextSeries, C::PreviousSeries, C::NextTime, C::PreviousTime]);
         all.extend([C::ScrollBy(1), C::ScrollBy(-1), C::ScrollBy(10), C::ScrollBy(-10)]);
-        all.extend([C::ToggleKeyImage, C::DeleteSelected, C::Undo, C::Redo, C::Cancel, C::Palette, C::Help]);
+        all.extend([
+            C::ToggleKeyImage,
+            C::Calibrate,
+            C::DeleteSelected,
+            C::Undo,
+            C::Redo,
+            C::Cancel,
+            C::Palette,
+            C::Help,
+        ]);
         all
     }
 
@@ -166,6 +177,7 @@ impl ViewCommand {
             Self::ScrollBy(n) if n > 0 => "slice.page_next".into(),
             Self::ScrollBy(_) => "slice.page_previous".into(),
             Self::ToggleKeyImage => "tool.key_image".into(),
+            Self::Calibrate => "tool.calibrate".into(),
             Self::DeleteSelected => "edit.delete".into(),
             Self::Undo => "edit.undo".into(),
             Self::Redo => "edit.redo".into(),

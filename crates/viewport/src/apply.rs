@@ -95,6 +95,7 @@ impl LightBox {
             Action::GoTo(id) => self.go_to_annotation(id),
             Action::Remove(id) => self.remove(id),
             Action::Show(popup) => self.show_popup(popup),
+            Action::KeepText if matches!(self.popup, Popup::TrueLength { .. }) => self.keep_true_length(),
             Action::KeepText => self.keep_text(),
             Action::VolumePreset(cell, name) => {
                 self.cells[cell].view_3d.preset = Some(name);
@@ -178,6 +179,7 @@ impl LightBox {
             C::PreviousTime => self.step_time(active, -1),
             C::ScrollBy(n) => self.scroll_by(active, i64::from(n)),
             C::ToggleKeyImage => self.toggle_key_image(),
+            C::Calibrate => self.ask_true_length(),
             C::DeleteSelected => {
                 if let Some(id) = self.selected {
                     self.remove(id);
@@ -199,6 +201,7 @@ impl LightBox {
                 | C::Help
                 | C::DeleteSelected
                 | C::ToggleKeyImage
+                | C::Calibrate
         );
         if !is_quiet {
             self.effects.push(Effect::SessionChanged);

@@ -77,7 +77,7 @@ pub(crate) fn label_rect_estimate(annotation: &Annotation, points: &[Pos2], word
 
 fn shape(painter: &Painter, kind: &AnnotationKind, points: &[Pos2], color: Color32, width: f32) {
     match (kind, points) {
-        (AnnotationKind::Length, [a, b]) => {
+        (AnnotationKind::Length | AnnotationKind::Calibration { .. }, [a, b]) => {
             stroked(painter, vec![*a, *b], false, color, width);
             let along = (*b - *a).normalized();
             let across = vec2(-along.y, along.x) * 5.0;

@@ -7,6 +7,7 @@
 //! Not here: windows, devices, decoding, files. Those are in `medsight-imaging`.
 
 mod apply;
+mod calibrate;
 mod cell;
 mod cine;
 mod draw_shape;

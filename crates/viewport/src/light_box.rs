@@ -74,6 +74,15 @@ pub enum Popup {
         /// The text that is changed; `None` for a new one.
         id: Option<AnnotationId>,
     },
+    /// The true length of a line is being written.
+    TrueLength {
+        /// The line.
+        id: AnnotationId,
+        /// Where, on the screen.
+        at: Pos2,
+        /// Written so far.
+        text: String,
+    },
 }
 
 /// What the desk said about an annotation.
@@ -307,14 +316,9 @@ impl LightBox {
             None if cell.view == ViewKind::Stack => {
                 let slice = series.slices.get(cell.slice)?;
                 let facts = slice.facts.as_ref()?;
-                Some(Surface::of_image(
-                    cell,
-                    cell.rect,
-                    &series.uid,
-                    &slice.instance,
-                    slice.frame_number,
-                    facts,
-                ))
+                let frame = slice.frame_number;
+                let stored = Surface::of_image(cell, cell.rect, &series.uid, &slice.instance, frame, facts);
+                Some(self.with_calibration(stored))
             }
             None => None,
         }

@@ -27,6 +27,10 @@ pub(crate) fn measure(
             }
             None => m.length_px = Some((*b - *a).length()),
         },
+        (AnnotationKind::Calibration { length_mm }, _) => {
+            m.length_mm = Some(*length_mm);
+            m.scale = Some(ScaleSource::Manual);
+        }
         (AnnotationKind::Angle, [a, vertex, b]) => {
             // Angles need the shape of the pixels, not their size.
             let shape = scale.map_or_else(|| surface.unit_shape(), |(mm, _)| mm);
@@ -80,6 +84,8 @@ pub fn scale_key(source: Option<ScaleSource>) -> &'static str {
         Some(ScaleSource::PixelSpacing) => "scale.pixel_spacing",
         Some(ScaleSource::Calibrated) => "scale.calibrated",
         Some(ScaleSource::Detector) => "scale.detector",
+        Some(ScaleSource::DetectorCorrected) => "scale.detector_corrected",
+        Some(ScaleSource::Manual) => "scale.manual",
         Some(ScaleSource::UltrasoundRegion) => "scale.ultrasound_region",
         Some(ScaleSource::Nominal) => "scale.nominal",
         None => "scale.none",
@@ -130,6 +136,9 @@ pub fn lines(kind: &AnnotationKind, m: &Measured, words: &Words) -> Vec<String> 
             out.extend(m.area_mm2.map(area).or(m.area_px.map(|px| format!("{} px²", number(px, 0)))));
         }
         AnnotationKind::Text { text } => out.push(text.clone()),
+        AnnotationKind::Calibration { length_mm } => {
+            out.push(format!("{} = {} mm", words.text("tool.calibration"), number(*length_mm, 1)));
+        }
         AnnotationKind::Arrow | AnnotationKind::KeyImage => {}
     }
     out

@@ -98,6 +98,7 @@ impl LightBox {
     }
 
     fn step_to(&mut self, next: BTreeMap<AnnotationId, Annotation>) {
+        let next = self.measured_by_calibration(next);
         let before = self.annotations.present().clone();
         self.annotations.step(next);
         self.tell_changes(&before);

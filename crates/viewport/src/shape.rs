@@ -48,7 +48,9 @@ pub(crate) fn hit(kind: &AnnotationKind, points: &[Pos2], label: Option<Rect>, p
         return Some(Hit::Handle(handle));
     }
     let near = match (kind, points) {
-        (AnnotationKind::Length | AnnotationKind::Arrow, [a, b]) => to_segment(p, *a, *b) <= REACH,
+        (AnnotationKind::Length | AnnotationKind::Calibration { .. } | AnnotationKind::Arrow, [a, b]) => {
+            to_segment(p, *a, *b) <= REACH
+        }
         (AnnotationKind::Angle, [a, b, c]) => to_segment(p, *a, *b).min(to_segment(p, *b, *c)) <= REACH,
         (AnnotationKind::Rectangle, [a, b]) => {
             let rect = Rect::from_two_pos(*a, *b);

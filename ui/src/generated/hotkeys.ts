@@ -138,6 +138,9 @@ export const hotkeys = {
     "tool.arrow": [
       "Shift+A"
     ],
+    "tool.calibrate": [
+      "Shift+L"
+    ],
     "tool.crosshair": [
       "D"
     ],

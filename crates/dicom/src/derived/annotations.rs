@@ -48,12 +48,17 @@ pub struct Measurements {
 }
 
 /// How the source of millimetres is told: as Measurement Method, by private codes.
-pub(crate) static SCALES: [(ScaleSource, Code); 5] = [
+pub(crate) static SCALES: [(ScaleSource, Code); 7] = [
     (ScaleSource::PixelSpacing, scale("PIXEL_SPACING", "Pixel Spacing")),
     (ScaleSource::Calibrated, scale("CALIBRATED", "Pixel Spacing, calibrated")),
     (ScaleSource::Detector, scale("DETECTOR", "Imager Pixel Spacing: at the detector")),
     (ScaleSource::UltrasoundRegion, scale("US_REGION", "Physical Delta of an ultrasound region")),
     (ScaleSource::Nominal, scale("NOMINAL", "Nominal Scanned Pixel Spacing")),
+    (
+        ScaleSource::DetectorCorrected,
+        scale("DETECTOR_ERMF", "Imager Pixel Spacing over magnification factor"),
+    ),
+    (ScaleSource::Manual, scale("MANUAL", "Calibrated by hand on the image")),
 ];
 
 const fn scale(value: &'static str, meaning: &'static str) -> Code {

@@ -166,7 +166,7 @@ pub(super) fn pointer(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Ac
             let index = free_cell(ui, light_box, *pos)?;
             match light_box.popup {
                 // A press outside of what lies over the images closes it, and does no more.
-                Popup::Text { .. } => Some(Action::KeepText),
+                Popup::Text { .. } | Popup::TrueLength { .. } => Some(Action::KeepText),
                 Popup::Palette { .. } | Popup::Help => Some(Action::Show(Popup::None)),
                 Popup::None | Popup::Warning { .. } => {
                     (!down).then_some(Action::Press(index, *pos, button_of(*button)?))

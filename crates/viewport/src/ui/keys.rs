@@ -49,6 +49,7 @@ pub(crate) fn early_text(ui: &Ui, light_box: &LightBox, event: &Event) -> Option
     match light_box.popup.clone() {
         Popup::Palette { query, .. } => Some(Popup::Palette { query: query + typed, chosen: 0 }),
         Popup::Text { cell, at, text, id } => Some(Popup::Text { cell, at, text: text + typed, id }),
+        Popup::TrueLength { id, at, text } => Some(Popup::TrueLength { id, at, text: text + typed }),
         _ => None,
     }
 }
@@ -60,7 +61,8 @@ pub(crate) fn action(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Act
     let id = light_box.hotkeys.command(&shortcut)?;
     let command = ViewCommand::all().into_iter().find(|c| c.id() == id)?;
     let typing = ui.ctx().egui_wants_keyboard_input() && !has_own_editor(ui);
-    let in_popup = matches!(light_box.popup, Popup::Palette { .. } | Popup::Text { .. });
+    let in_popup =
+        matches!(light_box.popup, Popup::Palette { .. } | Popup::Text { .. } | Popup::TrueLength { .. });
     let is_global = matches!(command, ViewCommand::Cancel | ViewCommand::Palette);
     if (typing || in_popup) && !is_global {
         return None;

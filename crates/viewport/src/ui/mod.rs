@@ -102,7 +102,7 @@ impl LightBox {
             Popup::Palette { query, chosen } => palette::show(ui, self, query, *chosen, out),
             Popup::Help => help::show(ui, self, out),
             Popup::Warning { cell, code } => chips::explain(ui, self, *cell, code),
-            Popup::Text { .. } => panel::text_editor(ui, self, out),
+            Popup::Text { .. } | Popup::TrueLength { .. } => panel::text_editor(ui, self, out),
         }
     }
 }

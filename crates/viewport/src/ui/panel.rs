@@ -129,6 +129,7 @@ fn kind_key(kind: &AnnotationKind) -> &'static str {
         AnnotationKind::Arrow => "tool.arrow",
         AnnotationKind::Text { .. } => "tool.text",
         AnnotationKind::KeyImage => "tool.key_image",
+        AnnotationKind::Calibration { .. } => "tool.calibration",
     }
 }
 
@@ -192,25 +193,36 @@ fn state(ui: &mut Ui, light_box: &LightBox, annotation: &Annotation) {
     ui.label(RichText::new(text).size(11.0).color(color));
 }
 
-/// The line in which a text is written, on the image.
+/// The line in which a text or a true length is written, on the image.
 pub(super) fn text_editor(ui: &Ui, light_box: &LightBox, out: &mut Vec<Action>) {
-    let Popup::Text { cell, at, text, id } = &light_box.popup else { return };
+    let (at, text, hint) = match &light_box.popup {
+        Popup::Text { at, text, .. } => (*at, text, "lightbox.text_hint"),
+        Popup::TrueLength { at, text, .. } => (*at, text, "lightbox.true_length_hint"),
+        _ => return,
+    };
     let mut written = text.clone();
-    egui::Area::new(egui::Id::unique("text editor")).order(egui::Order::Foreground).fixed_pos(*at).show(
+    egui::Area::new(egui::Id::unique("text editor")).order(egui::Order::Foreground).fixed_pos(at).show(
         ui.ctx(),
         |ui| {
             let edit = egui::TextEdit::singleline(&mut written)
                 .id(egui::Id::unique(super::keys::EDITORS[1]))
-                .hint_text(light_box.words.text("lightbox.text_hint"))
+                .hint_text(light_box.words.text(hint))
                 .desired_width(200.0);
             let response = ui.add(edit);
             response.request_focus();
+            let so_far = match &light_box.popup {
+                Popup::Text { cell, id, .. } => {
+                    Popup::Text { cell: *cell, at, text: written.clone(), id: *id }
+                }
+                Popup::TrueLength { id, .. } => Popup::TrueLength { id: *id, at, text: written.clone() },
+                other => other.clone(),
+            };
             if ui.input(|i| i.key_pressed(egui::Key::Enter)) {
                 out.push(Action::Show(Popup::None));
-                out.push(Action::Show(Popup::Text { cell: *cell, at: *at, text: written.clone(), id: *id }));
+                out.push(Action::Show(so_far));
                 out.push(Action::KeepText);
             } else if written != *text {
-                out.push(Action::Show(Popup::Text { cell: *cell, at: *at, text: written.clone(), id: *id }));
+                out.push(Action::Show(so_far));
             }
         },
     );
