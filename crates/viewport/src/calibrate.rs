@@ -83,7 +83,7 @@ impl LightBox {
         if text.trim().is_empty() {
             return;
         }
-        let typed = text.trim().trim_end_matches("mm").trim().replace(',', ".").parse::<f64>();
+        let typed = text.trim().replace(',', ".").parse::<f64>();
         let Some(length_mm) = typed.ok().filter(|mm| *mm > 0.0 && *mm <= LONGEST_MM) else {
             self.notice = Some(self.words.text("lightbox.true_length_wrong").to_owned());
             self.popup = Popup::TrueLength { id, at, text };

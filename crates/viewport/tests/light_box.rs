@@ -588,6 +588,7 @@ fn a_line_of_known_length_scales_what_is_measured_on_its_radiograph_until_it_is_
 
     // The line drawn last is chosen, and is a coin of 30 mm.
     h.key_press_modifiers(Modifiers::SHIFT, Key::L);
+    h.event(egui::Event::Text("L".into())); // as a keyboard sends it
     h.run();
     h.event(egui::Event::Text("30,0".into()));
     h.run();
@@ -617,7 +618,7 @@ fn what_is_no_length_is_not_taken_for_a_calibration() {
     h.state_mut().command(ViewCommand::SelectTool(Tool::Length));
     drag(&mut h, PointerButton::Primary, vec2(-100.0, -50.0), vec2(-100.0, 50.0));
     let before = lengths(h.state());
-    for typed in ["0", "-3", "abc", "1e9", "NaN"] {
+    for typed in ["0", "1.2.3", ",", "99999999"] {
         h.key_press_modifiers(Modifiers::SHIFT, Key::L);
         h.run();
         h.event(egui::Event::Text(typed.into()));

@@ -40,6 +40,11 @@ fn has_own_editor(ui: &Ui) -> bool {
     ui.memory(|m| m.focused()).is_some_and(|id| EDITORS.iter().any(|name| id == egui::Id::unique(name)))
 }
 
+/// Characters that a length is written with.
+pub(super) fn is_of_number(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '.' | ',' | ' ')
+}
+
 /// What is typed before the line to type in has the focus: it is not lost.
 pub(crate) fn early_text(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Popup> {
     let Event::Text(typed) = event else { return None };
@@ -49,7 +54,10 @@ pub(crate) fn early_text(ui: &Ui, light_box: &LightBox, event: &Event) -> Option
     match light_box.popup.clone() {
         Popup::Palette { query, .. } => Some(Popup::Palette { query: query + typed, chosen: 0 }),
         Popup::Text { cell, at, text, id } => Some(Popup::Text { cell, at, text: text + typed, id }),
-        Popup::TrueLength { id, at, text } => Some(Popup::TrueLength { id, at, text: text + typed }),
+        // The letter of the key that asked comes as text too, and is no part of a number.
+        Popup::TrueLength { id, at, text } if typed.chars().all(is_of_number) => {
+            Some(Popup::TrueLength { id, at, text: text + typed })
+        }
         _ => None,
     }
 }

@@ -210,6 +210,9 @@ pub(super) fn text_editor(ui: &Ui, light_box: &LightBox, out: &mut Vec<Action>) 
                 .desired_width(200.0);
             let response = ui.add(edit);
             response.request_focus();
+            if matches!(light_box.popup, Popup::TrueLength { .. }) {
+                written.retain(super::keys::is_of_number);
+            }
             let so_far = match &light_box.popup {
                 Popup::Text { cell, id, .. } => {
                     Popup::Text { cell: *cell, at, text: written.clone(), id: *id }
