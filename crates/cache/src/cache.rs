@@ -1,6 +1,7 @@
 //! The open cache: its connections, its blob store, and the lock that makes this process its owner.
 
 use crate::folder::{self, Description};
+use crate::gate::Gate;
 use crate::worklist::Index;
 use crate::{CacheError, import::ImportJob, schema, tables};
 use medsight_audit::{Action, AuditEvent, BrokenAt, Verified};
@@ -28,8 +29,7 @@ pub struct Cache {
     writer: Option<Mutex<Connection>>,
     readers: Mutex<Vec<Connection>>,
     pub(crate) index: RwLock<Option<Index>>,
-    /// Held for reading by whoever writes files before their records, for writing by `gc`.
-    pub(crate) gate: RwLock<()>,
+    pub(crate) gate: Gate,
     /// Held until the cache is closed; `None` when opened for reading only.
     _lock: Option<File>,
 }
@@ -118,7 +118,7 @@ impl Cache {
             writer: Some(Mutex::new(db)),
             readers: Mutex::default(),
             index: RwLock::default(),
-            gate: RwLock::default(),
+            gate: Gate::new(folder),
             _lock: Some(lock),
         })
     }
@@ -149,7 +149,7 @@ impl Cache {
             writer: None,
             readers: Mutex::new(vec![db]),
             index: RwLock::default(),
-            gate: RwLock::default(),
+            gate: Gate::new(folder),
             _lock: None,
         })
     }

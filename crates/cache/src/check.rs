@@ -6,7 +6,6 @@ use medsight_vault::{BlobError, BlobId};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
-use std::sync::PoisonError;
 use std::time::Duration;
 use tables::instances::Stored;
 
@@ -147,7 +146,7 @@ impl Cache {
     /// # Errors
     /// [`CacheError::ReadOnly`] when another process owns the cache, …
     pub fn gc(&self) -> Result<GcReport, CacheError> {
-        let _gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let _nobody_writes = self.gate.clear_away();
         // Listed before the records are read, so that a file recorded in between is not taken for an orphan.
         let listed = self.blobs().list()?;
         let mentioned: HashSet<BlobId> = self.read(|db| {
@@ -163,6 +162,16 @@ impl Cache {
             }
         }
         report.unfinished = self.blobs().remove_unfinished(Duration::ZERO)? as u64;
+        self.gate.cleared();
         Ok(report)
+    }
+
+    /// [`Self::gc`] when a program was killed while it took files in, else nothing (`None`). Imports do it before they
+    /// begin; a program that stays open does it on a thread of its own once the cache is open.
+    ///
+    /// # Errors
+    /// As [`Self::gc`].
+    pub fn clear_left_over(&self) -> Result<Option<GcReport>, CacheError> {
+        if self.gate.has_left_over() { self.gc().map(Some) } else { Ok(None) }
     }
 }

@@ -5,6 +5,7 @@
 //! records know only complete files, and the same import can be begun again: what is there is passed over.
 //! Not here: what a DICOM header says, which is the business of the [`HeaderReader`].
 
+mod apart;
 mod commit;
 mod meter;
 mod received;
@@ -13,6 +14,7 @@ mod worker;
 mod zipped;
 
 use crate::{Cache, CacheError, cache::now, tables};
+pub use apart::{each_in_archive, is_archive, listed_by};
 use commit::Batch;
 use medsight_base::{StudyUid, Timestamp};
 use medsight_record::{HeaderReader, Refusal};
@@ -119,7 +121,9 @@ impl<'a> Import<'a> {
         // Relative paths mean nothing to the program that resumes.
         let paths: Vec<PathBuf> =
             paths.iter().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())).collect();
-        let _gate = self.cache.gate.read().unwrap_or_else(PoisonError::into_inner);
+        // Not for this import to fail at: what cannot be removed now takes room and does no harm.
+        let _stays = self.cache.clear_left_over();
+        let _writing = self.cache.gate.write_files();
         let done = self.cache.write(|t| Ok(tables::import_jobs::begin(t, &paths, now())?)).and_then(|job| {
             self.take_in(&paths, cancel, &mut progress, &mut summary)?;
             self.cache.write(|t| Ok(tables::import_jobs::end(t, job, now())?))

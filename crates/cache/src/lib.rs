@@ -17,6 +17,7 @@ mod check;
 mod error;
 mod export;
 mod folder;
+mod gate;
 pub mod import;
 mod quota;
 mod rekey;

@@ -3,7 +3,6 @@
 use crate::{Cache, CacheError, tables};
 use medsight_base::{SeriesUid, Timestamp};
 use medsight_vault::Durability;
-use std::sync::PoisonError;
 
 impl Cache {
     /// The picture of a series as it was kept; `None` when there is none yet, or it can't be read any more
@@ -24,7 +23,7 @@ impl Cache {
     /// # Errors
     /// [`CacheError::NotFound`], [`CacheError::DiskFull`], …
     pub fn set_thumbnail(&self, series: &SeriesUid, picture: &[u8], at: Timestamp) -> Result<(), CacheError> {
-        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.gate.write_files();
         let blob = self.blobs().put(picture, Durability::Later)?;
         let kept = self.write(|t| {
             let row = tables::series::id_of(t, series)?.ok_or(CacheError::NotFound("series"))?;

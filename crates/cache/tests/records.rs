@@ -204,6 +204,26 @@ fn files_without_a_record_are_cleared_away_and_no_others() {
 }
 
 #[test]
+fn what_a_killed_import_left_is_cleared_away_by_the_next_one_and_nothing_is_searched_for_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, mark) = (folder.path().join("cache"), folder.path().join("cache/writing"));
+    drop(filled(folder.path(), 1));
+    assert!(!mark.exists(), "an import that ended leaves no mark");
+    let cache = Cache::open(&place, &key()).unwrap();
+    assert_eq!(cache.clear_left_over().unwrap(), None);
+    cache.blobs().put(b"left by a kill", medsight_vault::Durability::Now).unwrap();
+    drop(cache);
+    fs::write(&mark, []).unwrap(); // as a program that is killed in the middle leaves it
+
+    let cache = Cache::open(&place, &key()).unwrap();
+    write_series(&folder.path().join("more"), 2, 1, 1, 10);
+    assert_eq!(import(&cache, &folder.path().join("more")).instances, 1);
+    assert_eq!(cache.gc().unwrap().files, 0, "the import cleared it away");
+    assert!(!mark.exists());
+    assert!(cache.check(true, |_, _| {}).unwrap().damaged.is_empty());
+}
+
+#[test]
 fn no_name_is_readable_in_any_file_of_the_cache() {
     let folder = tempfile::tempdir().unwrap();
     let cache = filled(folder.path(), 1);

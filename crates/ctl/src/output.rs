@@ -1,6 +1,8 @@
 //! Exit codes and the two forms of output: one JSON document, or text for people.
 
+use medsight_record::Refusal;
 use serde::Serialize;
+use serde_json::json;
 use std::io::{IsTerminal, Write};
 
 /// How a command ended. The numbers are a contract with site scripts.
@@ -73,6 +75,15 @@ impl Output {
             stdout.write_all(text(document).as_bytes())
         };
         let _gone = written.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
+    }
+
+    /// Tells why there is no result: `{"error": {code, reason}}` with `--json`, and a line for people.
+    pub(crate) fn refused(&self, refusal: &Refusal) {
+        if self.json {
+            let document = json!({"error": {"code": refusal.code, "reason": refusal.reason}});
+            self.document(&document, |_| String::new());
+        }
+        self.note(&refusal.reason);
     }
 
     /// A line for people on standard error.

@@ -114,6 +114,50 @@ fn the_same_series_in_a_zip_archive_is_already_there() {
 }
 
 #[test]
+fn info_reads_what_an_import_would_archives_and_the_files_that_a_dicomdir_lists() {
+    let bench = Bench::new();
+    let (exit, zipped) = bench.run(&["info", &own("accepted/ct_axial_shuffled.zip")]);
+    assert_eq!((exit, &zipped["studies"][0]["series"][0]["instances"]), (0, &9.into()), "{zipped}");
+    assert_eq!(
+        zipped["studies"],
+        bench.run(&["info", &own("accepted/series/ct_axial_shuffled")]).1["studies"]
+    );
+
+    let medium = bench.path("medium");
+    fs::create_dir(&medium).unwrap();
+    fs::copy(own("accepted/series/ct_axial_shuffled/00.dcm"), medium.join("im1")).unwrap();
+    fs::copy(own("accepted/series/ct_axial_shuffled/01.dcm"), medium.join("unlisted")).unwrap();
+    fs::write(medium.join("DICOMDIR"), dicomdir(&["IM1", "IM2"])).unwrap();
+    let (exit, listed) = bench.run(&["info", medium.join("DICOMDIR").to_str().unwrap()]);
+    assert_eq!((exit, &listed["studies"][0]["series"][0]["instances"]), (1, &1.into()), "{listed}");
+    assert_eq!(listed["rejected"][0]["code"], "listed_missing");
+
+    fs::create_dir(bench.path("empty")).unwrap();
+    let (exit, nothing) = bench.run(&["info", bench.path("empty").to_str().unwrap()]);
+    assert_eq!((exit, nothing["studies"].as_array().unwrap().len()), (0, 0));
+}
+
+/// A DICOMDIR (PS3.3 F.3.2.2) that lists these files.
+fn dicomdir(names: &[&str]) -> Vec<u8> {
+    let mut items = Vec::new();
+    for name in names {
+        let mut record = b"\x04\x00\x00\x15CS".to_vec();
+        record.extend((name.len() as u16 + name.len() as u16 % 2).to_le_bytes());
+        record.extend(name.as_bytes());
+        record.resize(record.len() + name.len() % 2, b' ');
+        items.extend(b"\xFE\xFF\x00\xE0");
+        items.extend((record.len() as u32).to_le_bytes());
+        items.extend(record);
+    }
+    let mut out = vec![0; 128];
+    out.extend(b"DICM\x02\x00\x10\x00UI\x14\x001.2.840.10008.1.2.1\0");
+    out.extend(b"\x04\x00\x20\x12SQ\0\0");
+    out.extend((items.len() as u32).to_le_bytes());
+    out.extend(items);
+    out
+}
+
+#[test]
 fn each_file_that_is_refused_is_named_and_the_exit_code_tells_it() {
     let bench = Bench::new();
     let (exit, document) = bench.run(&["import", &own("refused")]);
@@ -166,6 +210,9 @@ fn a_new_key_is_used_from_then_on_without_being_named() {
     let to = format!("file:{}", bench.path("new-key").display());
     let (exit, document) = bench.run(&["cache", "rekey", "--to", &to]);
     assert_eq!(exit, 0, "{document}");
+    let (exit, document) = bench.run(&["cache", "rekey"]);
+    assert_eq!((exit, &document["error"]["code"]), (2, &"no_destination".into()));
+    assert!(document["error"]["reason"].as_str().unwrap().contains("--to"), "{document}");
     fs::remove_file(bench.path("key")).unwrap();
     let mut command = bench.command(&["cache", "check", "--read-data"]);
     let status = command.env_remove("MEDSIGHT_KEY").status().unwrap();
@@ -259,7 +306,12 @@ fn an_import_that_is_killed_is_finished_by_the_next_without_duplicates() {
     assert_eq!((exit, &document["already_present"]), (0, &held.into()), "{document}");
     assert_eq!(document["instances"].as_u64().unwrap() + held, count as u64);
     assert_eq!(bench.run(&["import", "--resume"]).1["already_present"], 0, "nothing is left to resume");
-    assert_eq!(bench.run(&["cache", "gc"]).0, 0);
+    let (exit, gc) = bench.run(&["cache", "gc"]);
+    assert_eq!(
+        (exit, &gc["removed"]["files"]),
+        (0, &0.into()),
+        "the resumed import cleared the rest away: {gc}"
+    );
     let (exit, check) = bench.run(&["cache", "check", "--read-data"]);
     assert_eq!((exit, check["instances"].as_u64()), (0, Some(count as u64)));
     let blobs = files(&bench.path("cache/blobs")).len();

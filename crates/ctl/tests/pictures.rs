@@ -74,3 +74,27 @@ fn an_unknown_preset_is_wrong_usage_and_a_missing_folder_is_not_found() {
     assert_eq!(ctl(&["render", series.to_str().unwrap(), "--preset", "gold", "--size", "9x9"]).0, 2);
     assert_eq!(ctl(&["render", "/nowhere/at/all"]).0, 3);
 }
+
+#[test]
+fn what_cannot_be_presented_is_said_in_the_document_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = sample("us_colour_multiframe").join("examples_ybr_color.dcm");
+    let (file, out) = (file.to_str().unwrap(), folder.path().join("picture.png"));
+    let (exit, document) = ctl(&["present", file, "--frame", "9999", "--out", out.to_str().unwrap()]);
+    assert_eq!((exit, &document["error"]["code"]), (3, &"no_such_frame".into()));
+    let reason = document["error"]["reason"].as_str().unwrap();
+    let object = Object::from_vec(std::fs::read(file).unwrap()).unwrap();
+    let frames = object.data().number(medsight_dicom::tags::NUMBER_OF_FRAMES).unwrap().unwrap();
+    assert!(reason.contains(&format!("has {frames},")), "{reason}");
+
+    let nowhere = folder.path().join("not there").join("picture.png");
+    for words in [vec!["present", file], vec!["render", file]] {
+        let (exit, document) = ctl(&[words, vec!["--out", nowhere.to_str().unwrap()]].concat());
+        assert_eq!((exit, &document["error"]["code"]), (3, &"not_found".into()), "{document}");
+        assert!(document["error"]["reason"].as_str().unwrap().contains("not there"));
+    }
+    let (exit, document) = ctl(&["render", "/nowhere/at/all"]);
+    assert_eq!((exit, &document["error"]["code"]), (3, &"not_found".into()));
+    let (exit, document) = ctl(&["present", "/nowhere/at/all", "--out", out.to_str().unwrap()]);
+    assert_eq!((exit, document["error"]["code"].is_string()), (3, true));
+}

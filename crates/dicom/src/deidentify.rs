@@ -14,6 +14,7 @@ mod action;
 mod dates;
 mod encode;
 mod finish;
+mod overlays;
 mod pixels;
 mod profile;
 mod pseudonym;

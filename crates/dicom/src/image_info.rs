@@ -122,6 +122,11 @@ impl ImageInfo {
                     .into(),
             });
         }
+        if object.has_executable_preamble() {
+            let reason =
+                "The preamble before the mark DICM begins a program: the file can be run, and may be harmful";
+            warnings.push(VolumeWarning { code: "executable_preamble".into(), reason: reason.into() });
+        }
         let pixel_aspect = match data.vector::<2>(tags::PIXEL_ASPECT_RATIO) {
             Ok(None) => None,
             Ok(Some([vertical, horizontal])) if vertical > 0.0 && horizontal > 0.0 => {

@@ -148,6 +148,15 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Whether the 128 bytes before the file's mark begin a program of Windows, Linux, macOS or a script: such a file
+    /// is an image and can be run (PS3.10 7.5, CVE-2019-11687). Nothing here reads those bytes otherwise.
+    pub fn has_executable_preamble(&self) -> bool {
+        const PROGRAMS: [&[u8]; 6] =
+            [b"MZ", b"\x7FELF", b"#!", b"\xFE\xED\xFA", b"\xCF\xFA\xED\xFE", b"\xCA\xFE\xBA\xBE"];
+        self.bytes.get(128..132) == Some(b"DICM")
+            && PROGRAMS.iter().any(|program| self.bytes.starts_with(program))
+    }
+
     /// Transfer Syntax UID (0002,0010), or what the bytes show when there is no meta header.
     pub fn transfer_syntax(&self) -> &str {
         &self.transfer_syntax

@@ -107,20 +107,57 @@ fn private_attributes_go_and_safe_ones_stay_only_when_asked_for() {
     assert_eq!(private, [Tag(0x0019, 0x0010), Tag(0x0019, 0x100C)]);
 }
 
+/// An overlay plane of 30 × 40 bits, all of them set.
+fn overlay(file: &mut File, group: u16, kind: &str) {
+    let short = |n: u16| Value::Bytes("US", n.to_le_bytes().to_vec());
+    file.put(Tag(group, 0x0010), short(40));
+    file.put(Tag(group, 0x0011), short(30));
+    file.put(Tag(group, 0x0022), text("LO", "Zebulon's lung"));
+    file.put(Tag(group, 0x0040), text("CS", kind));
+    file.put(Tag(group, 0x0050), Value::Bytes("SS", vec![1, 0, 1, 0]));
+    file.put(Tag(group, 0x0100), short(1));
+    file.put(Tag(group, 0x0102), short(0));
+    file.put(Tag(group, 0x3000), Value::Bytes("OW", vec![0xFF; 150]));
+    file.put(Tag(group, 0x4000), text("LT", "drawn by Zebulon"));
+}
+
 #[test]
 fn overlays_and_curves_go_with_all_that_describes_them() {
     let mut file = patient();
-    for tag in [
-        Tag(0x6000, 0x0010),
-        Tag(0x6000, 0x3000),
-        Tag(0x601E, 0x3000),
-        Tag(0x6000, 0x0022),
-        Tag(0x5002, 0x3000),
-    ] {
-        file.put(tag, Value::Bytes(support::vr(tag), b"Zebulon ".to_vec()));
-    }
-    let object = after(&file.bytes(), "basic+clean-graphics");
+    overlay(&mut file, 0x6000, "R");
+    overlay(&mut file, 0x601E, "G");
+    file.put(Tag(0x5002, 0x3000), Value::Bytes("OW", b"Zebulon ".to_vec()));
+    let object = after(&file.bytes(), "basic");
     assert!(object.data().tags().all(|tag| !matches!(tag.group(), 0x5000..=0x60FF)));
+}
+
+#[test]
+fn with_clean_graphics_regions_of_interest_stay_and_drawn_overlays_that_may_be_writing_go() {
+    let mut file = patient();
+    overlay(&mut file, 0x6000, "R");
+    overlay(&mut file, 0x6002, "G");
+    file.put(Tag(0x5002, 0x3000), Value::Bytes("OW", b"Zebulon ".to_vec()));
+    let done = run(&file.bytes(), "basic+clean-graphics").unwrap();
+    assert!(!contains(&done.bytes, b"Zebulon"));
+    let object = Object::parse(&done.bytes).unwrap();
+    let data = object.data();
+    assert_eq!(data.raw(Tag(0x6000, 0x3000)).unwrap(), [0xFF; 150]);
+    assert_eq!(data.text_or_empty(Tag(0x6000, 0x0022)), "LUNG");
+    assert_eq!(data.text_or_empty(Tag(0x6000, 0x0010)), "40");
+    assert!(!data.has(Tag(0x6000, 0x4000)), "a comment is what somebody wrote");
+    assert!(data.tags().all(|tag| tag.group() != 0x6002 && tag.group() != 0x5002));
+}
+
+#[test]
+fn what_is_blanked_in_the_image_is_blanked_in_the_region_of_interest_above_it() {
+    let mut file = ultrasound(grey(8, 40, 30));
+    overlay(&mut file, 0x6000, "R");
+    let object = after(&file.bytes(), "basic+clean-pixel-data+clean-graphics");
+    let bits = object.data().raw(Tag(0x6000, 0x3000)).unwrap().to_vec();
+    for at in 0..1200 {
+        let inside = (5..=24).contains(&(at % 30)) && (10..=39).contains(&(at / 30));
+        assert_eq!(bits[at / 8] >> (at % 8) & 1 == 1, inside, "column {}, row {}", at % 30, at / 30);
+    }
 }
 
 #[test]
@@ -162,25 +199,15 @@ fn a_report_keeps_its_findings_and_loses_the_people_with_clean_structured_conten
     assert_eq!((dummy.len(), dummy[0].text_or_empty(tags::TEXT_VALUE).as_str()), (1, "REMOVED"));
 }
 
+/// As [`support::grey`], of the patient.
 fn grey(bits: u16, rows: u16, columns: u16) -> File {
     let mut file = patient();
-    let short = |n: u16| Value::Bytes("US", n.to_le_bytes().to_vec());
-    file.put(tags::SAMPLES_PER_PIXEL, short(1));
-    file.put(tags::PHOTOMETRIC_INTERPRETATION, text("CS", "MONOCHROME2"));
-    file.put(tags::ROWS, short(rows));
-    file.put(tags::COLUMNS, short(columns));
-    file.put(tags::BITS_ALLOCATED, short(bits));
-    file.put(tags::BITS_STORED, short(bits));
-    file.put(tags::HIGH_BIT, short(bits - 1));
-    file.put(tags::PIXEL_REPRESENTATION, short(0));
-    let bytes = usize::from(rows) * usize::from(columns) * usize::from(bits / 8);
-    file.put(tags::PIXEL_DATA, Value::Bytes("OW", vec![0xAB; bytes]));
+    file.elements.extend(support::grey(bits, rows, columns).elements);
     file
 }
 
-#[test]
-fn an_ultrasound_banner_outside_of_the_calibrated_region_is_made_black_and_the_region_is_untouched() {
-    let mut file = grey(8, 40, 30);
+/// With a calibrated region from column 5, row 10 to column 24, row 39.
+fn ultrasound(mut file: File) -> File {
     file.put(tags::MODALITY, text("CS", "US"));
     let long = |n: u32| Value::Bytes("UL", n.to_le_bytes().to_vec());
     let region = vec![
@@ -190,6 +217,12 @@ fn an_ultrasound_banner_outside_of_the_calibrated_region_is_made_black_and_the_r
         (tags::REGION_LOCATION_MAX_Y1, long(39)),
     ];
     file.put(tags::SEQUENCE_OF_ULTRASOUND_REGIONS, Value::Items(vec![region]));
+    file
+}
+
+#[test]
+fn an_ultrasound_banner_outside_of_the_calibrated_region_is_made_black_and_the_region_is_untouched() {
+    let file = ultrasound(grey(8, 40, 30));
     let done = run(&file.bytes(), "basic+clean-pixel-data").unwrap();
     assert_eq!(done.cleaned_frames, 1);
     let object = Object::parse(&done.bytes).unwrap();

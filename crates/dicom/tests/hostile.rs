@@ -88,6 +88,19 @@ fn a_file_that_is_a_windows_program_too_opens_as_the_image_it_is_and_nothing_of_
     let object = Object::parse(&bytes).unwrap();
     assert_eq!(object.data().text_or_empty(tags::SOP_INSTANCE_UID), "1.2.3.4.5");
     assert_eq!(object.data().tags().next(), Some(tags::SOP_CLASS_UID));
+    assert!(object.has_executable_preamble());
+}
+
+#[test]
+fn an_image_that_is_a_program_too_is_shown_with_a_warning_and_one_with_a_tiff_header_without() {
+    let warned = |preamble: &[u8]| {
+        let mut bytes = support::grey(8, 4, 4).bytes();
+        bytes[..preamble.len()].copy_from_slice(preamble);
+        let info = medsight_dicom::ImageInfo::read(&Object::parse(&bytes).unwrap()).unwrap();
+        info.warnings.iter().any(|warning| warning.code == "executable_preamble")
+    };
+    assert!(warned(b"MZ\x90\x00") && warned(b"\x7FELF") && warned(b"#!/bin/sh\n"));
+    assert!(!warned(b"II*\0") && !warned(&[0; 128]));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::NetError;
 use crate::command::Command;
 use crate::error::Breach;
 use crate::negotiate::{chunk_of, connect, rejection, request_pdu};
-use crate::wire::{Received, Wire, next_fragment};
+use crate::wire::{Received, Stream, Wire, next_fragment};
 use bytes::Bytes;
 use dicom_ul::pdu::{
     AbortRQServiceProviderReason, AbortRQSource, AssociationAC, AssociationRQ, Pdu,
@@ -85,6 +85,16 @@ impl Association {
             () = cancel.cancelled() => return Err(NetError::Cancelled),
             stream = connect(to) => stream?,
         };
+        Self::request_over(stream, to, proposals, cancel).await
+    }
+
+    /// Negotiates on a connection that is there.
+    pub(crate) async fn request_over(
+        stream: Box<dyn Stream>,
+        to: &Dimse,
+        proposals: &[Proposal],
+        cancel: &CancellationToken,
+    ) -> Result<Self, NetError> {
         let patience = Duration::from_secs(u64::from(to.answer_s.max(1)));
         let mut wire = Wire::new(stream, patience, cancel.clone());
         wire.send(&Pdu::AssociationRQ(request_pdu(to, proposals))).await?;

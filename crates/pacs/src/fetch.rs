@@ -113,7 +113,7 @@ pub async fn get(
     Retrieved { told, kept, error: ended.err() }
 }
 
-const GET: &str = uids::STUDY_ROOT_QUERY_RETRIEVE_INFORMATION_MODEL_GET;
+pub(crate) const GET: &str = uids::STUDY_ROOT_QUERY_RETRIEVE_INFORMATION_MODEL_GET;
 const MOVE: &str = uids::STUDY_ROOT_QUERY_RETRIEVE_INFORMATION_MODEL_MOVE;
 
 /// An association for several C-GETs.
@@ -133,7 +133,11 @@ impl GetSession {
     ) -> Result<Self, NetError> {
         let mut proposals = vec![Proposal::service(GET)];
         proposals.extend(storage_proposals(classes));
-        let association = Association::request(to, &proposals, cancel).await?;
+        Self::over(Association::request(to, &proposals, cancel).await?).await
+    }
+
+    /// On an association that was asked for with [`GET`] among its proposals.
+    pub(crate) async fn over(association: Association) -> Result<Self, NetError> {
         let Some(context) = association.context_for(GET).map(|c| c.id) else {
             association.release().await;
             return Err(NetError::NotOffered("retrieval over the same connection (C-GET)".to_owned()));
@@ -300,7 +304,7 @@ fn ended(operation: &'static str, status: u16) -> Result<(), NetError> {
 }
 
 /// Each class in each syntax that can be kept, as long as contexts last; then all syntaxes of a class in one.
-fn storage_proposals(classes: &[String]) -> Vec<Proposal> {
+pub(crate) fn storage_proposals(classes: &[String]) -> Vec<Proposal> {
     let common: Vec<String>;
     let classes = if classes.is_empty() {
         common = syntax::COMMON_STORAGE.iter().map(|class| (*class).to_owned()).collect();

@@ -197,9 +197,19 @@ async fn ask(
     class: &str,
     keys: &Keys,
     cancel: &CancellationToken,
+    each: impl FnMut(Row) -> bool,
+) -> Result<bool, NetError> {
+    let association = Association::request(to, &[Proposal::service(class)], cancel).await?;
+    ask_over(association, class, keys, each).await
+}
+
+/// On an association that was asked for with `class` as its proposal.
+pub(crate) async fn ask_over(
+    mut association: Association,
+    class: &str,
+    keys: &Keys,
     mut each: impl FnMut(Row) -> bool,
 ) -> Result<bool, NetError> {
-    let mut association = Association::request(to, &[Proposal::service(class)], cancel).await?;
     let Some(context) = association.context_for(class).map(|c| c.id) else {
         association.release().await;
         return Err(NetError::NotOffered("this kind of query (C-FIND)".to_owned()));

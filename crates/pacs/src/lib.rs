@@ -16,6 +16,8 @@ mod commit;
 mod error;
 mod fetch;
 mod find;
+#[doc(hidden)]
+pub mod from_bytes;
 mod keys;
 mod listen;
 mod negotiate;

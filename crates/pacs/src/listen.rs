@@ -173,14 +173,14 @@ async fn tell(events: &mpsc::Sender<Event>, event: Event) {
 }
 
 /// One connection.
-struct Visit {
-    settings: Arc<ListenSettings>,
-    acceptor: Option<tokio_rustls::TlsAcceptor>,
-    keeper: Keeper,
-    events: mpsc::Sender<Event>,
-    room: Arc<Semaphore>,
-    cancel: CancellationToken,
-    address: IpAddr,
+pub(crate) struct Visit {
+    pub(crate) settings: Arc<ListenSettings>,
+    pub(crate) acceptor: Option<tokio_rustls::TlsAcceptor>,
+    pub(crate) keeper: Keeper,
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) room: Arc<Semaphore>,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) address: IpAddr,
 }
 
 impl Visit {
@@ -205,6 +205,11 @@ impl Visit {
                 }
             }
         };
+        self.converse(stream, patience).await
+    }
+
+    /// Everything on a connection that is there and, where that is asked for, secure.
+    pub(crate) async fn converse(&self, stream: Box<dyn Stream>, patience: Duration) -> Result<(), NetError> {
         let mut wire = Wire::new(stream, patience, self.cancel.clone());
         let request = match wire.receive("waiting for a request").await {
             Ok(Received::Request(request)) => request,

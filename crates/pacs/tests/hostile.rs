@@ -226,3 +226,50 @@ async fn a_server_that_names_an_object_it_never_gives_ends_in_a_list_of_what_is_
     assert!(report.error.is_some());
     assert_eq!(report.missing, ["1.2.3.4"]);
 }
+
+/// A server that answers the first connection with these bytes, and what it was asked.
+async fn one_answer(answer: String) -> (u16, tokio::task::JoinHandle<String>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut asked = vec![0; 16 << 10];
+        let read = stream.read(&mut asked).await.unwrap();
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        String::from_utf8_lossy(&asked[..read]).to_ascii_lowercase()
+    });
+    (port, asked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_sends_us_elsewhere_does_not_get_the_token_there() {
+    // ICSMA-26-176-02: a token that goes to a server which somebody else chose.
+    let nothing = "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n".to_owned();
+    let (elsewhere, got_there) = one_answer(nothing).await;
+    let moved = format!(
+        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{elsewhere}/studies\r\nContent-Length: 0\r\n\r\n"
+    );
+    let (port, got_here) = one_answer(moved).await;
+    let url = format!("http://127.0.0.1:{port}/dicom-web");
+    let auth = Auth::Bearer("s3cret".to_owned().into());
+    let client = WebClient::new(&Web { url, tls: None, connect_s: 2, answer_s: 2 }, auth).unwrap();
+    let query = WebQuery { level: Level::Study, study: None, series: None, keys: Keys::new(), limit: 5 };
+    let _rows = client.search(&query, &CancellationToken::new()).await;
+    assert!(got_here.await.unwrap().contains("authorization: bearer s3cret"));
+    let there = tokio::time::timeout(Duration::from_secs(3), got_there).await;
+    assert!(there.is_err() || !there.unwrap().unwrap().contains("s3cret"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_is_no_archive_to_ask_or_fetch_from() {
+    // CVE-2026-10194: the query and retrieve services of a listener. Ours has none.
+    let ours = listening(2).await;
+    let to = node("WORKSTATION", ours.port);
+    let query = medsight_pacs::Query::new(Level::Study, Keys::new());
+    let cancel = CancellationToken::new();
+    let found = medsight_pacs::find(&to, &query, &cancel, |_| true).await;
+    assert!(matches!(found, Err(NetError::NotOffered(_))), "{found:?}");
+    let moved = medsight_pacs::move_to(&to, &Wanted::study("1.2"), "WORKSTATION", &cancel, |_| {}).await;
+    assert!(matches!(moved.error, Some(NetError::NotOffered(_))), "{:?}", moved.error);
+    ours.stop.cancel();
+}

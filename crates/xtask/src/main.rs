@@ -6,6 +6,7 @@
 mod bench;
 mod codegen;
 mod demo;
+mod fuzz;
 mod run;
 mod setup;
 mod test;
@@ -23,6 +24,8 @@ cargo xtask VERB
   check                           the same without the end-to-end run
   e2e [SCENE...]                  the end-to-end run alone, with the programs as they were built last
   bench NAME... [--json FILE]     load, cache, render: ours against the peer on the same input
+  fuzz [TARGET...] [--seconds N]  an hour (or N seconds) of fuzzing for each target; needs a nightly compiler. `test`
+                                  replays what is kept without one
   tidy                            the repository's rules
   codegen [--check]               write (or compare) what the front end takes from Rust
   setup                           install what is missing to build and to test
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         "check" => test::test(false),
         "e2e" => test::end_to_end_runs(rest),
         "bench" => bench::bench(rest),
+        "fuzz" => fuzz::fuzz(rest),
         "tidy" => tidy::tidy(),
         "codegen" => codegen::codegen(rest.iter().any(|w| w == "--check")),
         "setup" => setup::setup(setup::Purpose::Test),

@@ -11,7 +11,7 @@ use crate::run;
 use anyhow::Result;
 
 pub(crate) use node::{npm, registry_answers};
-pub(crate) use tools::tool;
+pub(crate) use tools::{install as install_tool, tool};
 
 /// What the machine is wanted for: decides which packages it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
-//! A whole file, its first frames.
+//! See `tests/hostile`.
 #![no_main]
 use libfuzzer_sys::fuzz_target;
+use medsight_hostile::{check, target};
 
-fuzz_target!(|data: &[u8]| medsight_fuzz::decode(data));
+fuzz_target!(|data: &[u8]| check(target("decode_file").expect("a target of this name"), data));

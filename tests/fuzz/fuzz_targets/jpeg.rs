@@ -1,5 +1,6 @@
-//! One frame for one decoder.
+//! See `tests/hostile`.
 #![no_main]
 use libfuzzer_sys::fuzz_target;
+use medsight_hostile::{check, target};
 
-fuzz_target!(|data: &[u8]| medsight_fuzz::decode_with("1.2.840.10008.1.2.4.50", data));
+fuzz_target!(|data: &[u8]| check(target("jpeg").expect("a target of this name"), data));

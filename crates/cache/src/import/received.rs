@@ -7,7 +7,6 @@ use crate::{Cache, CacheError};
 use medsight_base::InstanceUid;
 use medsight_record::{HeaderReader, Refusal};
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 
 /// What became of an object that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +29,7 @@ impl Cache {
         who: &str,
         files: &[&[u8]],
     ) -> Result<Vec<Result<Took, Refusal>>, CacheError> {
-        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.gate.write_files();
         let mut worker = Worker::new(self, headers);
         worker.restores = true;
         let mut batch = Batch::default();

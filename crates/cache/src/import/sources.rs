@@ -159,13 +159,13 @@ impl Lister<'_> {
 /// Names as they are on the disk, by what a DICOMDIR calls them. Media drivers show names in either case and
 /// with the version of ISO 9660 (`;1`) or without.
 #[derive(Default)]
-struct Names {
+pub(super) struct Names {
     folders: HashMap<PathBuf, HashMap<String, PathBuf>>,
 }
 
 impl Names {
     /// `None` when there is no such file, or the listed name would lead out of the medium.
-    fn resolve(&mut self, root: &Path, components: &[String]) -> Option<PathBuf> {
+    pub(super) fn resolve(&mut self, root: &Path, components: &[String]) -> Option<PathBuf> {
         let mut path = root.to_path_buf();
         for component in components {
             if component.is_empty()

@@ -3,6 +3,7 @@
 use super::store::{Store, fail, now, parse_source, who};
 use crate::output::{Exit, Output};
 use medsight_cache::{CacheError, Damage, GcReport};
+use medsight_record::Refusal;
 use medsight_vault::{KeyError, KeySource};
 use serde::Serialize;
 
@@ -52,6 +53,15 @@ struct Document {
 }
 
 pub(crate) fn run(args: &Args, out: &Output) -> Exit {
+    if let What::Rekey { to: None, store } = &args.what {
+        // Only accounts of the keyring are numbered; where a new key file would go nobody can guess.
+        if store.key_source().is_ok_and(|old| next_account(&old).is_none()) {
+            let reason = "The key of this cache is not a numbered account of the keyring: say with --to SOURCE \
+                          where the new one is kept, such as file:PATH.";
+            out.refused(&Refusal::new("no_destination", reason));
+            return Exit::Usage;
+        }
+    }
     let done = match &args.what {
         What::Check { read_data, store } => check(store, *read_data, out),
         What::Rekey { to, store } => rekey(store, to.as_deref()),

@@ -2,6 +2,8 @@
 
 use crate::files::{self, path_text};
 use crate::output::{Exit, Output};
+use medsight_base::InstanceUid;
+use medsight_cache::import::{each_in_archive, is_archive, listed_by};
 use medsight_dicom::{DicomHeaders, ImageInfo, Object, StackKind, instance_record, sort_frames};
 use medsight_record::{HeaderReader, InstanceRecord, Refusal};
 use serde::Serialize;
@@ -11,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// What the files are: studies, series, and whether a series is a volume.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Files or folders.
+    /// Files, folders, zip archives or DICOMDIRs.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
@@ -68,44 +70,82 @@ struct Rejected {
 /// Instances of a series and the images among them.
 type Members = (Vec<InstanceRecord>, Vec<ImageInfo>);
 
+/// What was found so far.
+#[derive(Default)]
+struct Found {
+    studies: BTreeMap<String, BTreeMap<String, Members>>,
+    seen: BTreeSet<InstanceUid>,
+    rejected: Vec<Rejected>,
+}
+
 pub(crate) fn run(args: &Args, out: &Output) -> Exit {
-    let (found, missing) = files::collect(&args.paths);
-    let mut rejected = Vec::new();
-    let mut studies: BTreeMap<String, BTreeMap<String, Members>> = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    for (index, path) in found.iter().enumerate() {
-        out.progress("Reading", index, found.len());
-        match read(path) {
-            Ok(None) => {}
-            Ok(Some((record, image))) => {
-                if seen.insert(record.uid.clone()) {
-                    let series = studies.entry(record.study.to_string()).or_default();
+    let (paths, missing) = files::collect(&args.paths);
+    let mut found = Found::default();
+    for (index, path) in paths.iter().enumerate() {
+        out.progress("Reading", index, paths.len());
+        if is_archive(path) {
+            let each = |name: String, bytes: Result<Vec<u8>, Refusal>| found.take(name, bytes);
+            if let Err(refusal) = each_in_archive(path, each) {
+                found.refuse(path_text(path), refusal);
+            }
+        } else {
+            // A DICOMDIR within a folder lists files that are read anyway.
+            found.file(path, args.paths.contains(path));
+        }
+    }
+    out.progress("", 0, 0);
+    if paths.is_empty() && missing.is_empty() {
+        out.note("There are no files there.");
+    }
+    let refused = !found.rejected.is_empty();
+    let studies = found.studies.into_iter().map(|(uid, series)| study(uid, series)).collect();
+    out.document(&Document { studies, rejected: found.rejected }, text);
+    files::exit(&missing, refused, out)
+}
+
+impl Found {
+    /// One file; with `follow` also those that it lists, if it is a DICOMDIR.
+    fn file(&mut self, path: &Path, follow: bool) {
+        let bytes = match files::read(path) {
+            Ok(bytes) => bytes,
+            Err(refusal) => return self.refuse(path_text(path), refusal),
+        };
+        match listed_by(path, &bytes, &DicomHeaders) {
+            None => self.take(path_text(path), Ok(bytes)),
+            Some(Err(refusal)) => self.refuse(path_text(path), refusal),
+            Some(Ok(_)) if !follow => {}
+            Some(Ok((listed, gone))) => {
+                listed.iter().for_each(|file| self.take(path_text(file), files::read(file)));
+                let gone = gone.into_iter();
+                self.rejected.extend(gone.map(|r| Rejected { file: r.file, code: r.code, reason: r.reason }));
+            }
+        }
+    }
+
+    fn take(&mut self, file: String, bytes: Result<Vec<u8>, Refusal>) {
+        match bytes.and_then(|bytes| read(&bytes)) {
+            Ok((record, image)) => {
+                if self.seen.insert(record.uid.clone()) {
+                    let series = self.studies.entry(record.study.to_string()).or_default();
                     let (records, images) = series.entry(record.series.to_string()).or_default();
                     records.push(record);
                     images.extend(image);
                 }
             }
-            Err(Refusal { code, reason }) => rejected.push(Rejected { file: path_text(path), code, reason }),
+            Err(refusal) => self.refuse(file, refusal),
         }
     }
-    out.progress("", 0, 0);
-    let refused = !rejected.is_empty();
-    let studies = studies.into_iter().map(|(uid, series)| study(uid, series)).collect();
-    out.document(&Document { studies, rejected }, text);
-    files::exit(&missing, refused, out)
+
+    fn refuse(&mut self, file: String, Refusal { code, reason }: Refusal) {
+        self.rejected.push(Rejected { file, code, reason });
+    }
 }
 
-/// `None` for a DICOMDIR: it lists the files that are read anyway.
-fn read(path: &Path) -> Result<Option<(InstanceRecord, Option<ImageInfo>)>, Refusal> {
-    let bytes = files::read(path)?;
-    let headers = DicomHeaders;
-    if headers.directory_entries(&bytes).is_some() {
-        return Ok(None);
-    }
-    headers.read_header(&bytes)?;
-    let object = Object::parse(&bytes)?;
+fn read(bytes: &[u8]) -> Result<(InstanceRecord, Option<ImageInfo>), Refusal> {
+    DicomHeaders.read_header(bytes)?;
+    let object = Object::parse(bytes)?;
     let image = if object.has_pixel_data() { Some(ImageInfo::read(&object)?) } else { None };
-    Ok(Some((instance_record(&object)?, image)))
+    Ok((instance_record(&object)?, image))
 }
 
 fn study(uid: String, series: BTreeMap<String, Members>) -> Study {

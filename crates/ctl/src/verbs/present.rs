@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
             Exit::Done
         }
         Err((exit, refusal)) => {
-            out.note(&refusal.reason);
+            out.refused(&refusal);
             exit
         }
     }
@@ -76,6 +76,7 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
 fn present(args: &Args) -> Result<Document, (Exit, Refusal)> {
     let not_there = |refusal| (Exit::NotFound, refusal);
     let damaged = |refusal| (Exit::Damaged, refusal);
+    picture::check_folder(&args.out)?;
     let fault = |reason: String| (Exit::Fault, Refusal::new("fault", reason));
     let object = Object::from_vec(files::read(&args.file).map_err(not_there)?).map_err(damaged)?;
     let info = ImageInfo::read(&object).map_err(damaged)?;
@@ -89,7 +90,10 @@ fn present(args: &Args) -> Result<Document, (Exit, Refusal)> {
             (Some(softcopy), shutter_of(&state.data(), &mut warnings))
         }
     };
-    let frame = decode_shown(&object, info.slide.as_deref(), args.frame).map_err(damaged)?;
+    let frame = decode_shown(&object, info.slide.as_deref(), args.frame).map_err(|refusal| {
+        let exit = if refusal.code == "no_such_frame" { Exit::NotFound } else { Exit::Damaged };
+        (exit, refusal)
+    })?;
     let look = look(args, &info, &frame, softcopy.as_ref());
 
     let gpu = Gpu::headless().map_err(|e| fault(e.to_string()))?;
@@ -106,7 +110,7 @@ fn present(args: &Args) -> Result<Document, (Exit, Refusal)> {
         cover(&mut rgba, size[0] as usize, look.draw.image_px_from_target_px, shutter);
     }
     let is_color = !matches!(frame.photometric, Photometric::Monochrome1 | Photometric::Monochrome2);
-    picture::write_png(&args.out, size, &rgba, is_color).map_err(fault)?;
+    picture::write_png(&args.out, size, &rgba, is_color)?;
     let channels = if is_color { 3 } else { 1 };
     let samples: Vec<u8> = rgba.chunks_exact(4).flat_map(|p| p[..channels].iter().copied()).collect();
     let window = match &look.draw.voi {

@@ -79,37 +79,34 @@ struct Milliseconds {
 }
 
 pub(crate) fn run(args: &Args, out: &Output) -> Exit {
-    let (volume, modality) = match load(args, out) {
-        Ok(loaded) => loaded,
-        Err((exit, refusal)) => {
-            out.note(&refusal.reason);
-            return exit;
-        }
-    };
-    let preset = match preset(args, &modality) {
-        Ok(preset) => preset,
-        Err(name) => {
-            let names: Vec<_> = Preset::all().into_iter().map(|p| p.name.replace('_', "-")).collect();
-            out.note(&format!("There is no preset {name}. There are: {}.", names.join(", ")));
-            return Exit::Usage;
-        }
-    };
-    match measure(args, &volume, &preset) {
-        Ok((document, pixels)) => {
-            if let Some(path) = &args.out
-                && let Err(error) = picture::write_png(path, args.size, &pixels, true)
-            {
-                out.note(&format!("The picture cannot be written: {error}."));
-                return Exit::Fault;
-            }
+    match render(args, out) {
+        Ok(document) => {
             out.document(&document, text);
             Exit::Done
         }
-        Err(reason) => {
-            out.note(&reason);
-            Exit::Fault
+        Err((exit, refusal)) => {
+            out.refused(&refusal);
+            exit
         }
     }
+}
+
+fn render(args: &Args, out: &Output) -> Result<Document, (Exit, Refusal)> {
+    if let Some(path) = &args.out {
+        picture::check_folder(path)?;
+    }
+    let (volume, modality) = load(args, out)?;
+    let preset = preset(args, &modality).map_err(|name| {
+        let names: Vec<_> = Preset::all().into_iter().map(|p| p.name.replace('_', "-")).collect();
+        let reason = format!("There is no preset {name}. There are: {}.", names.join(", "));
+        (Exit::Usage, Refusal::new("no_such_preset", reason))
+    })?;
+    let fault = |reason| (Exit::Fault, Refusal::new("fault", reason));
+    let (document, pixels) = measure(args, &volume, &preset).map_err(fault)?;
+    if let Some(path) = &args.out {
+        picture::write_png(path, args.size, &pixels, true)?;
+    }
+    Ok(document)
 }
 
 /// The preset by its name with `-` or `_`, or the first of the modality and view.

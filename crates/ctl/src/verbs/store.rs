@@ -3,8 +3,8 @@
 use crate::output::{Exit, Output};
 use medsight_base::Timestamp;
 use medsight_cache::{Cache, CacheError};
+use medsight_record::Refusal;
 use medsight_vault::{KeyError, KeySource};
-use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -84,11 +84,7 @@ pub(crate) fn now() -> Timestamp {
 
 /// Tells an error: `{"error": {code, reason}}`, or a line for people.
 pub(crate) fn fail(error: &CacheError, out: &Output) -> Exit {
-    let document = json!({"error": {"code": error.code(), "reason": error.to_string()}});
-    if out.is_json() {
-        out.document(&document, |_| String::new());
-    }
-    out.note(&error.to_string());
+    out.refused(&Refusal::new(error.code(), error.to_string()));
     exit_of(error)
 }
 

@@ -2,9 +2,9 @@
 
 use super::profile::{DeidentifyOption as O, Profile};
 use super::walk::{Piece, Walk};
-use super::{DecodeFrame, Deidentified, encode, pixels};
+use super::{DecodeFrame, Deidentified, encode, overlays, pixels};
 use crate::attribute::{Tag, missing, named, tags};
-use crate::object::{DEFLATED, EXPLICIT, EXPLICIT_BIG_ENDIAN, IMPLICIT, Object, is_pixel_data};
+use crate::object::{DEFLATED, EXPLICIT, EXPLICIT_BIG_ENDIAN, IMPLICIT, Object, PixelData, is_pixel_data};
 use crate::parse::Encoding;
 use medsight_base::InstanceUid;
 use medsight_record::Refusal;
@@ -41,8 +41,10 @@ pub(super) fn file(
         let blanked = pixels::blank(object, &plan.mask, decode)?;
         cleaned_frames = data.integer(tags::NUMBER_OF_FRAMES)?.map_or(1, |n| n.max(1) as usize);
         put(&mut pieces, encoding, tags::BURNED_IN_ANNOTATION, *b"CS", b"NO");
+        blank_overlays(object, &mut pieces, &plan.mask)?;
         let mut vr = data.find(tags::PIXEL_DATA).map_or(*b"OW", |element| element.vr);
         if let Some(photometric) = blanked.decoded_as {
+            lossy_history(object, &mut pieces, &syntax, blanked.bytes.len());
             EXPLICIT.clone_into(&mut syntax);
             vr = if data.integer(tags::BITS_ALLOCATED)?.unwrap_or(16) > 8 { *b"OW" } else { *b"OB" };
             put(&mut pieces, encoding, tags::PHOTOMETRIC_INTERPRETATION, *b"CS", photometric.as_bytes());
@@ -79,6 +81,44 @@ pub(super) fn file(
     let mut bytes = meta_header(&class, &instance_uid, &syntax);
     append(&mut bytes, pieces, syntax == DEFLATED)?;
     Ok(Deidentified { bytes, instance_uid, cleaned_frames, may_show_identity: plan.may_show_identity })
+}
+
+/// Pixels that were compressed with loss stay so when they are decoded (PS3.3 C.7.6.1.1.5). Syntaxes that may be
+/// either leave it to what the file says.
+fn lossy_history(object: &Object<'_>, pieces: &mut Vec<Piece>, syntax: &str, decoded_bytes: usize) {
+    let method = match syntax.strip_prefix("1.2.840.10008.1.2.4.") {
+        Some("50" | "51" | "53" | "55") => "ISO_10918_1",
+        Some("81") => "ISO_14495_1",
+        _ => return,
+    };
+    let (data, encoding) = (object.data(), object.data().encoding);
+    if data.text_or_empty(tags::LOSSY_IMAGE_COMPRESSION) == "01" {
+        return;
+    }
+    let Some(PixelData::Encapsulated { fragments, .. }) = object.pixel_data() else { return };
+    let stored = fragments.iter().map(|fragment| fragment.len()).sum::<usize>().max(1);
+    let ratio = format!("{:.2}", decoded_bytes as f64 / stored as f64);
+    put(pieces, encoding, tags::LOSSY_IMAGE_COMPRESSION, *b"CS", b"01");
+    put(pieces, encoding, tags::LOSSY_IMAGE_COMPRESSION_RATIO, *b"DS", ratio.as_bytes());
+    put(pieces, encoding, tags::LOSSY_IMAGE_COMPRESSION_METHOD, *b"CS", method.as_bytes());
+}
+
+/// Blanks in the overlay planes that stay what is blanked in the image below.
+fn blank_overlays(object: &Object<'_>, pieces: &mut Vec<Piece>, mask: &[bool]) -> Result<(), Refusal> {
+    let data = object.data();
+    let columns = data.integer(tags::COLUMNS)?.and_then(|n| usize::try_from(n).ok()).unwrap_or(0).max(1);
+    let is_plane = |tag: &Tag| overlays::GROUPS.contains(&tag.group()) && tag.element() == overlays::DATA;
+    let planes: Vec<Tag> = pieces.iter().map(|(tag, _)| *tag).filter(is_plane).collect();
+    for tag in planes {
+        match overlays::blanked(&data, tag.group(), mask, columns) {
+            Some(bits) => {
+                let vr = data.find(tag).map_or(*b"OW", |element| element.vr);
+                put(pieces, data.encoding, tag, vr, &bits);
+            }
+            None => pieces.retain(|(at, _)| at.group() != tag.group()),
+        }
+    }
+    Ok(())
 }
 
 /// The transfer syntax of what is written: that of the file, or what its bytes are where the file says another.

@@ -4,7 +4,7 @@ use super::action::{Action, action, basic};
 use super::profile::{DeidentifyOption as O, Profile};
 use super::pseudonym::Pseudonyms;
 use super::words::Cleaner;
-use super::{DecodeFrame, Deidentified, dates, encode, finish, pixels, table};
+use super::{DecodeFrame, Deidentified, dates, encode, finish, overlays, pixels, table};
 use crate::attribute::{Tag, tags};
 use crate::dataset::Dataset;
 use crate::object::{Object, is_pixel_data};
@@ -121,7 +121,13 @@ impl Walk<'_> {
         }
         let value = &data.bytes[element.start..element.end];
         let mut put = |value: &[u8]| encode::element(out, data.encoding, tag, element.vr, value);
+        let in_overlay = overlays::GROUPS.contains(&tag.group()) && self.profile.has(O::CleanGraphics);
         let what = match action(tag, vr, false, self.profile) {
+            _ if in_overlay => match overlays::part(data, tag) {
+                overlays::Part::Keep => Action::Keep,
+                overlays::Part::Clean => Action::Clean { required: false },
+                overlays::Part::Remove => Action::Remove,
+            },
             // The table leaves it to the Content Sequence around it, which may be missing.
             Action::Keep if mode == Mode::Table && tag == tags::TEXT_VALUE => Action::Dummy,
             Action::Keep if mode == Mode::CleanText && is_free_text(tag, vr) => {

@@ -56,6 +56,23 @@ impl File {
     }
 }
 
+/// A grey image of one value, of whole bytes a sample.
+pub(crate) fn grey(bits: u16, rows: u16, columns: u16) -> File {
+    let mut file = File::new();
+    let short = |n: u16| Value::Bytes("US", n.to_le_bytes().to_vec());
+    file.put(dicom_dictionary_std::tags::SAMPLES_PER_PIXEL, short(1));
+    file.put(dicom_dictionary_std::tags::PHOTOMETRIC_INTERPRETATION, text("CS", "MONOCHROME2"));
+    file.put(dicom_dictionary_std::tags::ROWS, short(rows));
+    file.put(dicom_dictionary_std::tags::COLUMNS, short(columns));
+    file.put(dicom_dictionary_std::tags::BITS_ALLOCATED, short(bits));
+    file.put(dicom_dictionary_std::tags::BITS_STORED, short(bits));
+    file.put(dicom_dictionary_std::tags::HIGH_BIT, short(bits - 1));
+    file.put(dicom_dictionary_std::tags::PIXEL_REPRESENTATION, short(0));
+    let bytes = usize::from(rows) * usize::from(columns) * usize::from(bits / 8);
+    file.put(dicom_dictionary_std::tags::PIXEL_DATA, Value::Bytes("OW", vec![0xAB; bytes]));
+    file
+}
+
 fn head(out: &mut Vec<u8>, tag: Tag, vr: &str, length: u32) {
     out.extend(tag.group().to_le_bytes());
     out.extend(tag.element().to_le_bytes());

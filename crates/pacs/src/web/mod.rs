@@ -7,8 +7,10 @@ mod retrieve;
 mod search;
 mod stow;
 
+pub(crate) use multipart::{Event, Multipart};
 pub use retrieve::{Frame, Rendered};
 pub use search::WebQuery;
+pub(crate) use search::parse;
 
 use crate::error::Breach;
 use crate::{NetError, tls};

@@ -169,26 +169,9 @@ pub(crate) fn parameter<'t>(media_type: &'t str, name: &str) -> Option<&'t str> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::from_bytes::parts;
 
     const TYPE: &str = "multipart/related; type=\"application/dicom\"; boundary=\"b1\"";
-
-    /// Parts by their bodies, and whether the end was there.
-    fn parts(content_type: &str, body: &[u8], step: usize) -> Result<(Vec<Vec<u8>>, bool), NetError> {
-        let mut parser = Multipart::new(content_type)?;
-        let (mut parts, mut open) = (Vec::new(), Vec::new());
-        for piece in body.chunks(step) {
-            parser.feed(piece);
-            while let Some(event) = parser.next()? {
-                match event {
-                    Event::Part(_) => open = Vec::new(),
-                    Event::Data(data) => open.extend_from_slice(&data),
-                    Event::PartEnd => parts.push(std::mem::take(&mut open)),
-                    Event::End => {}
-                }
-            }
-        }
-        Ok((parts, parser.is_complete()))
-    }
 
     #[test]
     fn parts_come_out_the_same_in_whatever_pieces_they_arrive() {

@@ -120,6 +120,6 @@ impl WebClient {
     }
 }
 
-fn parse(body: &[u8]) -> Result<Vec<Row>, NetError> {
+pub(crate) fn parse(body: &[u8]) -> Result<Vec<Row>, NetError> {
     serde_json::from_slice(body).map_err(|_| NetError::malformed("an answer that is not DICOM JSON"))
 }

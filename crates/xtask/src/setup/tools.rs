@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub(super) const CARGO_DENY: &str = "^0.20";
 
 /// Installs a program, unless it is there already or in the search path.
-pub(super) fn install(name: &str, version: &str) -> Result<()> {
+pub(crate) fn install(name: &str, version: &str) -> Result<()> {
     if tool(name).is_some() {
         return Ok(());
     }

@@ -28,12 +28,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("desk", &["cache", "sync", "audit", "record", "dicom", "pacs", "vault", "link", "base", "image"]),
     ("xtask", &["e2e"]),
     ("e2e", &[]),
+    ("hostile", &["base", "codec", "dicom", "pacs", "record"]),
 ];
 
 /// May use everything but the desk.
 const ALL_BUT_DESK: &str = "ctl";
 
-/// What the desk must not contain, however far down: decoders, and the GPU.
+/// What the desk must not contain, however far down: decoders, and the GPU; nor what other viewers were attacked
+/// through: a program that replaces itself (ICSMA-25-051-01), and links that choose a server (ICSMA-26-176-02).
 const NOT_IN_DESK: &[&str] = &[
     "medsight-codec",
     "medsight-gpu",
@@ -54,6 +56,8 @@ const NOT_IN_DESK: &[&str] = &[
     "wgpu",
     "naga",
     "burn",
+    "tauri-plugin-updater",
+    "tauri-plugin-deep-link",
 ];
 
 /// Checks every edge of the workspace, who uses Tauri, and the desk's whole tree.
@@ -103,7 +107,7 @@ fn is_tauri(name: &str) -> bool {
 /// Whether `user` may use `used`: directly, or because something it may use may.
 fn may_use(user: &str, used: &str) -> bool {
     if user == ALL_BUT_DESK {
-        return !["desk", "xtask", "e2e"].contains(&used);
+        return !["desk", "xtask", "e2e", "hostile"].contains(&used);
     }
     let direct = MAY_USE.iter().find(|(name, _)| *name == user).map_or(&[][..], |(_, uses)| uses);
     direct.iter().any(|next| *next == used || may_use(next, used))
