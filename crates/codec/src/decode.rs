@@ -79,7 +79,7 @@ impl<'o> FrameDecoder<'o> {
         if frame >= self.encoded.frames {
             let what = format!(
                 "Frame {} was asked for, but Number of Frames (0028,0008) is {}.",
-                frame + 1,
+                frame.saturating_add(1),
                 self.encoded.frames
             );
             return Err(Refusal::new("no_such_frame", what));

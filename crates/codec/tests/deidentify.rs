@@ -29,15 +29,18 @@ fn as_ultrasound(mut bytes: Vec<u8>, [x0, y0, x1, y1]: [u32; 4]) -> Vec<u8> {
     region.extend(b"\xFE\xFF\x00\xE0");
     region.extend((item.len() as u32).to_le_bytes());
     region.extend(item);
-    // In its place: groups up to 0020 in these files hold no sequence, so that their elements can be counted off.
-    let mut at = find(&bytes, b"\x08\x00").filter(|at| *at >= 132).unwrap_or(132);
+    // In its place, behind the meta header: no sequence before it in these files has an undefined length.
+    let mut at = 144 + u32::from_le_bytes(bytes[140..144].try_into().unwrap()) as usize;
     loop {
         let number = |i: usize| u16::from_le_bytes([bytes[at + i], bytes[at + i + 1]]);
         if (number(0), number(2)) > (0x0018, 0x6011) {
             break;
         }
         let long = matches!(&bytes[at + 4..at + 6], b"OB" | b"UN" | b"SQ" | b"OW" | b"UT");
-        let length = if long { 12 + usize::from(number(8)) } else { 8 + usize::from(number(6)) };
+        let length = match long {
+            true => 12 + u32::from_le_bytes(bytes[at + 8..at + 12].try_into().unwrap()) as usize,
+            false => 8 + usize::from(number(6)),
+        };
         at += length;
     }
     bytes.splice(at..at, region);
@@ -64,7 +67,10 @@ fn values(frame: &Frame) -> Vec<i64> {
 
 /// Exports the file with this region and compares every sample of every frame.
 fn check(name: &str, region: [u32; 4], lossy: &str) {
-    let bytes = as_ultrasound(file(name), region);
+    check_bytes(name, as_ultrasound(file(name), region), region, lossy);
+}
+
+fn check_bytes(name: &str, bytes: Vec<u8>, region: [u32; 4], lossy: &str) {
     let before = Object::parse(&bytes).unwrap();
     let done = exported(&bytes).unwrap();
     let after = Object::parse(&done.bytes).unwrap();
@@ -107,6 +113,12 @@ fn a_banner_in_run_length_coded_frames_is_black_and_the_rest_is_what_it_was() {
 fn a_banner_in_jpeg_frames_is_black_and_the_export_says_that_it_was_compressed_with_loss() {
     check("SC_rgb_jpeg_dcmtk.dcm", [10, 20, 90, 99], "01");
     check("SC_rgb_small_odd_jpeg.dcm", [0, 1, 2, 2], "01");
+    // A file that does not own up to it: what JPEG baseline lost stays lost.
+    let region = [10, 20, 90, 99];
+    let mut bytes = as_ultrasound(file("SC_rgb_jpeg_dcmtk.dcm"), region);
+    let at = find(&bytes, b"\x28\x00\x10\x21CS\x02\x0001").unwrap();
+    bytes[at + 8..at + 10].copy_from_slice(b"00");
+    check_bytes("a JPEG that says it lost nothing", bytes, region, "01");
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn what_cannot_be_presented_is_said_in_the_document_too() {
     let reason = document["error"]["reason"].as_str().unwrap();
     let object = Object::from_vec(std::fs::read(file).unwrap()).unwrap();
     let frames = object.data().number(medsight_dicom::tags::NUMBER_OF_FRAMES).unwrap().unwrap();
-    assert!(reason.contains(&format!("has {frames},")), "{reason}");
+    assert!(reason.contains(&format!("is {frames}.")), "{reason}");
 
     let nowhere = folder.path().join("not there").join("picture.png");
     for words in [vec!["present", file], vec!["render", file]] {

@@ -112,7 +112,7 @@ fn overlay(file: &mut File, group: u16, kind: &str) {
     let short = |n: u16| Value::Bytes("US", n.to_le_bytes().to_vec());
     file.put(Tag(group, 0x0010), short(40));
     file.put(Tag(group, 0x0011), short(30));
-    file.put(Tag(group, 0x0022), text("LO", "Zebulon's lung"));
+    file.put(Tag(group, 0x0022), text("LO", "lung, Zebulon"));
     file.put(Tag(group, 0x0040), text("CS", kind));
     file.put(Tag(group, 0x0050), Value::Bytes("SS", vec![1, 0, 1, 0]));
     file.put(Tag(group, 0x0100), short(1));

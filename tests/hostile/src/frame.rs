@@ -1,7 +1,7 @@
 //! Frames: a small image around the bytes of one, and the first frames of a file, through every decoder.
 
-use medsight_codec::FrameDecoder;
-use medsight_dicom::Object;
+use medsight_codec::{FrameDecoder, decode_shown};
+use medsight_dicom::{ImageInfo, Object};
 
 /// One element in explicit VR little endian.
 pub(crate) fn element(out: &mut Vec<u8>, group: u16, number: u16, vr: &[u8; 2], value: &[u8]) {
@@ -83,5 +83,10 @@ pub(crate) fn decode(bytes: &[u8]) {
         if let Ok(decoded) = decoder.decode(frame) {
             assert_eq!(decoded.samples.len(), encoded.samples_per_frame());
         }
+    }
+    // The tiles of a slide are shown as one picture.
+    let Some(slide) = ImageInfo::read(&object).ok().and_then(|info| info.slide) else { return };
+    if let Ok(picture) = decode_shown(&object, Some(&slide), 0) {
+        assert_eq!(picture.samples.len() % (picture.rows * picture.columns), 0);
     }
 }

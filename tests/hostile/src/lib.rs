@@ -93,3 +93,15 @@ pub fn check(target: Target, data: &[u8]) {
         target.name
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "made greedy allocate")]
+    fn an_input_that_takes_memory_out_of_proportion_is_told() {
+        let greedy = Target { name: "greedy", run: |data| drop(vec![data[0]; 100 << 20]) };
+        check(greedy, &[1; 1000]);
+    }
+}

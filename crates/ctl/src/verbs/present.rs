@@ -91,8 +91,11 @@ fn present(args: &Args) -> Result<Document, (Exit, Refusal)> {
         }
     };
     let frame = decode_shown(&object, info.slide.as_deref(), args.frame).map_err(|refusal| {
-        let exit = if refusal.code == "no_such_frame" { Exit::NotFound } else { Exit::Damaged };
-        (exit, refusal)
+        if refusal.code != "no_such_frame" {
+            return (Exit::Damaged, refusal);
+        }
+        let reason = format!("{} On the command line frames count from 0.", refusal.reason);
+        (Exit::NotFound, Refusal::new("no_such_frame", reason))
     })?;
     let look = look(args, &info, &frame, softcopy.as_ref());
 
