@@ -14,7 +14,7 @@ mod worker;
 mod zipped;
 
 use crate::{Cache, CacheError, cache::now, tables};
-pub use apart::{each_in_archive, is_archive, listed_by};
+pub use apart::{Listed, each_in_archive, is_archive, listed_by};
 use commit::Batch;
 use medsight_base::{StudyUid, Timestamp};
 use medsight_record::{HeaderReader, Refusal};

@@ -69,7 +69,9 @@ pub(crate) fn others(data: &[u8]) {
     if let Ok(dose) = Dose::read_with(&object, &decode) {
         let _dose = (dose.max(), dose.at(DVec3::ZERO));
         if let Ok(set) = StructureSet::read(&object) {
-            let _curves = set.rois.iter().take(SOME).map(|roi| DoseVolumeHistogram::of(&dose, roi)).count();
+            for roi in set.rois.iter().take(SOME) {
+                drop(DoseVolumeHistogram::of(&dose, roi));
+            }
         }
     }
     let _plan = Plan::read(&object);

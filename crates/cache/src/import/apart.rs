@@ -6,6 +6,9 @@ use medsight_record::{HeaderReader, Refusal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Files that are there, and those that are not.
+pub type Listed = (Vec<PathBuf>, Vec<Rejected>);
+
 /// Whether an import would look into the file as a zip archive: by its name.
 #[must_use]
 pub fn is_archive(path: &Path) -> bool {
@@ -17,11 +20,7 @@ pub fn is_archive(path: &Path) -> bool {
 ///
 /// # Errors
 /// When it is one that cannot be read.
-pub fn listed_by(
-    path: &Path,
-    bytes: &[u8],
-    headers: &dyn HeaderReader,
-) -> Option<Result<(Vec<PathBuf>, Vec<Rejected>), Refusal>> {
+pub fn listed_by(path: &Path, bytes: &[u8], headers: &dyn HeaderReader) -> Option<Result<Listed, Refusal>> {
     let listed = match headers.directory_entries(bytes)? {
         Ok(listed) => listed,
         Err(refusal) => return Some(Err(refusal)),
