@@ -39,7 +39,7 @@ struct View {
     mip_low: f32, // at and below it the window is at its lower end
     mip_high: f32,
     nothing_below: f32, // table coordinate: a step with both ends at or below it shows nothing
-    pad_0: u32,
+    volume_share: f32, // of the volume's opacity, beside surfaces
     pad_1: u32,
     pad_2: u32,
     // Gradient over voxels → gradient in screen axes (right, down, forward).
@@ -52,6 +52,8 @@ struct View {
 // Compositing and MIP have bind groups of their own.
 @group(0) @binding(3) var bricks: texture_3d<u32>; // empty bricks around, in every direction; 0: not empty
 @group(0) @binding(4) var table: texture_2d<f32>; // premultiplied colour and opacity of a step
+@group(0) @binding(5) var labels: texture_3d<u32>; // of the cells of the volume's box; 0: none
+@group(0) @binding(6) var label_colors: texture_2d<f32>; // colour, and opacity of the surface; 0: not seen
 @group(0) @binding(3) var brick_max: texture_3d<f32>; // as texels
 
 struct Ray {
@@ -116,6 +118,10 @@ fn light(uvw: vec3f) -> vec2f {
         texel_at(uvw + vec3f(0.0, d.y, 0.0)) - texel_at(uvw - vec3f(0.0, d.y, 0.0)),
         texel_at(uvw + vec3f(0.0, 0.0, d.z)) - texel_at(uvw - vec3f(0.0, 0.0, d.z)),
     );
+    return lit(gradient);
+}
+
+fn lit(gradient: vec3f) -> vec2f {
     let normal = view.normal_x.xyz * gradient.x + view.normal_y.xyz * gradient.y + view.normal_z.xyz * gradient.z;
     let size = length(normal);
     if size < 1e-12 { return vec2f(view.ambient + view.diffuse, 0.0); }
@@ -155,8 +161,87 @@ fn fs_composite(@builtin(position) position: vec4f) -> @location(0) vec4f {
         if max(ends.x, ends.y) <= view.nothing_below { continue; }
         let seen = textureSampleLevel(table, linear, ends, 0.0);
         if seen.a < 0.002 { continue; }
-        let lit = light(uvw + ray.step * 0.5);
-        color += (1.0 - opacity) * (seen.rgb * lit.x + vec3f(seen.a * lit.y));
+        let surface = light(uvw + ray.step * 0.5);
+        color += (1.0 - opacity) * (seen.rgb * surface.x + vec3f(seen.a * surface.y));
+        opacity += (1.0 - opacity) * seen.a;
+        if opacity > 0.99 { break; }
+    }
+    return vec4f(min(color + (1.0 - opacity) * view.background, vec3f(1.0)), 1.0);
+}
+
+fn label_of(cell: vec3i) -> u32 {
+    return textureLoad(labels, clamp(cell, vec3i(0), vec3i(textureDimensions(labels)) - 1), 0).r;
+}
+
+// The share of a label around a place, linear between the centres of cells.
+fn share_of(label: u32, uvw: vec3f) -> f32 {
+    let at = uvw * vec3f(textureDimensions(labels)) - 0.5;
+    let low = floor(at);
+    let part = at - low;
+    var sum = 0.0;
+    for (var corner = 0; corner < 8; corner++) {
+        let step = vec3i(corner & 1, (corner >> 1u) & 1, corner >> 2u);
+        if label_of(vec3i(low) + step) == label {
+            let weight = select(1.0 - part, part, step == vec3i(1));
+            sum += weight.x * weight.y * weight.z;
+        }
+    }
+    return sum;
+}
+
+// As fs_composite, and the surfaces of labels: where a ray comes into one.
+@fragment
+fn fs_surfaces(@builtin(position) position: vec4f) -> @location(0) vec4f {
+    let ray = ray_at(position.xy);
+    let cells = vec3f(textureDimensions(labels));
+    var color = vec3f(0.0);
+    var opacity = 0.0;
+    var front = 0.0;
+    var has_front = false;
+    var inside = 0u;
+    var i = 0;
+    while i < ray.count {
+        let uvw = ray.start + ray.step * f32(i);
+        let brick = floor(uvw * view.dims / BRICK);
+        let empty = textureLoad(bricks, vec3i(brick), 0).r;
+        if empty > 0u {
+            i += steps_out(uvw, brick, f32(empty - 1u), ray.step);
+            has_front = false;
+            inside = 0u;
+            continue;
+        }
+        let label = label_of(vec3i(floor(uvw * cells)));
+        if label != inside {
+            let shown = textureLoad(label_colors, vec2i(i32(label), 0), 0);
+            if shown.a == 0.0 {
+                inside = label;
+            } else if share_of(label, uvw) >= 0.5 {
+                inside = label;
+                let d = 1.0 / cells;
+                let slope = vec3f(
+                    share_of(label, uvw + vec3f(d.x, 0.0, 0.0)) - share_of(label, uvw - vec3f(d.x, 0.0, 0.0)),
+                    share_of(label, uvw + vec3f(0.0, d.y, 0.0)) - share_of(label, uvw - vec3f(0.0, d.y, 0.0)),
+                    share_of(label, uvw + vec3f(0.0, 0.0, d.z)) - share_of(label, uvw - vec3f(0.0, 0.0, d.z)),
+                );
+                let seen_light = lit(slope * cells / view.dims);
+                color += (1.0 - opacity) * shown.a * (shown.rgb * seen_light.x + vec3f(seen_light.y));
+                opacity += (1.0 - opacity) * shown.a;
+                if opacity > 0.99 { break; }
+            }
+        }
+        if !has_front {
+            front = table_coordinate(value_at(uvw));
+            has_front = true;
+        }
+        let back = table_coordinate(value_at(uvw + ray.step));
+        let ends = vec2f(front, back);
+        front = back;
+        i += 1;
+        if max(ends.x, ends.y) <= view.nothing_below { continue; }
+        let seen = textureSampleLevel(table, linear, ends, 0.0) * view.volume_share;
+        if seen.a < 0.002 { continue; }
+        let surface = light(uvw + ray.step * 0.5);
+        color += (1.0 - opacity) * (seen.rgb * surface.x + vec3f(seen.a * surface.y));
         opacity += (1.0 - opacity) * seen.a;
         if opacity > 0.99 { break; }
     }

@@ -81,7 +81,7 @@ fn another_start(app: &AppHandle, words: &[String], folder: &str) {
 }
 
 fn shell(app: &AppHandle) -> Shell {
-    let (tell, choose) = (app.clone(), app.clone());
+    let (tell, choose, save) = (app.clone(), app.clone(), app.clone());
     Shell {
         tell: Box::new(move |event: DeskEvent| {
             // Before the window is there nobody listens; it asks for the state when it opens.
@@ -91,6 +91,9 @@ fn shell(app: &AppHandle) -> Shell {
             let dialog = choose.dialog().file();
             let chosen = if folder { dialog.blocking_pick_folders() } else { dialog.blocking_pick_files() };
             chosen.into_iter().flatten().filter_map(|path: FilePath| path.into_path().ok()).collect()
+        }),
+        save_as: Box::new(move |name| {
+            save.dialog().file().set_file_name(name).blocking_save_file()?.into_path().ok()
         }),
     }
 }

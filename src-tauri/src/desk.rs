@@ -27,6 +27,8 @@ pub struct Shell {
     pub tell: Box<dyn Fn(DeskEvent) + Send + Sync>,
     /// Asks the person for a folder (`true`) or files (`false`); empty when nothing was chosen.
     pub choose: Box<dyn Fn(bool) -> Vec<PathBuf> + Send + Sync>,
+    /// Asks the person where a file is to be written, with a name to begin with.
+    pub save_as: Box<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>,
 }
 
 /// The desk.
@@ -200,6 +202,10 @@ impl Desk {
 
     pub(crate) fn choose(&self, folder: bool) -> Vec<PathBuf> {
         (self.shell.choose)(folder)
+    }
+
+    pub(crate) fn save_as(&self, name: &str) -> Option<PathBuf> {
+        (self.shell.save_as)(name)
     }
 
     pub(crate) fn notify(&self, notice: Notice) {

@@ -10,6 +10,7 @@ pub mod args;
 pub mod bindings;
 mod commands;
 pub mod desk;
+mod documents;
 pub mod dto;
 mod importing;
 #[cfg(test)]
@@ -26,3 +27,4 @@ mod settings;
 mod start;
 mod studies;
 mod thumbnails;
+mod writing;

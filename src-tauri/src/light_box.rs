@@ -2,13 +2,15 @@
 //! up when it dies too often. What a reader does there is kept here before it is called saved.
 
 use crate::desk::{Desk, held, now, who};
+use crate::documents;
 use crate::dto::{DeskEvent, LightBoxState, Notice};
 use crate::problem::{Fault, Problem};
 use crate::process::{Process, program};
+use crate::writing;
 use medsight_base::StudyUid;
 use medsight_cache::Cache;
 use medsight_link::{FromLightBox, Hello, PROTOCOL, ToLightBox};
-use medsight_record::RecordCommand;
+use medsight_record::{Manifest, ManifestInstance, RecordCommand};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -170,10 +172,37 @@ impl LightBox {
                 held(&self.inner).open.retain(|open| *open != study);
                 self.count_open(desk);
             }
+            FromLightBox::SaveDocument { study, instance } => {
+                // The dialog waits for a person; what the light box says meanwhile is heard.
+                let desk = Arc::clone(desk);
+                std::thread::spawn(move || {
+                    if let Err(problem) = documents::save(&desk, &study, &instance) {
+                        desk.tell(DeskEvent::Failure(problem));
+                    }
+                });
+            }
+            FromLightBox::Write { study, what } => {
+                // A stack may have thousands of headers; drawing goes on meanwhile.
+                let desk = Arc::clone(desk);
+                std::thread::spawn(move || {
+                    let made = writing::write(&desk, &study, &what).map_err(|problem| problem.detail);
+                    desk.light_box().answer(ToLightBox::Written { study, made });
+                });
+            }
+            FromLightBox::DeleteWritten { study, series } => {
+                let failed = writing::delete(desk, &study, &series).err().map(|problem| problem.detail);
+                self.answer(ToLightBox::Deleted { study, series, failed });
+            }
             // A window may not have come up: the reader is told here.
             FromLightBox::Problem(why) => desk.tell(DeskEvent::Failure(Fault::ViewerProblem(why).into())),
             // Measurements are listed in the panel without being selected; pictures have a process of their own.
             FromLightBox::Selected(_) | FromLightBox::Thumbnail { .. } => {}
+        }
+    }
+
+    fn answer(&self, message: ToLightBox) {
+        if let Some(process) = &held(&self.inner).process {
+            process.send(message);
         }
     }
 
@@ -257,10 +286,19 @@ fn count(open: &[StudyUid]) -> u32 {
     u32::try_from(open.len()).unwrap_or(u32::MAX)
 }
 
+/// Modalities of objects without pixels that say something of images, and nothing by themselves.
+const BESIDE_IMAGES: [&str; 6] = ["SR", "PR", "KO", "RTSTRUCT", "REG", "FID"];
+
+/// Images, and what is a page of its own: an ECG, a plan, a document.
+fn is_shown(manifest: &Manifest, instance: &ManifestInstance) -> bool {
+    let series = manifest.series.iter().find(|series| series.uid == instance.series);
+    instance.frames > 0 || series.is_some_and(|s| !BESIDE_IMAGES.contains(&s.modality.as_str()))
+}
+
 fn open_message(cache: &Cache, study: &StudyUid) -> Result<ToLightBox, Problem> {
     let manifest = cache.manifest(study)?;
     // A report or a presentation state alone opens no window that would stay empty.
-    if manifest.instances.iter().all(|instance| instance.frames == 0) {
+    if !manifest.instances.iter().any(|instance| is_shown(&manifest, instance)) {
         return Err(Fault::NoImages.into());
     }
     Ok(ToLightBox::Open {

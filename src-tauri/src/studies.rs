@@ -8,7 +8,7 @@ use crate::dto::{
 use crate::problem::{Fault, Problem};
 use medsight_base::{DicomDate, SeriesUid, StudyUid};
 use medsight_cache::{DateRange, Filter, Query, Sort};
-use medsight_record::{Annotation, AnnotationKind, Place, ScaleSource, SeriesRecord};
+use medsight_record::{Annotation, AnnotationKind, NoScale, Place, ScaleSource, SeriesRecord};
 use serde::Serialize as _;
 use std::sync::Arc;
 
@@ -139,7 +139,7 @@ fn measurement(annotation: &Annotation, series: &[SeriesRecord]) -> Measurement 
         mean: m.mean,
         sd: m.sd,
         unit: m.unit.clone(),
-        scale: m.scale.map(scale_word).unwrap_or_default().to_owned(),
+        scale: m.scale.map(scale_word).or(m.no_scale.map(no_scale_word)).unwrap_or_default().to_owned(),
         changed_ms: annotation.changed_at.0,
     }
 }
@@ -149,10 +149,18 @@ fn scale_word(scale: ScaleSource) -> &'static str {
         ScaleSource::PixelSpacing => "pixel_spacing",
         ScaleSource::Calibrated => "calibrated",
         ScaleSource::Detector => "detector",
+        ScaleSource::Volume => "volume",
         ScaleSource::UltrasoundRegion => "ultrasound_region",
         ScaleSource::Nominal => "nominal",
         ScaleSource::DetectorCorrected => "detector_corrected",
         ScaleSource::Manual => "manual",
+    }
+}
+
+fn no_scale_word(why: NoScale) -> &'static str {
+    match why {
+        NoScale::CrossesRegions => "crosses_regions",
+        NoScale::RegionWithoutLengths => "region_without_lengths",
     }
 }
 

@@ -63,6 +63,7 @@ test("a measurement says where its scale is from, and pixels where there is none
   };
   expect(measured({ ...nothing, lengthMm: 23.44, scale: "pixel_spacing" })).toBe("23.4 mm (pixel spacing)");
   expect(measured({ ...nothing, lengthPx: 812 })).toBe("812 px (no scale in this file)");
+  expect(measured({ ...nothing, lengthPx: 812, scale: "crosses_regions" })).toBe("812 px (crosses ultrasound regions)");
   expect(measured({ ...nothing, mean: 42.06, sd: 7.2, unit: "HU", areaPx: 55 })).toBe("42.1 ± 7.2 HU, 55 px² (no scale in this file)");
 });
 

@@ -24,6 +24,8 @@ pub enum Action {
     ReadStateSet,
     /// A study was deleted from this computer.
     StudyDeleted,
+    /// A series was deleted from this computer.
+    SeriesDeleted,
     /// The images of a study were removed to make room; they are kept elsewhere.
     ImagesEvicted,
     /// A study was copied out of the cache.
@@ -43,6 +45,7 @@ impl Action {
             Self::AnnotationRemoved => "annotation_removed",
             Self::ReadStateSet => "read_state_set",
             Self::StudyDeleted => "study_deleted",
+            Self::SeriesDeleted => "series_deleted",
             Self::ImagesEvicted => "images_evicted",
             Self::Exported => "exported",
         }

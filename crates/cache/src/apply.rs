@@ -2,7 +2,7 @@
 
 use crate::{Cache, CacheError, tables};
 use medsight_audit::{Action, AuditEvent};
-use medsight_base::{StudyUid, Timestamp};
+use medsight_base::{SeriesUid, StudyUid, Timestamp};
 use medsight_record::{Annotation, ReadState, ReadingSession, RecordCommand};
 use medsight_vault::BlobId;
 use rusqlite::Transaction;
@@ -133,6 +133,37 @@ impl Cache {
         self.reindex(rows)?;
         self.discard(&blobs);
         Ok(Applied { revision: None, studies: studies.to_vec() })
+    }
+
+    /// Deletes one series of a study from this computer; with its last series the study stays, empty.
+    ///
+    /// # Errors
+    /// [`CacheError::NotFound`] when study or series is not here, …
+    pub fn delete_series(
+        &self,
+        study: &StudyUid,
+        series: &SeriesUid,
+        who: &str,
+        at: Timestamp,
+    ) -> Result<(), CacheError> {
+        let (row, blobs) = self.write(|t| {
+            let row = require(t, study)?;
+            let (blobs, instances) =
+                tables::series::delete(t, row, series)?.ok_or(CacheError::NotFound("series"))?;
+            tables::studies::recount(t, row)?;
+            note(
+                t,
+                who,
+                Action::SeriesDeleted,
+                at,
+                study,
+                json!({"series": series, "instances": instances}),
+            )?;
+            Ok((row, blobs))
+        })?;
+        self.reindex([row])?;
+        self.discard(&blobs);
+        Ok(())
     }
 
     /// Removes files that no record mentions any more. What cannot be removed now is left to `gc`: the records

@@ -104,6 +104,24 @@ impl Cache {
         }
     }
 
+    /// A part of a study was written to a file at a person's wish: notes it in the audit trail. `detail` names the part,
+    /// not the file.
+    ///
+    /// # Errors
+    /// [`CacheError::NotFound`], …
+    pub fn exported(
+        &self,
+        study: &StudyUid,
+        who: &str,
+        at: Timestamp,
+        detail: serde_json::Value,
+    ) -> Result<(), CacheError> {
+        self.write(|t| {
+            apply::require(t, study)?;
+            apply::note(t, who, Action::Exported, at, study, detail)
+        })
+    }
+
     /// Whether the export of a study is possible now: its images are on this computer.
     ///
     /// # Errors

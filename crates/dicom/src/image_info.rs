@@ -5,6 +5,7 @@
 use crate::acquisition::Acquisition;
 use crate::attribute::{Tag, missing, tags, unreadable};
 use crate::dataset::Dataset;
+use crate::derived::RealWorldMapping;
 use crate::encoded::Encoded;
 use crate::lut::{LookUpTable, ModalityLut, Palette};
 use crate::object::Object;
@@ -13,6 +14,7 @@ use crate::scale::{Scale, UltrasoundRegion};
 use crate::shutter::shutter_of;
 use crate::slide::Slide;
 use crate::suv::SuvFactors;
+use crate::unit::unit;
 use glam::DVec3;
 use medsight_image::{OverlayPlane, Shutter, VoiFunction, VolumeWarning, Window};
 use medsight_record::Refusal;
@@ -42,6 +44,8 @@ pub struct FrameInfo {
     pub modality_lut: ModalityLut,
     /// Unit of the modality value: `HU`, `BQML`…; empty when the file gives none.
     pub unit: String,
+    /// Real world value of the stored values: the first mapping that the file has (PS3.3 C.7.6.16.2.11).
+    pub real_world: Option<Arc<RealWorldMapping>>,
     /// Windows in file order.
     pub windows: Vec<NamedWindow>,
     /// VOI LUTs, alternatives to the windows.
@@ -231,6 +235,26 @@ impl<'b> Groups<'_, 'b> {
         let found = own.or_else(|| self.shared.and_then(|shared| shared.first_item(sequence)));
         found.unwrap_or_else(|| self.data.clone())
     }
+
+    /// The first real world value mapping.
+    fn real_world(&self, warnings: &mut Vec<VolumeWarning>) -> Option<Arc<RealWorldMapping>> {
+        let places = [self.own.as_ref(), self.shared, Some(self.data)];
+        for place in places.into_iter().flatten() {
+            match RealWorldMapping::read_all(place) {
+                Ok(mappings) => match mappings.into_iter().next() {
+                    Some(mapping) => return Some(Arc::new(mapping)),
+                    None => continue,
+                },
+                Err(refusal) => {
+                    let warning = VolumeWarning { code: "real_world_value".into(), reason: refusal.reason };
+                    if !warnings.contains(&warning) {
+                        warnings.push(warning);
+                    }
+                }
+            }
+        }
+        None
+    }
 }
 
 fn read_frames(
@@ -306,13 +330,15 @@ fn read_frame(
     let orientation = orientation(&oriented)?;
     let modality_lut = ModalityLut::read(&transform, encoded.signed)?;
     let (windows, voi_tables) = voi_of(&voi, encoded.signed, warnings);
+    let real_world = groups.real_world(warnings);
     let effective = echo.number(tags::EFFECTIVE_ECHO_TIME).ok().flatten();
     Ok(FrameInfo {
         position_mm,
         orientation,
         scale: Scale::read(groups.data, &measures, position_mm.is_some())?,
         slice_thickness_mm: measures.number(tags::SLICE_THICKNESS).ok().flatten().filter(|t| *t > 0.0),
-        unit: unit(groups.data, &transform, modality_lut.is_some()),
+        unit: unit(groups.data, &transform, modality_lut.as_ref(), real_world.as_deref()),
+        real_world,
         modality_lut: modality_lut.unwrap_or(ModalityLut::IDENTITY),
         windows,
         voi_tables,
@@ -334,19 +360,6 @@ fn orientation(data: &Dataset<'_>) -> Result<Option<[DVec3; 2]>, Refusal> {
     let row = row.normalize();
     let column = (column - row * row.dot(column)).normalize();
     Ok(Some([row, column]))
-}
-
-/// Rescale Type (0028,1054), Units (0054,1001) of PET, HU for CT.
-fn unit(data: &Dataset<'_>, transform: &Dataset<'_>, rescaled: bool) -> String {
-    match transform.text(tags::RESCALE_TYPE) {
-        Some(unit) if unit == "US" => String::new(), // PS3.3 C.11.1.1.2: unspecified
-        Some(unit) => unit,
-        None => match data.text(tags::MODALITY).as_deref() {
-            Some("CT") if rescaled => "HU".to_owned(),
-            Some("PT") => data.text_or_empty(tags::UNITS),
-            _ => String::new(),
-        },
-    }
 }
 
 /// Windows and tables of PS3.3 C.11.2. What cannot be used is told, not repaired.

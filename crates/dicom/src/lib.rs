@@ -36,6 +36,7 @@ mod slide;
 mod softcopy;
 mod stack;
 mod suv;
+mod unit;
 mod volume;
 mod write;
 

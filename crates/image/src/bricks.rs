@@ -50,9 +50,16 @@ impl Bricks {
     /// For each brick: 0 when something in it can be seen, else how many bricks around it, in
     /// every direction, hold nothing to see (1 is the brick itself; 255 at most).
     pub fn empty_distance(&self, transfer: &TransferFunction) -> Vec<u8> {
+        self.empty_distance_beside(transfer, &[])
+    }
+
+    /// As [`Self::empty_distance`], where something else is seen in the bricks that are `also` so.
+    pub fn empty_distance_beside(&self, transfer: &TransferFunction, also: &[bool]) -> Vec<u8> {
         let seen = |[low, high]: [f32; 2]| low <= high && transfer.max_opacity(low, high) > 0.0;
+        let is_seen = |at: usize, range: &[f32; 2]| seen(*range) || also.get(at).copied().unwrap_or(false);
+        let ranges = self.ranges.iter().enumerate();
         let mut distance: Vec<u8> =
-            self.ranges.iter().map(|range| if seen(*range) { 0 } else { u8::MAX }).collect();
+            ranges.map(|(at, range)| if is_seen(at, range) { 0 } else { u8::MAX }).collect();
         self.sweep(&mut distance, false);
         self.sweep(&mut distance, true);
         distance

@@ -67,6 +67,14 @@ pub enum Field {
 }
 
 impl Field {
+    /// The label at a point of the patient.
+    pub fn label_at(&self, patient_mm: DVec3) -> u16 {
+        match self {
+            Self::Labels(grid) => grid.label_at(patient_mm),
+            Self::Bands(grid) => grid.label(grid.voxel_from_patient.transform_point3(patient_mm)),
+        }
+    }
+
     /// The labels under the pixels of a plane, row by row.
     pub fn under(&self, plane: &PixelPlane) -> Vec<u16> {
         match self {

@@ -9,6 +9,7 @@ use glam::{DVec3, Vec2, Vec3};
 use crate::Volume;
 use crate::camera::Camera;
 use crate::plane::trilinear;
+use crate::solids::SolidsDraw;
 use crate::transfer::{Shading, TransferFunction};
 use crate::transfer_table::TransferTable;
 use crate::voi::Window;
@@ -61,12 +62,14 @@ pub struct VolumeDraw {
     pub background: [u8; 3],
     /// Share of the target's resolution that is computed, `0.1..=1.0`; below 1 while dragging.
     pub quality: f32,
+    /// Surfaces of segments in a composite; a MIP has none.
+    pub solids: Option<SolidsDraw>,
 }
 
 impl VolumeDraw {
     /// The whole volume on black at full quality.
     pub fn new(camera: Camera, mode: VolumeMode, step_mm: f64) -> Self {
-        Self { camera, mode, crop: CropBox::WHOLE, step_mm, background: [0; 3], quality: 1.0 }
+        Self { camera, mode, crop: CropBox::WHOLE, step_mm, background: [0; 3], quality: 1.0, solids: None }
     }
 
     /// A look by its preset name's content: composite or MIP as the preset says, with a step of 0.7 of the
@@ -229,9 +232,23 @@ impl<'a> Caster<'a> {
 
     fn composite(&self, ray: &Ray, table: &TransferTable, shading: Shading) -> Vec3 {
         let (mut color, mut opacity) = (Vec3::ZERO, 0.0f32);
+        let solids = self.draw.solids.as_ref();
+        let volume_share = solids.map_or(1.0, |s| s.volume_share);
+        let mut inside = 0;
         for i in 0..ray.count {
             let uvw = ray.start + ray.step * i as f32;
-            let seen = table.at(self.value(uvw), self.value(uvw + ray.step));
+            if let Some(solids) = solids {
+                if let Some([r, g, b, a]) = self.surface(solids, uvw, &mut inside) {
+                    let slope = solids.solids.slope_of(inside, uvw) * solids.solids.size() / self.dims;
+                    let [surface, highlight] = self.lit(slope, shading);
+                    color += (1.0 - opacity) * a * (Vec3::new(r, g, b) * surface + highlight);
+                    opacity += (1.0 - opacity) * a;
+                    if opacity > 0.99 {
+                        break;
+                    }
+                }
+            }
+            let seen = table.at(self.value(uvw), self.value(uvw + ray.step)).map(|c| c * volume_share);
             if seen[3] < 0.002 {
                 continue;
             }
@@ -246,11 +263,33 @@ impl<'a> Caster<'a> {
         color + (1.0 - opacity) * self.background()
     }
 
+    /// The colour of the surface that a ray enters at a place; `inside` is the label whose inside it is in.
+    fn surface(&self, solids: &SolidsDraw, uvw: Vec3, inside: &mut u8) -> Option<[f32; 4]> {
+        let label = solids.solids.label_at(uvw);
+        if label == *inside {
+            return None;
+        }
+        let color = solids.color(label);
+        if color[3] == 0.0 {
+            *inside = label;
+            return None;
+        }
+        (solids.solids.share_of(label, uvw) >= 0.5).then(|| {
+            *inside = label;
+            color
+        })
+    }
+
     fn light(&self, uvw: Vec3, shading: Shading) -> [f32; 2] {
         let d = 1.0 / self.dims;
         let along = |axis: Vec3| self.value(uvw + axis * d) - self.value(uvw - axis * d);
+        self.lit(Vec3::new(along(Vec3::X), along(Vec3::Y), along(Vec3::Z)), shading)
+    }
+
+    /// (light on the surface, highlight) of a gradient over voxels.
+    fn lit(&self, gradient: Vec3, shading: Shading) -> [f32; 2] {
         let [x, y, z] = self.rays.screen_from_gradient;
-        let normal = x * along(Vec3::X) + y * along(Vec3::Y) + z * along(Vec3::Z);
+        let normal = x * gradient.x + y * gradient.y + z * gradient.z;
         let size = normal.length();
         if size < 1e-9 {
             return [shading.ambient + shading.diffuse, 0.0];

@@ -288,8 +288,21 @@ impl App {
                     window.window.request_redraw();
                 }
             }
+            ToLightBox::Written { study, made } => {
+                self.of_study(&study, |light_box| light_box.written(made.clone()));
+            }
+            ToLightBox::Deleted { study, series, failed } => {
+                self.of_study(&study, |light_box| light_box.written_deleted(&series, failed.clone()));
+            }
             ToLightBox::Close(study) => self.windows.retain(|_, (w, _)| w.study() != &study),
             ToLightBox::Quit => self.quit(event_loop),
+        }
+    }
+
+    fn of_study(&mut self, study: &StudyUid, tell: impl Fn(&mut LightBox)) {
+        for (window, _) in self.windows.values_mut().filter(|(window, _)| window.study() == study) {
+            tell(&mut window.light_box);
+            window.window.request_redraw();
         }
     }
 
@@ -376,6 +389,13 @@ impl App {
             Effect::Save(annotation) => desk.keep(Sent::Annotation(annotation)),
             Effect::Remove(annotation) => desk.keep(Sent::Removal(study.clone(), annotation)),
             Effect::Selected(annotation) => desk.say(FromLightBox::Selected(annotation)),
+            Effect::SaveDocument(instance) => {
+                desk.say(FromLightBox::SaveDocument { study: study.clone(), instance });
+            }
+            Effect::Write(what) => desk.say(FromLightBox::Write { study: study.clone(), what }),
+            Effect::DeleteWritten(series) => {
+                desk.say(FromLightBox::DeleteWritten { study: study.clone(), series });
+            }
             Effect::SessionChanged => {}
         }
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use glam::DVec2;
 use medsight_dicom::ImageInfo;
+use medsight_dicom::derived::{MappingForm, RealWorldMapping};
 use medsight_image::{Modality, VolumeWarning};
-use medsight_viewport::{ImageScale, SliceFacts, SlicePlace, UltrasoundScale};
+use medsight_viewport::{ImageScale, RealWorld, Said, SliceFacts, SlicePlace, UltrasoundScale};
 
 /// Facts of each frame; frames that share everything share one.
 pub(crate) fn of_frames(image: &ImageInfo) -> Vec<Arc<SliceFacts>> {
@@ -46,7 +47,13 @@ pub(crate) fn of_frame(image: &ImageInfo, frame: usize) -> SliceFacts {
             None => image.pixel_aspect.unwrap_or(1.0),
         },
         modality: info.modality_lut.to_image(),
+        file_modality: info.modality_lut.to_image(),
         unit: info.unit.clone(),
+        real_world: info
+            .real_world
+            .as_deref()
+            .filter(|m| m.form != MappingForm::IDENTITY)
+            .and_then(real_world),
         windows: info.windows.iter().map(|w| (w.window, w.explanation.clone())).collect(),
         voi_lut: info.voi_tables.first().and_then(|t| t.display_values()).map(Arc::new),
         palette: image.palette.as_ref().and_then(|p| p.to_image()).map(Arc::new),
@@ -59,6 +66,18 @@ pub(crate) fn of_frame(image: &ImageInfo, frame: usize) -> SliceFacts {
         warnings: warnings(image),
         frames_per_second: image.frame_time_ms.filter(|ms| *ms > 0.0).map(|ms| 1000.0 / ms),
     }
+}
+
+/// A mapping by a line; tables are not shown.
+fn real_world(mapping: &RealWorldMapping) -> Option<RealWorld> {
+    let MappingForm::Linear { slope, intercept } = mapping.form else { return None };
+    Some(RealWorld {
+        label: mapping.label.clone(),
+        slope,
+        intercept,
+        range: mapping.range,
+        unit: mapping.unit_text(),
+    })
 }
 
 /// The same facts for pixels that are modality values already, as voxels are.
@@ -97,46 +116,22 @@ fn warnings(image: &ImageInfo) -> Vec<VolumeWarning> {
 }
 
 /// Lines such as `120 kV · 214 mAs`; what the file does not say is left out.
-fn acquisition(image: &ImageInfo) -> Vec<String> {
+fn acquisition(image: &ImageInfo) -> Vec<Vec<Said>> {
     let a = &image.acquisition;
-    let number = |value: Option<f64>, unit: &str| value.map(|v| format!("{} {unit}", trimmed(v)));
-    let join = |parts: Vec<Option<String>>| {
-        let parts: Vec<String> = parts.into_iter().flatten().filter(|p| !p.is_empty()).collect();
-        parts.join(" · ")
-    };
-    let text = |s: &str| Some(s.to_owned());
+    let number = |value: Option<f64>, before, after| value.map(|value| Said::Number { before, value, after });
+    let text = |text: &str| (!text.is_empty()).then(|| Said::Text(text.to_owned()));
+    let current = number(a.exposure_mas, "", " mAs").or(number(a.tube_current_ma, "", " mA"));
     let lines = [
-        join(vec![number(a.kvp, "kV"), number(a.exposure_mas, "mAs").or(number(a.tube_current_ma, "mA"))]),
-        join(vec![
-            a.repetition_time_ms.map(|v| format!("TR {}", trimmed(v))),
-            a.echo_time_ms.map(|v| format!("TE {}", trimmed(v))),
-            a.flip_angle_deg.map(|v| format!("FA {}°", trimmed(v))),
-        ]),
-        join(vec![
-            a.slice_thickness_mm.map(|v| format!("{} mm", trimmed(v))),
-            text(&a.kernel),
-            text(&a.patient_position),
-        ]),
-        join(vec![text(&a.view_position), text(&a.laterality)]),
-        a.institution.clone(),
+        vec![number(a.kvp, "", " kV"), current],
+        vec![
+            number(a.repetition_time_ms, "TR ", ""),
+            number(a.echo_time_ms, "TE ", ""),
+            number(a.flip_angle_deg, "FA ", "°"),
+        ],
+        vec![number(a.slice_thickness_mm, "", " mm"), text(&a.kernel), text(&a.patient_position)],
+        vec![text(&a.view_position), text(&a.laterality)],
+        vec![text(&a.institution)],
     ];
-    lines.into_iter().filter(|l| !l.is_empty()).collect()
-}
-
-/// A number without decimals that say nothing.
-fn trimmed(value: f64) -> String {
-    let text = format!("{value:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_on_the_image_have_no_empty_decimals() {
-        assert_eq!(trimmed(120.0), "120");
-        assert_eq!(trimmed(0.674), "0.67");
-        assert_eq!(trimmed(1.5), "1.5");
-    }
+    let known = lines.into_iter().map(|line| line.into_iter().flatten().collect::<Vec<_>>());
+    known.filter(|line| !line.is_empty()).collect()
 }

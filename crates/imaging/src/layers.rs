@@ -5,13 +5,16 @@ use std::sync::Arc;
 use medsight_base::{SeriesUid, Timestamp};
 use medsight_codec::FrameDecoder;
 use medsight_dicom::derived::{
-    ContourKind, Dose, DoseUnits, DoseVolumeHistogram, RT_DOSE, RT_STRUCTURE_SET, ReadAnnotations, Report,
-    Roi, Segmentation, SegmentationKind, StructureSet, annotations_of,
+    ContourKind, Dose, DoseVolumeHistogram, RT_DOSE, RT_STRUCTURE_SET, ReadAnnotations, RecordedHistogram,
+    Report, Roi, Segmentation, SegmentationKind, StructureSet, annotations_of,
 };
 use medsight_dicom::{Object, tags};
 use medsight_image::{BandGrid, Field, LabelGrid};
 use medsight_record::{AnnotationId, Refusal};
-use medsight_viewport::{FIRST_FILL, Layer, LayerContour, LayerForm, LayerSet};
+use medsight_viewport::{FIRST_FILL, Layer, LayerContour, LayerDose, LayerForm, LayerSet, Page};
+use rayon::prelude::*;
+
+use crate::pages;
 
 /// Voxels of a segmentation that are held at most: two bytes each.
 const MOST_VOXELS: usize = 512 << 20;
@@ -37,18 +40,32 @@ pub(crate) const LAYER_MODALITIES: [&str; 3] = ["SEG", "RTSTRUCT", "RTDOSE"];
 pub(crate) enum Found {
     Segmentation(LayerSet),
     Structures(StructureSet),
-    Dose(Box<Dose>),
+    Dose(Box<FoundDose>),
 }
 
-/// What an object is; `None` when it does not lie on images.
+/// A dose, and what else its file has.
+pub(crate) struct FoundDose {
+    dose: Dose,
+    recorded: Vec<RecordedHistogram>,
+    /// File that it was read from.
+    file: usize,
+}
+
+/// What an object is; `None` when it does not lie on images. `file` is kept with it.
 ///
 /// # Errors
 /// Names what cannot be used.
-pub(crate) fn of_object(object: &Object<'_>) -> Option<Result<Found, Refusal>> {
+pub(crate) fn of_object(object: &Object<'_>, file: usize) -> Option<Result<Found, Refusal>> {
     let data = object.data();
     match data.text(tags::SOP_CLASS_UID).as_deref() {
         Some(RT_STRUCTURE_SET) => return Some(StructureSet::read(object).map(Found::Structures)),
-        Some(RT_DOSE) => return Some(dose(object).map(|dose| Found::Dose(Box::new(dose)))),
+        Some(RT_DOSE) => {
+            let found = dose(object).and_then(|dose| {
+                let recorded = RecordedHistogram::read_all(object)?;
+                Ok(Found::Dose(Box::new(FoundDose { dose, recorded, file })))
+            });
+            return Some(found);
+        }
         _ => {}
     }
     if data.text(tags::MODALITY).as_deref() != Some("SEG") {
@@ -58,24 +75,60 @@ pub(crate) fn of_object(object: &Object<'_>) -> Option<Result<Found, Refusal>> {
     Some(segmentation(object).and_then(|seg| of_segmentation(&seg, name)).map(Found::Segmentation))
 }
 
-/// All layers of a study; regions of interest with what the study's dose gives them.
-pub(crate) fn sets(found: Vec<Found>) -> Vec<LayerSet> {
-    let doses = |frame: &str| {
-        let of = |found: &&Found| matches!(found, Found::Dose(dose) if dose.frame_of_reference == frame);
-        found.iter().find(of).and_then(|found| match found {
+/// All layers of a study; regions of interest with what the study's dose gives them. And the histograms of each
+/// dose, with the file that the dose is in.
+pub(crate) fn sets(found: &[Found]) -> (Vec<LayerSet>, Vec<(usize, Page)>) {
+    let (mut sets, mut pages) = (Vec::new(), Vec::new());
+    let doses = || {
+        found.iter().filter_map(|found| match found {
             Found::Dose(dose) => Some(dose.as_ref()),
             Found::Segmentation(_) | Found::Structures(_) => None,
         })
     };
-    let set = |found: &Found| match found {
-        Found::Segmentation(set) => set.clone(),
-        Found::Structures(set) => {
-            let frame = set.rois.first().map_or("", |roi| roi.frame_of_reference.as_str());
-            of_structures(set, doses(frame))
-        }
-        Found::Dose(dose) => of_dose(dose),
+    let structures = || {
+        found.iter().filter_map(|found| match found {
+            Found::Structures(set) => Some(set),
+            Found::Segmentation(_) | Found::Dose(_) => None,
+        })
     };
-    found.iter().map(set).collect()
+    let space = |set: &StructureSet| set.rois.first().map(|roi| roi.frame_of_reference.clone());
+    // Sampling a region takes a while: once for the list of layers and the page of histograms.
+    let mut received: Vec<(usize, Vec<Option<DoseVolumeHistogram>>)> = Vec::new();
+    for dose in doses() {
+        let regions: Vec<&Roi> = structures()
+            .filter(|set| space(set).as_deref() == Some(&dose.dose.frame_of_reference))
+            .flat_map(|set| &set.rois)
+            .collect();
+        let histograms: Vec<_> =
+            regions.par_iter().map(|roi| DoseVolumeHistogram::of(&dose.dose, roi).ok()).collect();
+        let computed: Vec<pages::Computed<'_>> = regions
+            .iter()
+            .zip(&histograms)
+            .filter_map(|(roi, histogram)| Some((*roi, histogram.as_ref()?)))
+            .collect();
+        let all: Vec<Roi> = regions.iter().map(|roi| (*roi).clone()).collect();
+        let page = pages::histograms(&dose.dose, &dose.recorded, &all, &computed);
+        pages.extend(page.map(|page| (dose.file, page)));
+        received.push((dose.file, histograms));
+    }
+    for one in found {
+        sets.push(match one {
+            Found::Segmentation(set) => set.clone(),
+            Found::Structures(set) => {
+                let dose = doses().find(|d| space(set).as_deref() == Some(&d.dose.frame_of_reference));
+                let histograms = dose.and_then(|dose| {
+                    let before = structures().take_while(|other| !std::ptr::eq(*other, set));
+                    let first: usize =
+                        before.filter(|other| space(other) == space(set)).map(|other| other.rois.len()).sum();
+                    let (_, all) = received.iter().find(|(file, _)| *file == dose.file)?;
+                    Some((all.get(first..first + set.rois.len())?, pages::unit(dose.dose.units)))
+                });
+                of_structures(set, histograms)
+            }
+            Found::Dose(found) => of_dose(&found.dose),
+        });
+    }
+    (sets, pages)
 }
 
 fn dose(object: &Object<'_>) -> Result<Dose, Refusal> {
@@ -95,23 +148,16 @@ const ISODOSES: [(f32, [u8; 3]); 8] = [
     (100.0, [232, 72, 64]),
 ];
 
-fn unit(dose: &Dose) -> &'static str {
-    match dose.units {
-        DoseUnits::Gray => "Gy",
-        DoseUnits::Relative => "",
-    }
-}
-
 fn of_dose(dose: &Dose) -> LayerSet {
     let max = dose.max();
     // The highest dose itself is a point: the last band begins a little below it.
     let thresholds: Vec<f32> = ISODOSES.iter().map(|(percent, _)| max * percent.min(99.5) / 100.0).collect();
     let layer = |(index, (percent, rgb)): (usize, &(f32, [u8; 3]))| Layer {
-        name: format!("{percent:.0} % · {:.1} {}", max * percent / 100.0, unit(dose)),
+        name: format!("{percent:.0} %"),
         rgb: *rgb,
         on: true,
         volume_ml: None,
-        note: String::new(),
+        dose: LayerDose::Isodose { value: f64::from(max * percent / 100.0), unit: pages::unit(dose.units) },
         form: LayerForm::Label(0, index as u16 + 1),
     };
     LayerSet {
@@ -144,7 +190,7 @@ fn segmentation(object: &Object<'_>) -> Result<Segmentation, Refusal> {
     Segmentation::read_with(object, &|frame| decoder.decode(frame).map(|frame| frame.samples))
 }
 
-fn color(own: Option<[u8; 3]>, index: usize) -> [u8; 3] {
+pub(crate) fn color(own: Option<[u8; 3]>, index: usize) -> [u8; 3] {
     own.unwrap_or(COLORS[index % COLORS.len()])
 }
 
@@ -181,7 +227,7 @@ fn of_segmentation(seg: &Segmentation, name: String) -> Result<LayerSet, Refusal
             rgb: color(segment.rgb, index),
             on: true,
             volume_ml: seg.volume_mm3(segment.number).ok().map(|mm3| mm3 / 1000.0),
-            note: String::new(),
+            dose: LayerDose::Unknown,
             form: LayerForm::Label(of, segment.number),
         });
     }
@@ -202,20 +248,20 @@ fn of_segmentation(seg: &Segmentation, name: String) -> Result<LayerSet, Refusal
     })
 }
 
-fn of_structures(set: &StructureSet, dose: Option<&Dose>) -> LayerSet {
-    let received = |roi: &Roi| {
-        let dose = dose?;
-        let histogram = DoseVolumeHistogram::of(dose, roi).ok()?;
-        let unit = unit(dose);
-        let figures = format!(
-            "⌀ {:.1} {unit} · D95 {:.1} {unit} · max {:.1} {unit}",
-            histogram.mean,
-            histogram.dose_at(0.95),
-            histogram.max
-        );
-        // Figures of a part are no figures of the whole: said.
-        let is_whole = histogram.covered > 0.995;
-        Some(if is_whole { figures } else { format!("{:.0} %: {figures}", histogram.covered * 100.0) })
+fn of_structures(
+    set: &StructureSet,
+    histograms: Option<(&[Option<DoseVolumeHistogram>], &'static str)>,
+) -> LayerSet {
+    let received = |index: usize| {
+        let (all, unit) = histograms?;
+        let histogram = all.get(index)?.as_ref()?;
+        Some(LayerDose::Received {
+            covered: histogram.covered,
+            mean: histogram.mean,
+            d95: histogram.dose_at(0.95),
+            max: histogram.max,
+            unit,
+        })
     };
     let planes_of = |roi: &Roi| {
         let planes = roi.planes().ok()?;
@@ -232,7 +278,7 @@ fn of_structures(set: &StructureSet, dose: Option<&Dose>) -> LayerSet {
             rgb: color(roi.rgb, index),
             on: true,
             volume_ml: planes_of(roi).map(|(_, ml)| ml),
-            note: received(roi).unwrap_or_default(),
+            dose: received(index).unwrap_or_default(),
             form: LayerForm::Contours(Arc::new(contours.collect())),
         }
     };
@@ -254,7 +300,7 @@ mod tests {
     fn layers(file: &str) -> Option<LayerSet> {
         let path = medsight_base::testing::corpus()?.join("dicom/derived").join(file);
         let object = Object::from_vec(std::fs::read(path).unwrap()).unwrap();
-        sets(vec![of_object(&object).unwrap().unwrap()]).pop()
+        sets(&[of_object(&object, 0).unwrap().unwrap()]).0.pop()
     }
 
     #[test]

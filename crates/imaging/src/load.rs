@@ -16,7 +16,7 @@ use medsight_base::{InstanceUid, SeriesUid, StudyUid};
 use medsight_codec::ByteSource;
 use medsight_image::{Frame, Photometric, Volume, VolumeWarning};
 use medsight_record::{Annotation, Manifest, Patient, Refusal};
-use medsight_viewport::{LayerSet, Look, SliceFacts};
+use medsight_viewport::{LayerSet, Look, Page, SliceFacts, SolidsOf};
 
 use reader::Reader;
 use scout::Scout;
@@ -46,6 +46,8 @@ pub(crate) struct FoundSeries {
     pub(crate) warnings: Vec<VolumeWarning>,
     /// Samples are MONOCHROME1.
     pub(crate) photometric: Photometric,
+    /// It has no images but is a page.
+    pub(crate) page: Option<Arc<Page>>,
 }
 
 /// What is told about a study in front of its pixels.
@@ -74,6 +76,8 @@ pub(crate) enum News {
     Volume { series: usize, volume: Result<Arc<Volume>, Refusal>, holds_slices: bool },
     /// Segmentations and structure sets.
     Layers(Vec<LayerSet>),
+    /// Labels of the layers that lie in a volume; `None` when there are none.
+    Solids { series: usize, made: Option<SolidsOf> },
     /// Presentation states.
     Looks(Vec<Look>),
     /// What reports of the study measured.
@@ -98,6 +102,7 @@ struct Wanted {
 pub(crate) struct Loader {
     wanted: Arc<(Mutex<Wanted>, Condvar)>,
     cancel: Arc<AtomicBool>,
+    tell: Tell,
 }
 
 /// Sends news to the window; must not block.
@@ -112,7 +117,7 @@ impl Loader {
     ) -> Self {
         let wanted: Arc<(Mutex<Wanted>, Condvar)> = Arc::default();
         let cancel = Arc::new(AtomicBool::new(false));
-        let loader = Self { wanted: wanted.clone(), cancel: cancel.clone() };
+        let loader = Self { wanted: wanted.clone(), cancel: cancel.clone(), tell: tell.clone() };
         let reader = Reader { source: source.clone(), tell: tell.clone(), wanted: wanted.clone() };
         spawn("reader", move || reader.run());
         spawn("scout", move || Scout { source, manifest, tell, wanted, cancel }.run());
@@ -129,6 +134,17 @@ impl Loader {
         self.change(|w| {
             if !w.volumes.contains(&series) {
                 w.volumes.push_back(series);
+            }
+        });
+    }
+
+    /// The labels of layer sets in the volume of a series, made on the pool.
+    pub(crate) fn want_solids(&self, series: usize, volume: Arc<Volume>, sets: Vec<(usize, LayerSet)>) {
+        let (tell, cancel) = (self.tell.clone(), self.cancel.clone());
+        rayon::spawn(move || {
+            let made = crate::solids::of_sets(&volume, &sets);
+            if !cancel.load(Ordering::SeqCst) {
+                tell(News::Solids { series, made });
             }
         });
     }

@@ -7,7 +7,6 @@ use medsight_dicom::derived::{
     DisplayedArea, Drawing, GRAYSCALE_PRESENTATION_STATE, GraphicObject, PresentationState, Units,
 };
 use medsight_dicom::{Object, Softcopy, shutter_of, tags};
-use medsight_image::Voi;
 use medsight_record::Refusal;
 use medsight_viewport::{Look, LookLine, LookOfImage};
 
@@ -27,21 +26,12 @@ fn look(object: &Object<'_>) -> Result<Look, Refusal> {
     let state = PresentationState::read(object)?;
     let mut warnings = Vec::new();
     let shutter = shutter_of(&object.data(), &mut warnings).map(Arc::new);
-    let mut left_out = warnings.into_iter().next().map(|w| w.reason).unwrap_or_default();
+    let left_out = warnings.into_iter().next().map(|w| w.reason).unwrap_or_default();
     let mut images = Vec::new();
     for evidence in &state.images {
         let uid = &evidence.instance.instance;
         let Ok(instance) = InstanceUid::parse(uid) else { continue };
         let grey = Softcopy::read(object, uid)?;
-        let window = match &grey.voi {
-            Some(Voi::Window(window)) => Some(*window),
-            Some(Voi::Lut(_)) => {
-                left_out =
-                    "The VOI LUT Sequence (0028,3010) of the presentation state is not applied.".into();
-                None
-            }
-            None => None,
-        };
         // Frames in the file count from 1.
         let frames: Vec<u32> = evidence.instance.frames.iter().map(|f| f.saturating_sub(1)).collect();
         let frame = frames.first().copied().unwrap_or(0);
@@ -56,7 +46,8 @@ fn look(object: &Object<'_>) -> Result<Look, Refusal> {
         images.push(LookOfImage {
             instance,
             frames,
-            window,
+            modality: grey.modality,
+            voi: grey.voi,
             inverse: grey.inverse,
             quarter_turns: grey.quarter_turns,
             flipped: grey.flipped,

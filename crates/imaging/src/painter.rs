@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use egui::TextureId;
 use medsight_gpu::Gpu;
-use medsight_image::{Frame, Volume};
-use medsight_render::{FrameTexture, Renderer, Target, VolumeTexture};
+use medsight_image::{Frame, Solids, Volume};
+use medsight_render::{FrameTexture, Renderer, SolidsTexture, Target, VolumeTexture};
 use medsight_viewport::{LightBox, Picture, Textures};
 
 /// Stored images kept on the device, in bytes.
@@ -30,6 +30,7 @@ pub(crate) struct Painter {
     lens: Option<Slot>,
     frames: Vec<(Arc<Frame>, Arc<FrameTexture>)>,
     volumes: Vec<(Arc<Volume>, OnDevice)>,
+    solids: Vec<(Arc<Solids>, Result<Arc<SolidsTexture>, String>)>,
     thumbnails: Vec<Option<(wgpu::Texture, TextureId, f32)>>,
     /// Pictures drawn so far.
     pub(crate) drawn: u64,
@@ -46,6 +47,7 @@ impl Painter {
             lens: None,
             frames: Vec::new(),
             volumes: Vec::new(),
+            solids: Vec::new(),
             thumbnails: Vec::new(),
             drawn: 0,
         }
@@ -163,8 +165,9 @@ impl Painter {
             }
             Picture::Volume(view) => {
                 let volume = self.volume(&view.volume)?;
+                let solids = view.draw.solids.as_ref().map(|s| self.solids(&s.solids)).transpose()?;
                 let _submitting = self.gpu.submitting();
-                self.renderer.draw_volume(target, &volume, &view.draw);
+                self.renderer.draw_volume_with(target, &volume, solids.as_deref(), &view.draw);
             }
         }
         self.drawn += 1;
@@ -195,11 +198,21 @@ impl Painter {
         made
     }
 
+    fn solids(&mut self, solids: &Arc<Solids>) -> Result<Arc<SolidsTexture>, String> {
+        if let Some((_, known)) = self.solids.iter().find(|(s, _)| Arc::ptr_eq(s, solids)) {
+            return known.clone();
+        }
+        let made = self.renderer.upload_solids(solids).map(Arc::new).map_err(|e| e.to_string());
+        self.solids.push((solids.clone(), made.clone()));
+        made
+    }
+
     /// Lets go of frames and volumes that the light box let go of.
     fn forget_unused(&mut self, light_box: &LightBox) {
         self.volumes.retain(|(v, _)| {
             light_box.series.iter().any(|s| s.volume().is_some_and(|own| Arc::ptr_eq(own, v)))
         });
+        self.solids.retain(|(s, _)| light_box.solids.values().any(|own| Arc::ptr_eq(&own.solids, s)));
         // One reference is this cache's own.
         self.frames.retain(|(f, _)| Arc::strong_count(f) > 1);
     }

@@ -50,6 +50,8 @@ pub(crate) struct StudyWindow {
     state_file: StateFile,
     /// Series whose volume was asked for.
     asked_volumes: Vec<usize>,
+    /// Series whose solids were asked for.
+    asked_solids: Vec<usize>,
     /// Series whose slices come out of their volume.
     slices_from_volume: Vec<usize>,
     cached: Vec<(usize, usize, usize)>,
@@ -135,6 +137,7 @@ impl StudyWindow {
             frames: 0,
             state_file: StateFile::from_env(),
             asked_volumes: Vec::new(),
+            asked_solids: Vec::new(),
             slices_from_volume: Vec::new(),
             cached: Vec::new(),
             due: None,
@@ -269,7 +272,10 @@ impl StudyWindow {
         let shown = self.present([size.width, size.height], scale, &shapes, &mut out.textures_delta)?;
         let mut first = None;
         // A study of which nothing can be shown has said so by now: that is its first picture.
+        let shows_page =
+            self.light_box.visible_cells().into_iter().any(|i| self.light_box.page_of(i).is_some());
         let has_picture = textures.cells.iter().any(Option::is_some)
+            || shows_page
             || self.light_box.series.iter().any(|s| s.failure.is_some());
         if shown {
             self.frames += 1;

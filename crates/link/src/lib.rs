@@ -5,12 +5,12 @@
 
 pub mod wire;
 
-use medsight_base::StudyUid;
-use medsight_record::{Annotation, AnnotationId, Manifest, ReadingSession, RecordCommand};
+use medsight_base::{InstanceUid, SeriesUid, StudyUid};
+use medsight_record::{Annotation, AnnotationId, Manifest, ReadingSession, RecordCommand, ToWrite, Written};
 use serde::{Deserialize, Serialize};
 
 /// Raised when a message changes its meaning; two programs of different numbers refuse each other.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// First message to the light box: how to read the blobs, and how the person wants to see things.
 #[derive(Clone, Serialize, Deserialize)]
@@ -78,6 +78,22 @@ pub enum ToLightBox {
         /// As [`Hello::screen_px_per_mm`].
         screen_px_per_mm: Option<f64>,
     },
+    /// Answer to [`FromLightBox::Write`]: the object is durable, or why there is none.
+    Written {
+        /// The study.
+        study: StudyUid,
+        /// The new series.
+        made: Result<Written, String>,
+    },
+    /// Answer to [`FromLightBox::DeleteWritten`]: the series is gone, or why it is still there.
+    Deleted {
+        /// The study.
+        study: StudyUid,
+        /// The series.
+        series: SeriesUid,
+        /// Why not.
+        failed: Option<String>,
+    },
     /// Stop showing this study (it was deleted).
     Close(StudyUid),
     /// End in order.
@@ -108,6 +124,27 @@ pub enum FromLightBox {
         sequence: u64,
         /// What to keep.
         command: RecordCommand,
+    },
+    /// A reader wants the document inside an object as a file: the desk asks where to.
+    SaveDocument {
+        /// The study.
+        study: StudyUid,
+        /// The object.
+        instance: InstanceUid,
+    },
+    /// A reader wants what was drawn, marked or set as a DICOM object of the study.
+    Write {
+        /// The study.
+        study: StudyUid,
+        /// What.
+        what: ToWrite,
+    },
+    /// A reader takes an object back that was written.
+    DeleteWritten {
+        /// The study.
+        study: StudyUid,
+        /// The series of the object.
+        series: SeriesUid,
     },
     /// A reader clicked on a number: the desk may show it.
     Selected(AnnotationId),

@@ -110,12 +110,25 @@ pub enum ScaleSource {
     Detector,
     /// Imager Pixel Spacing (0018,1164) over Estimated Radiographic Magnification Factor (0018,1114): in the patient.
     DetectorCorrected,
+    /// Distance of the voxels of a volume, on a plane that is turned against its slices: Pixel Spacing and the
+    /// places of the slices.
+    Volume,
     /// Physical Delta of an ultrasound region (0018,602C).
     UltrasoundRegion,
     /// Nominal Scanned Pixel Spacing (0018,2010) of a digitised film.
     Nominal,
     /// A line whose true length the reader gave ([`AnnotationKind::Calibration`]).
     Manual,
+}
+
+/// Why a length is in pixels where the file has a scale all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoScale {
+    /// Its points lie in several ultrasound regions, or in one and outside of it.
+    CrossesRegions,
+    /// The axes of its ultrasound region are not both lengths: a spectrum, a curve, an M-mode.
+    RegionWithoutLengths,
 }
 
 /// The numbers of an annotation. Only what the data support is there.
@@ -146,6 +159,9 @@ pub struct Measured {
     pub unit: String,
     /// Where millimetres come from.
     pub scale: Option<ScaleSource>,
+    /// Why there are none, where it is not that the file says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_scale: Option<NoScale>,
 }
 
 /// One thing a reader drew.

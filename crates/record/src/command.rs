@@ -90,6 +90,12 @@ pub enum ViewCommand {
     ToggleKeyImage,
     /// The true length of the chosen line: it scales its image.
     Calibrate,
+    /// The measurements as a DICOM measurement report.
+    WriteReport,
+    /// The key images as a DICOM key object selection.
+    WriteKeyImages,
+    /// The view of the active cell as a DICOM presentation state.
+    WriteLook,
     /// Delete the selected annotation.
     DeleteSelected,
     /// Take the last step back.
@@ -136,6 +142,7 @@ impl ViewCommand {
             C::Palette,
             C::Help,
         ]);
+        all.extend([C::WriteReport, C::WriteKeyImages, C::WriteLook]);
         all
     }
 
@@ -178,6 +185,9 @@ impl ViewCommand {
             Self::ScrollBy(_) => "slice.page_previous".into(),
             Self::ToggleKeyImage => "tool.key_image".into(),
             Self::Calibrate => "tool.calibrate".into(),
+            Self::WriteReport => "write.report".into(),
+            Self::WriteKeyImages => "write.key_images".into(),
+            Self::WriteLook => "write.look".into(),
             Self::DeleteSelected => "edit.delete".into(),
             Self::Undo => "edit.undo".into(),
             Self::Redo => "edit.redo".into(),

@@ -11,11 +11,14 @@ pub mod node;
 pub mod session;
 pub mod settings;
 pub mod study;
+pub mod to_write;
 pub mod tool;
 pub mod undo;
 pub mod words;
 
-pub use annotation::{Annotation, AnnotationId, AnnotationKind, ImageRef, Measured, Place, ScaleSource};
+pub use annotation::{
+    Annotation, AnnotationId, AnnotationKind, ImageRef, Measured, NoScale, Place, ScaleSource,
+};
 pub use command::{Command, DeskCommand, RecordCommand, UndoPolicy, ViewCommand};
 pub use hotkeys::{Hotkeys, Shortcut};
 pub use import::{HeaderReader, Refusal};
@@ -27,6 +30,7 @@ pub use settings::{SettingChange, Settings};
 pub use study::{
     InstanceRecord, Manifest, ManifestInstance, Patient, ReadState, SeriesRecord, Sex, StudyRecord,
 };
+pub use to_write::{LookToWrite, ToWrite, Written};
 pub use tool::Tool;
 pub use undo::History;
 pub use words::{Locale, Words};

@@ -85,6 +85,35 @@ impl Words {
         })
     }
 
+    /// A number as it is written in this language: decimal comma or point, a true minus sign, and no minus zero.
+    pub fn number(&self, value: f64, decimals: usize) -> String {
+        let text = format!("{value:.decimals$}");
+        let is_zero = text.chars().all(|c| matches!(c, '-' | '0' | '.'));
+        let text = if is_zero { text.trim_start_matches('-').to_owned() } else { text.replace('-', "−") };
+        match self.locale {
+            Locale::En => text,
+            Locale::Es | Locale::De => text.replace('.', ","),
+        }
+    }
+
+    /// As [`Self::number`], without decimals that say nothing: `1.5`, `120`.
+    pub fn short_number(&self, value: f64, most_decimals: usize) -> String {
+        let text = self.number(value, most_decimals);
+        if !text.contains(['.', ',']) {
+            return text;
+        }
+        text.trim_end_matches('0').trim_end_matches(['.', ',']).to_owned()
+    }
+
+    /// A shortcut as it is printed on a keyboard of this language: `Strg+Umschalt+Z`.
+    pub fn shortcut(&self, shortcut: &crate::hotkeys::Shortcut) -> String {
+        let name =
+            |key: &str| self.texts.get(&format!("key_name.{key}")).cloned().unwrap_or_else(|| key.to_owned());
+        let modifiers = [(shortcut.ctrl, "Ctrl"), (shortcut.alt, "Alt"), (shortcut.shift, "Shift")];
+        let held = modifiers.iter().filter(|(on, _)| *on).map(|(_, key)| name(key));
+        held.chain([name(&shortcut.key)]).collect::<Vec<_>>().join("+")
+    }
+
     /// Why something was refused, in this language and with the attributes that the reason names; the reason itself
     /// where no words fit.
     pub fn refused(&self, refusal: &crate::Refusal) -> String {
@@ -168,6 +197,28 @@ mod tests {
         }
         let unknown = crate::Refusal::new("never_heard_of", "It is odd.");
         assert_eq!(Words::new(Locale::De).refused(&unknown), "It is odd.");
+    }
+
+    #[test]
+    fn numbers_have_the_decimal_sign_of_the_language_and_nothing_is_minus_zero() {
+        let [en, es, de] = Locale::ALL.map(Words::new);
+        assert_eq!(en.number(-84.54, 1), "−84.5");
+        assert_eq!((es.number(-84.54, 1).as_str(), de.number(0.25, 2).as_str()), ("−84,5", "0,25"));
+        assert_eq!(en.number(-0.01, 1), "0.0");
+        assert_eq!(de.short_number(0.674, 2), "0,67");
+        assert_eq!((de.short_number(1.5, 2).as_str(), en.short_number(120.0, 2).as_str()), ("1,5", "120"));
+        assert_eq!(en.short_number(100.0, 0), "100");
+    }
+
+    #[test]
+    fn keys_are_called_as_they_are_on_the_keyboard_of_the_language() {
+        let key = |text: &str, locale| {
+            let shortcut = crate::hotkeys::Shortcut::parse(text).unwrap();
+            Words::new(locale).shortcut(&shortcut)
+        };
+        assert_eq!(key("Ctrl+Shift+Z", Locale::De), "Strg+Umschalt+Z");
+        assert_eq!(key("Shift+Delete", Locale::Es), "Mayús+Supr");
+        assert_eq!(key("Ctrl+ArrowRight", Locale::En), "Ctrl+→");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod pass;
 mod plane;
 mod renderer;
 pub mod shaders;
+mod solids;
 mod stack;
 mod target;
 #[cfg(test)]
@@ -25,5 +26,6 @@ pub use medsight_image::{
     StackDraw, TransferFunction, Voi, VolumeDraw, VolumeMode,
 };
 pub use renderer::Renderer;
+pub use solids::SolidsTexture;
 pub use target::Target;
 pub use volume::VolumeTexture;

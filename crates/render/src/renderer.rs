@@ -1,16 +1,17 @@
 //! The pipelines, made once; what is drawn comes with each call.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use medsight_gpu::{Gpu, MemoryBudget, Tier};
-use medsight_image::{Frame, PlaneDraw, StackDraw, Volume, VolumeDraw};
+use medsight_image::{Frame, PlaneDraw, Solids, StackDraw, Volume, VolumeDraw};
 use wgpu::{BindingResource, TextureViewDimension};
 
 use crate::pass::{Canvas, FILTERED, Pass, Slot};
 use crate::plane::PlanePass;
 use crate::stack::StackPass;
 use crate::view::ViewPass;
-use crate::{FrameTexture, RenderError, Target, VolumeTexture, shaders};
+use crate::{FrameTexture, RenderError, SolidsTexture, Target, VolumeTexture, shaders};
 
 /// Draws into [`Target`]s. One for the device; may be shared between threads.
 #[derive(Debug)]
@@ -106,10 +107,29 @@ impl Renderer {
         });
     }
 
+    /// Puts the labels of segments on the device.
+    ///
+    /// # Errors
+    /// [`RenderError::Memory`] when there is no room.
+    pub fn upload_solids(&self, solids: &Arc<Solids>) -> Result<SolidsTexture, RenderError> {
+        SolidsTexture::new(&self.device, &self.queue, &self.memory, solids)
+    }
+
     /// Draws a volume in 3D. Returns when the work is submitted, not when it is done.
     pub fn draw_volume(&self, target: &Target, volume: &VolumeTexture, draw: &VolumeDraw) {
+        self.draw_volume_with(target, volume, None, draw);
+    }
+
+    /// As [`Self::draw_volume`], with the surfaces of `draw.solids` where they are on the device.
+    pub fn draw_volume_with(
+        &self,
+        target: &Target,
+        volume: &VolumeTexture,
+        solids: Option<&SolidsTexture>,
+        draw: &VolumeDraw,
+    ) {
         self.at_quality(target, draw.quality, |canvas| {
-            self.view.draw(&self.device, &self.queue, canvas, volume, draw);
+            self.view.draw(&self.device, &self.queue, canvas, volume, solids, draw);
         });
     }
 

@@ -5,6 +5,7 @@ use medsight_image::{VoiFunction, VolumeDraw, VolumeMode, Window};
 use wgpu::{BindingResource, TextureSampleType, TextureViewDimension};
 
 use crate::pass::{Canvas, FILTERED, Pass, Slot, UNFILTERED};
+use crate::solids::{SolidsTexture, label_colors};
 use crate::stack::{color, window_uniform};
 use crate::{RenderError, VolumeTexture, shaders};
 
@@ -40,7 +41,7 @@ pub(crate) struct ViewUniform {
     pub(crate) mip_low: f32,
     pub(crate) mip_high: f32,
     pub(crate) nothing_below: f32,
-    pub(crate) pad_0: u32,
+    pub(crate) volume_share: f32,
     pub(crate) pad_1: u32,
     pub(crate) pad_2: u32,
     pub(crate) normal_x: [f32; 4],
@@ -51,6 +52,7 @@ pub(crate) struct ViewUniform {
 #[derive(Debug)]
 struct Pair {
     composite: Pass,
+    surfaces: Pass,
     mip: Pass,
 }
 
@@ -77,6 +79,7 @@ impl ViewPass {
         queue: &wgpu::Queue,
         canvas: &Canvas<'_>,
         volume: &VolumeTexture,
+        solids: Option<&SolidsTexture>,
         draw: &VolumeDraw,
     ) {
         let view = canvas.view;
@@ -94,20 +97,25 @@ impl ViewPass {
                 passes.mip.draw(device, queue, view, &uniform, &resources);
             }
             VolumeMode::Composite { transfer, shading } => {
-                let seen = volume.seen(device, queue, transfer, uniform.step_mm);
+                let shown = solids.zip(draw.solids.as_ref());
+                let seen = volume.seen(device, queue, transfer, uniform.step_mm, shown.map(|(s, _)| s));
                 [uniform.table_low, uniform.table_high] = seen.range;
                 // The table's first entry, if it is transparent; else no coordinate is low enough.
                 let first_entry = 0.5 / medsight_image::transfer_table::TABLE as f32;
                 uniform.nothing_below = if transfer.at(seen.range[0]).1 == 0.0 { first_entry } else { -1.0 };
                 (uniform.ambient, uniform.diffuse) = (shading.ambient, shading.diffuse);
                 (uniform.specular, uniform.shininess) = (shading.specular, shading.shininess);
-                let resources = [
-                    voxels(),
-                    sampler(),
-                    BindingResource::TextureView(&seen.empty_bricks),
-                    BindingResource::TextureView(&seen.table),
-                ];
-                passes.composite.draw(device, queue, view, &uniform, &resources);
+                let (empty, table) = (&seen.empty_bricks, &seen.table);
+                let flat = [empty, table].map(BindingResource::TextureView);
+                let mut resources = vec![voxels(), sampler()];
+                resources.extend(flat);
+                let Some((solids, look)) = shown else {
+                    return passes.composite.draw(device, queue, view, &uniform, &resources);
+                };
+                uniform.volume_share = look.volume_share;
+                let colors = label_colors(device, queue, look);
+                resources.extend([&solids.view, &colors].map(BindingResource::TextureView));
+                passes.surfaces.draw(device, queue, view, &uniform, &resources);
             }
         }
     }
@@ -124,9 +132,19 @@ impl Pair {
             texture(TextureSampleType::Uint, solid),
             texture(FILTERED, flat),
         ];
+        let surfaces = [
+            Slot::Uniform,
+            texture(voxels, solid),
+            Slot::Sampler,
+            texture(TextureSampleType::Uint, solid),
+            texture(FILTERED, flat),
+            texture(TextureSampleType::Uint, solid),
+            texture(FILTERED, flat),
+        ];
         let mip = [Slot::Uniform, texture(voxels, solid), Slot::Sampler, texture(UNFILTERED, solid)];
         Ok(Self {
             composite: Pass::new(device, "composite", source, "fs_composite", &composite)?,
+            surfaces: Pass::new(device, "surfaces", source, "fs_surfaces", &surfaces)?,
             mip: Pass::new(device, "mip", source, "fs_mip", &mip)?,
         })
     }

@@ -3,12 +3,14 @@
 //! They are one thing so that a reader finds every change here, as one match over the commands.
 
 use egui::{Pos2, Rect};
+use medsight_base::{InstanceUid, SeriesUid};
 use medsight_image::{Projection, Window};
 use medsight_record::{AnnotationId, Layout, ViewCommand, ViewKind};
 
 use crate::cell::{Cell, Crop};
 use crate::gesture::{Button, zoom_about};
 use crate::light_box::{Effect, LightBox, Overlays, Popup};
+use crate::page::{Histograms, Page};
 use crate::series::VolumeState;
 
 /// What a view asks for.
@@ -55,6 +57,8 @@ pub enum Action {
     VolumePreset(usize, String),
     /// Light in a 3D cell.
     Shading(usize, bool),
+    /// Share of the volume beside surfaces in a 3D cell.
+    VolumeShare(usize, f32),
     /// Crop box of a 3D cell.
     SetCrop(usize, Crop),
     /// Slab thickness of a cell's planes, millimetres.
@@ -63,6 +67,14 @@ pub enum Action {
     Look(usize),
     /// A part of a layer set on or off.
     LayerOn(usize, usize, bool),
+    /// The document of a page is wanted as a file.
+    SaveDocument(InstanceUid),
+    /// An object that was written is taken back.
+    DeleteWritten(SeriesUid),
+    /// A histogram of a page on or off: series, curve.
+    CurveOn(usize, usize, bool),
+    /// Histograms of a page in cubic centimetres, or percent.
+    HistogramInCm3(usize, bool),
     /// Opacity of a layer set.
     LayerFill(usize, f32),
     /// Projection of a cell's planes.
@@ -102,6 +114,7 @@ impl LightBox {
                 self.cells[cell].view_3d.transfer = [0.0, 1.0];
             }
             Action::Shading(cell, on) => self.cells[cell].view_3d.shading = on,
+            Action::VolumeShare(cell, share) => self.cells[cell].view_3d.volume_share = share.clamp(0.0, 1.0),
             Action::SetCrop(cell, crop) => self.cells[cell].view_3d.crop = crop,
             Action::Slab(cell, mm) => self.with_mpr(cell, |mpr| mpr.slab_mm = mm.clamp(0.0, 200.0)),
             Action::Look(index) => self.toggle_look(index),
@@ -109,6 +122,16 @@ impl LightBox {
                 if let Some(layer) = self.layers.get_mut(set).and_then(|s| s.layers.get_mut(layer)) {
                     layer.on = on;
                 }
+            }
+            Action::SaveDocument(instance) => self.effects.push(Effect::SaveDocument(instance)),
+            Action::DeleteWritten(series) => self.effects.push(Effect::DeleteWritten(series)),
+            Action::CurveOn(series, curve, on) => self.with_histograms(series, |sheet| {
+                if let Some(curve) = sheet.curves.get_mut(curve) {
+                    curve.on = on;
+                }
+            }),
+            Action::HistogramInCm3(series, in_cm3) => {
+                self.with_histograms(series, |sheet| sheet.in_cm3 = in_cm3)
             }
             Action::LayerFill(set, fill) => {
                 if let Some(set) = self.layers.get_mut(set) {
@@ -180,6 +203,9 @@ impl LightBox {
             C::ScrollBy(n) => self.scroll_by(active, i64::from(n)),
             C::ToggleKeyImage => self.toggle_key_image(),
             C::Calibrate => self.ask_true_length(),
+            C::WriteReport => self.write(self.report_to_write(), "write.no_measurements"),
+            C::WriteKeyImages => self.write(self.key_images_to_write(), "write.no_key_images"),
+            C::WriteLook => self.write(self.look_to_write(), "write.no_image"),
             C::DeleteSelected => {
                 if let Some(id) = self.selected {
                     self.remove(id);
@@ -202,6 +228,9 @@ impl LightBox {
                 | C::DeleteSelected
                 | C::ToggleKeyImage
                 | C::Calibrate
+                | C::WriteReport
+                | C::WriteKeyImages
+                | C::WriteLook
         );
         if !is_quiet {
             self.effects.push(Effect::SessionChanged);
@@ -219,7 +248,10 @@ impl LightBox {
         let series = self.series_of(cell)?;
         match c.plane() {
             Some(plane) => Some(series.planes?.steps(plane, series.volume()?)),
-            None if c.view == ViewKind::Stack => Some((c.slice as i64, series.slices.len() as i64)),
+            None if c.view == ViewKind::Stack => {
+                let count = series.page.as_ref().map_or(series.slices.len(), |page| page.sheets());
+                Some((c.slice as i64, count as i64))
+            }
             None => None,
         }
     }
@@ -250,6 +282,10 @@ impl LightBox {
             }
         } else if magnify {
             zoom_about(&mut self.cells[cell], at, 1.1f64.powf(f64::from(notches)));
+        } else if self.page_of(cell).is_some_and(|page| page.sheets() == 1) {
+            // A page that does not turn is moved.
+            let cell = &mut self.cells[cell];
+            cell.pan.y += f64::from(notches) * 40.0 / cell.zoom;
         } else {
             self.scroll_by(cell, -(notches.round() as i64));
         }
@@ -317,7 +353,29 @@ impl LightBox {
         zoom_about(cell, anchor, points_per_pixel / unit);
     }
 
+    fn with_histograms(&mut self, series: usize, change: impl FnOnce(&mut Histograms)) {
+        let page = self.series.get_mut(series).and_then(|s| s.page.as_mut());
+        if let Some(Page::Histograms(sheet)) = page.map(std::sync::Arc::make_mut) {
+            change(sheet);
+        }
+    }
+
+    /// A millimetre of the paper becomes one of the screen.
+    fn true_size_of_paper(&mut self) {
+        let Some(points) = self.screen_points_per_mm else {
+            self.notice = Some(self.words.text("lightbox.not_calibrated").to_owned());
+            return;
+        };
+        if let Some(paper) = crate::ui::paper_of(self, self.active) {
+            let anchor = self.cells[self.active].rect.center();
+            zoom_about(&mut self.cells[self.active], anchor, points / paper);
+        }
+    }
+
     fn true_size(&mut self) {
+        if self.page_of(self.active).is_some() {
+            return self.true_size_of_paper();
+        }
         let has_scale = self
             .surface(self.active)
             .is_some_and(|s| s.screen_per_mm(self.cells[self.active].rect.center()).is_some());

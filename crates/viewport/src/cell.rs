@@ -88,7 +88,12 @@ pub struct View3d {
     pub crop: Crop,
     /// Moves and stretches the transfer function, as a window drag does: by modality units, factor.
     pub transfer: [f32; 2],
+    /// Share of the volume's opacity beside surfaces of segments, 0 to 1.
+    pub volume_share: f32,
 }
+
+/// Share of the volume beside surfaces at first: what lies inside is seen, and the body around it too.
+pub(crate) const FIRST_SHARE: f32 = 0.3;
 
 impl Default for View3d {
     fn default() -> Self {
@@ -98,6 +103,7 @@ impl Default for View3d {
             shading: true,
             crop: Crop { shown: false, region: CropBox::WHOLE },
             transfer: [0.0, 1.0],
+            volume_share: FIRST_SHARE,
         }
     }
 }

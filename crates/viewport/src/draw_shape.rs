@@ -48,7 +48,7 @@ pub(crate) fn label_lines(annotation: &Annotation, words: &Words) -> Vec<String>
     let mut text = lines(&annotation.kind, m, words);
     if has_scale(&annotation.kind) {
         if let Some(last) = text.last_mut() {
-            *last += &format!(" ({})", words.text(scale_key(m.scale)));
+            *last += &format!(" ({})", words.text(scale_key(m)));
         }
     }
     text

@@ -14,6 +14,7 @@ use medsight_record::{Annotation, AnnotationId, AnnotationKind, Tool, ViewKind};
 use crate::light_box::{Effect, LightBox, Popup};
 use crate::measure::measure;
 use crate::mpr::Mpr;
+use crate::page::Page;
 use crate::picture::first_camera;
 use crate::shape::{Hit, hit, with_handle_at};
 use crate::surface::Surface;
@@ -170,6 +171,14 @@ impl LightBox {
         };
         if self.cells[cell].view == ViewKind::Volume3d {
             self.gesture = self.begin_3d(cell, at, button, tool);
+            return;
+        }
+        if matches!(self.page_of(cell), Some(Page::Tracing(_))) {
+            let c = &self.cells[cell];
+            self.gesture = Some(match tool {
+                Tool::Zoom => Gesture::Zoom { cell, from: at, zoom: c.zoom, pan: c.pan },
+                _ => Gesture::Pan { cell, from: at, start: c.pan },
+            });
             return;
         }
         let Some(surface) = self.surface(cell) else { return };
@@ -418,7 +427,9 @@ impl LightBox {
             Gesture::Hover => {}
             Gesture::Draw => self.release_draft(at),
             Gesture::Annotation { cell, start, again, .. } => match (self.live.take(), start.kind) {
-                (Some(annotation), _) => self.keep(annotation),
+                (Some(annotation), _) => {
+                    self.keep_where_it_lies(cell, annotation);
+                }
                 // A click on a chosen text is there to change its words.
                 (None, AnnotationKind::Text { text }) if again => {
                     self.popup = Popup::Text { cell, at, text, id: Some(start.id) };
@@ -444,13 +455,26 @@ impl LightBox {
             if let Some(draft) = self.draft.take() {
                 let id = AnnotationId((self.new_id)());
                 let annotation = self.measured(draft.cell, &draft.surface, id, &draft.kind, &draft.points);
-                self.keep(annotation);
-                self.selected = Some(id);
+                if self.keep_where_it_lies(draft.cell, annotation) {
+                    self.selected = Some(id);
+                }
             }
         } else if draft.points.len() < needed && (!was_click || has_length) {
             let last = draft.surface.local(at);
             draft.points.push(last);
         }
+    }
+
+    /// Keeps what was drawn when some of it lies on the image; says so when nothing does.
+    fn keep_where_it_lies(&mut self, cell: usize, annotation: Annotation) -> bool {
+        let surface = self.surface(cell);
+        let local = surface.as_ref().and_then(|s| Some((s, self.points_on(cell, s, &annotation.place)?)));
+        if local.is_some_and(|(s, points)| self.is_outside(cell, s, &annotation.kind, &points)) {
+            self.notice = Some(self.words.text("lightbox.drawn_outside").to_owned());
+            return false;
+        }
+        self.keep(annotation);
+        true
     }
 
     /// An annotation with its numbers, as of now.

@@ -27,6 +27,34 @@ pub struct LayerContour {
     pub closed: bool,
 }
 
+/// A part and a dose.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum LayerDose {
+    /// None known.
+    #[default]
+    Unknown,
+    /// It is where the dose is at least this, as share of the highest one.
+    Isodose {
+        /// Dose.
+        value: f64,
+        /// `Gy`, or empty for relative dose.
+        unit: &'static str,
+    },
+    /// It receives this.
+    Received {
+        /// Share of it that lies in the dose grid, 0 to 1; the figures are of this part.
+        covered: f64,
+        /// Mean dose.
+        mean: f64,
+        /// What 95 % of the volume receives at least.
+        d95: f64,
+        /// Highest dose.
+        max: f64,
+        /// `Gy`, or empty for relative dose.
+        unit: &'static str,
+    },
+}
+
 /// A part of a set: a segment, a region of interest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layer {
@@ -38,8 +66,8 @@ pub struct Layer {
     pub on: bool,
     /// Millilitres, when they can be told.
     pub volume_ml: Option<f64>,
-    /// What else is known of it: `mean 21.3 Gy · D95 19.0 Gy`.
-    pub note: String,
+    /// The dose that it is, or that it receives.
+    pub dose: LayerDose,
     /// What is drawn.
     pub form: LayerForm,
 }

@@ -11,12 +11,16 @@ mod calibrate;
 mod cell;
 mod cine;
 mod draw_shape;
+mod ecg_sheet;
+mod effect;
 mod gesture;
+mod inside;
 mod layers;
 mod light_box;
 mod looks;
 pub mod measure;
 mod mpr;
+mod page;
 mod picture;
 mod presets;
 mod records;
@@ -24,21 +28,29 @@ mod sample;
 mod series;
 mod session;
 mod shape;
+mod solids;
 mod surface;
 pub mod theme;
 mod ui;
+mod writing;
 
 pub use apply::Action;
 pub use cell::{Cell, Crop, Orientation, View3d};
 pub use gesture::Button;
-pub use layers::{FIRST_FILL, Layer, LayerContour, LayerForm, LayerSet};
+pub use layers::{FIRST_FILL, Layer, LayerContour, LayerDose, LayerForm, LayerSet};
 pub use light_box::{Effect, LightBox, Overlays, Popup, SaveState, StudyFacts};
 pub use looks::{Look, LookLine, LookOfImage};
 pub use mpr::Mpr;
+pub use page::{
+    FileInside, Finding, HistogramCurve, Histograms, Page, PlanBeam, PlanList, Trace, TraceGroup, TraceUnit,
+    Tracing,
+};
 pub use picture::{Picture, PlanePicture, StackPicture, VolumePicture};
 pub use presets::{Preset, Presets};
 pub use series::{
-    FrameState, ImageScale, Series, Slice, SliceFacts, SlicePlace, UltrasoundScale, VolumeState,
+    FrameState, ImageScale, RealWorld, Said, Series, Slice, SliceFacts, SlicePlace, UltrasoundScale,
+    VolumeState,
 };
+pub use solids::SolidsOf;
 pub use surface::{Space, Surface};
 pub use ui::{Textures, setup};

@@ -9,10 +9,13 @@ use medsight_base::{StudyUid, Timestamp};
 use medsight_image::{Preset, TransferFunction, Window};
 use medsight_record::hotkeys::Hotkeys;
 use medsight_record::words::{Locale, Words};
-use medsight_record::{Annotation, AnnotationId, History, Layout, ReadingSession, Refusal, Tool, ViewKind};
+use medsight_record::{
+    Annotation, AnnotationId, History, Layout, ReadingSession, Refusal, Tool, ViewKind, Written,
+};
 use uuid::Uuid;
 
 use crate::cell::Cell;
+pub use crate::effect::{Effect, SaveState};
 use crate::gesture::{Draft, Gesture};
 use crate::mpr::Mpr;
 use crate::presets::Presets;
@@ -85,32 +88,6 @@ pub enum Popup {
     },
 }
 
-/// What the desk said about an annotation.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SaveState {
-    /// No desk: it lives as long as the window.
-    NotKept,
-    /// On its way.
-    Waiting,
-    /// Durable.
-    Saved,
-    /// Refused, and why.
-    Failed(String),
-}
-
-/// What the program around the light box has to do.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    /// A gesture has ended: keep this annotation.
-    Save(Box<Annotation>),
-    /// Take this one away.
-    Remove(AnnotationId),
-    /// The layout or a view changed for good.
-    SessionChanged,
-    /// The reader chose a measurement.
-    Selected(AnnotationId),
-}
-
 /// Everything one window shows.
 pub struct LightBox {
     /// The study.
@@ -145,6 +122,8 @@ pub struct LightBox {
     pub layers: Vec<crate::LayerSet>,
     /// They are drawn.
     pub layers_shown: bool,
+    /// Labels of their parts, by series, where 3D has asked for them.
+    pub solids: BTreeMap<usize, crate::SolidsOf>,
     pub(crate) layer_textures: RefCell<crate::ui::LayerTextures>,
     /// Presentation states of the study.
     pub looks: Vec<crate::Look>,
@@ -152,6 +131,8 @@ pub struct LightBox {
     pub look: Option<usize>,
     /// What reports of the study (DICOM SR) measured: seen, not changed.
     pub reported: Vec<Annotation>,
+    /// DICOM objects that the reader had made since the window was opened.
+    pub written: Vec<Written>,
     /// Overlay planes of the images are drawn.
     pub overlay_planes: bool,
     pub(crate) graphics: RefCell<crate::ui::Graphics>,
@@ -221,10 +202,12 @@ impl LightBox {
             overlays: Overlays::All,
             layers: Vec::new(),
             layers_shown: true,
+            solids: BTreeMap::new(),
             layer_textures: RefCell::default(),
             looks: Vec::new(),
             look: None,
             reported: Vec::new(),
+            written: Vec::new(),
             overlay_planes: true,
             graphics: RefCell::default(),
             panel: false,
@@ -273,6 +256,11 @@ impl LightBox {
     /// The series of a cell.
     pub fn series_of(&self, cell: usize) -> Option<&Series> {
         self.series.get(self.cells.get(cell)?.series?)
+    }
+
+    /// The page that a cell shows, where it shows one.
+    pub fn page_of(&self, cell: usize) -> Option<&crate::Page> {
+        self.series_of(cell)?.page.as_deref()
     }
 
     /// Whose images a cell shows.

@@ -4,7 +4,7 @@
 
 use glam::DVec2;
 use medsight_record::words::Words;
-use medsight_record::{AnnotationKind, Measured, ScaleSource};
+use medsight_record::{AnnotationKind, Measured, NoScale, ScaleSource};
 
 use crate::sample::{Source, values_in};
 use crate::surface::Surface;
@@ -19,6 +19,10 @@ pub(crate) fn measure(
 ) -> Measured {
     let mut m = Measured::default();
     let scale = surface.scale(points);
+    if has_scale(kind) {
+        m.no_scale = scale.err().flatten();
+    }
+    let scale = scale.ok();
     match (kind, points) {
         (AnnotationKind::Length, [a, b]) => match scale {
             Some((mm, source)) => {
@@ -78,29 +82,28 @@ fn statistics(values: &[f64], m: &mut Measured) {
     m.max = values.iter().copied().reduce(f64::max);
 }
 
-/// Word key of a scale's source.
-pub fn scale_key(source: Option<ScaleSource>) -> &'static str {
-    match source {
+/// Word key of a scale's source, or of why there is none.
+pub fn scale_key(m: &Measured) -> &'static str {
+    match m.scale {
         Some(ScaleSource::PixelSpacing) => "scale.pixel_spacing",
         Some(ScaleSource::Calibrated) => "scale.calibrated",
         Some(ScaleSource::Detector) => "scale.detector",
         Some(ScaleSource::DetectorCorrected) => "scale.detector_corrected",
         Some(ScaleSource::Manual) => "scale.manual",
+        Some(ScaleSource::Volume) => "scale.volume",
         Some(ScaleSource::UltrasoundRegion) => "scale.ultrasound_region",
         Some(ScaleSource::Nominal) => "scale.nominal",
-        None => "scale.none",
+        None => match m.no_scale {
+            Some(NoScale::CrossesRegions) => "scale.crosses_regions",
+            Some(NoScale::RegionWithoutLengths) => "scale.region_without_lengths",
+            None => "scale.none",
+        },
     }
-}
-
-/// A number with as many decimals as a value of its size needs, with a true minus sign.
-pub fn number(value: f64, decimals: usize) -> String {
-    let text = format!("{value:.decimals$}");
-    let is_zero = text.chars().all(|c| matches!(c, '-' | '0' | '.'));
-    if is_zero { text.trim_start_matches('-').to_owned() } else { text.replace('-', "−") }
 }
 
 /// The lines beside an annotation, the first is the one for the list: `23.4 mm`.
 pub fn lines(kind: &AnnotationKind, m: &Measured, words: &Words) -> Vec<String> {
+    let number = |value: f64, decimals| words.number(value, decimals);
     let with_unit = |value: f64| {
         let decimals = usize::from(value.abs() < 100.0);
         let number = number(value, decimals);
@@ -133,7 +136,11 @@ pub fn lines(kind: &AnnotationKind, m: &Measured, words: &Words) -> Vec<String> 
                 let max_word = words.text("lightbox.max");
                 format!("SUVbw {} · {max_word} {}", number(mean, 2), number(max, 2))
             }));
-            out.extend(m.area_mm2.map(area).or(m.area_px.map(|px| format!("{} px²", number(px, 0)))));
+            out.extend(
+                m.area_mm2
+                    .map(|mm2| area(mm2, words))
+                    .or(m.area_px.map(|px| format!("{} px²", number(px, 0)))),
+            );
         }
         AnnotationKind::Text { text } => out.push(text.clone()),
         AnnotationKind::Calibration { length_mm } => {
@@ -144,11 +151,11 @@ pub fn lines(kind: &AnnotationKind, m: &Measured, words: &Words) -> Vec<String> 
     out
 }
 
-fn area(mm2: f64) -> String {
+fn area(mm2: f64, words: &Words) -> String {
     if mm2 >= 1000.0 {
-        format!("{} cm²", number(mm2 / 100.0, 1))
+        format!("{} cm²", words.number(mm2 / 100.0, 1))
     } else {
-        format!("{} mm²", number(mm2, 1))
+        format!("{} mm²", words.number(mm2, 1))
     }
 }
 
@@ -194,7 +201,9 @@ pub(crate) mod tests {
             regions: Vec::new(),
             pixel_aspect: 1.0,
             modality: Modality::Rescale { slope: 2.0, intercept: -10.0 },
+            file_modality: Modality::Rescale { slope: 2.0, intercept: -10.0 },
             unit: "HU".into(),
+            real_world: None,
             windows: Vec::new(),
             voi_lut: None,
             palette: None,
@@ -226,7 +235,7 @@ pub(crate) mod tests {
         assert_eq!((m.length_mm, m.length_px, m.scale), (None, Some(50.0), None));
         let words = Words::new(Locale::En);
         assert_eq!(lines(&AnnotationKind::Length, &m, &words), ["50 px"]);
-        assert_eq!(scale_key(None), "scale.none");
+        assert_eq!(scale_key(&m), "scale.none");
     }
 
     #[test]
@@ -257,6 +266,7 @@ pub(crate) mod tests {
         let across =
             measure(&AnnotationKind::Length, &[DVec2::ZERO, DVec2::new(30.0, 0.0)], &surface, None, "");
         assert_eq!((across.length_mm, across.length_px), (None, Some(30.0)));
+        assert_eq!(scale_key(&across), "scale.crosses_regions");
     }
 
     #[test]
@@ -272,6 +282,7 @@ pub(crate) mod tests {
         let inside =
             measure(&AnnotationKind::Length, &[DVec2::ZERO, DVec2::new(10.0, 0.0)], &surface, None, "");
         assert_eq!((inside.length_mm, inside.length_px), (None, Some(10.0)));
+        assert_eq!(scale_key(&inside), "scale.region_without_lengths");
     }
 
     #[test]
@@ -292,11 +303,5 @@ pub(crate) mod tests {
         let m = measure(&AnnotationKind::Ellipse, &corners, &surface(&facts), Some(&source), "HU");
         assert_eq!(m.mean, Some(12.0));
         assert!((m.area_px.unwrap() - 6.0 * std::f64::consts::FRAC_PI_4).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_minus_is_a_minus_and_nothing_is_minus_zero() {
-        assert_eq!(number(-84.54, 1), "−84.5");
-        assert_eq!(number(-0.01, 1), "0.0");
     }
 }

@@ -106,9 +106,9 @@ impl LightBox {
             };
             let draw = StackDraw {
                 image_px_from_target_px: local,
-                modality: facts.modality.clone(),
+                modality: self.shown_modality(index, facts),
                 voi: self.voi(index),
-                invert: cell.invert,
+                invert: self.is_inverted(index, frame),
                 palette: facts.palette.clone(),
                 interpolation: Interpolation::Linear,
                 padding: facts.padding,
@@ -152,6 +152,7 @@ impl LightBox {
                 step_mm: volume.spacing_mm.min_element() * if moving { 1.0 } else { 0.5 },
                 background: [0; 3],
                 quality: self.quality_3d[usize::from(!moving)],
+                solids: self.solids_draw(index),
             },
         })
     }
@@ -206,8 +207,11 @@ impl LightBox {
     }
 
     /// What becomes of modality values in a cell.
-    fn voi(&self, index: usize) -> Voi {
+    pub(crate) fn voi(&self, index: usize) -> Voi {
         let cell = &self.cells[index];
+        if let Some(table) = self.look_table(index) {
+            return Voi::Lut(table);
+        }
         let lut = self.facts(index).and_then(|f| f.voi_lut.clone());
         match (cell.window, lut, self.facts(index).is_some_and(|f| f.windows.is_empty())) {
             (None, Some(lut), true) => Voi::Lut(lut),

@@ -66,6 +66,48 @@ pub struct UltrasoundScale {
     pub mm_per_px: Option<DVec2>,
 }
 
+/// A part of a line that is written over an image; numbers are written in the person's language.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// As the file says it.
+    Text(String),
+    /// A number with what stands before and after it: `TR 8.1`, `120 kV`.
+    Number {
+        /// `TR `.
+        before: &'static str,
+        /// The number.
+        value: f64,
+        /// ` kV`.
+        after: &'static str,
+    },
+}
+
+/// A quantity of stored values: Real World Value Mapping (PS3.3 C.7.6.16.2.11), linear.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RealWorld {
+    /// LUT Label (0040,9210): `ADC`; may be empty.
+    pub label: String,
+    /// Quantity of a stored value of 1, less that of 0.
+    pub slope: f64,
+    /// Quantity of a stored value of 0.
+    pub intercept: f64,
+    /// First and last stored value that it is for.
+    pub range: [f64; 2],
+    /// Its unit, may be empty.
+    pub unit: String,
+}
+
+impl RealWorld {
+    /// The quantity of a modality value; `None` where the mapping is not for it, or no stored value can be told.
+    pub fn of_modality_value(&self, value: f64, file_modality: &Modality) -> Option<f64> {
+        let stored = match file_modality {
+            Modality::Rescale { slope, intercept } if *slope != 0.0 => (value - intercept) / slope,
+            _ => return None,
+        };
+        (self.range[0]..=self.range[1]).contains(&stored).then_some(stored * self.slope + self.intercept)
+    }
+}
+
 /// What is known of a frame besides its pixels.
 #[derive(Clone, Debug)]
 pub struct SliceFacts {
@@ -79,10 +121,14 @@ pub struct SliceFacts {
     pub regions: Vec<UltrasoundScale>,
     /// Height of a pixel over its width.
     pub pixel_aspect: f64,
-    /// Stored value → modality value.
+    /// Value of the pixels at hand → modality value.
     pub modality: Modality,
+    /// Stored value → modality value, as the file says: another where the pixels came out of a volume.
+    pub file_modality: Modality,
     /// Unit of the modality value: `HU`, or empty.
     pub unit: String,
+    /// Another quantity that stored values stand for, where the file says so.
+    pub real_world: Option<RealWorld>,
     /// Windows the file carries, with their explanations.
     pub windows: Vec<(Window, String)>,
     /// VOI LUT the file carries.
@@ -99,8 +145,8 @@ pub struct SliceFacts {
     pub shutter: Option<Arc<Shutter>>,
     /// Shown in colour: windows have no effect.
     pub is_color: bool,
-    /// How it was acquired, ready to be shown: `120 kV · 214 mAs`.
-    pub acquisition: Vec<String>,
+    /// How it was acquired, line by line: `120 kV`, `214 mAs`.
+    pub acquisition: Vec<Vec<Said>>,
     /// What a reader must know of this image: lossy compression and the like.
     pub warnings: Vec<VolumeWarning>,
     /// Pictures a second, of a multi-frame image.
@@ -190,6 +236,8 @@ pub struct Series {
     pub typical: Option<[f64; 2]>,
     /// A refusal that leaves nothing to show.
     pub failure: Option<Refusal>,
+    /// It is no images but a page.
+    pub page: Option<Arc<crate::Page>>,
 }
 
 impl Series {
@@ -210,6 +258,7 @@ impl Series {
             range: None,
             typical: None,
             failure: None,
+            page: None,
         }
     }
 

@@ -170,6 +170,7 @@ fn view_3d_of(state: &View3dState) -> View3d {
         shading: state.shading,
         crop: Crop { shown: false, region },
         transfer: if state.transfer.iter().all(|v| v.is_finite()) { state.transfer } else { [0.0, 1.0] },
+        ..View3d::default()
     }
 }
 

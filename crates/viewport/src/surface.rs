@@ -6,7 +6,7 @@ use egui::{Pos2, Rect, pos2};
 use glam::{DAffine2, DMat2, DVec2, DVec3};
 use medsight_base::{InstanceUid, Plane, SeriesUid};
 use medsight_image::Volume;
-use medsight_record::{ImageRef, Place, ScaleSource};
+use medsight_record::{ImageRef, NoScale, Place, ScaleSource};
 
 use crate::cell::Cell;
 use crate::mpr::{Mpr, extent_along};
@@ -48,6 +48,8 @@ pub enum Space {
         down: DVec3,
         /// Thickness shown.
         slab_mm: f64,
+        /// Parallel to the slices of the volume.
+        along_slices: bool,
     },
 }
 
@@ -137,6 +139,7 @@ impl Surface {
                 right,
                 down,
                 slab_mm: mpr.slab_mm,
+                along_slices: normal.dot(volume.axes[2]).abs() > 0.9999,
             },
         }
     }
@@ -190,20 +193,27 @@ impl Surface {
     /// Millimetres of a local unit along x and y between some points, and where that comes from.
     ///
     /// On ultrasound all points must lie in one calibrated region, or outside of all regions.
-    pub fn scale(&self, points: &[DVec2]) -> Option<(DVec2, ScaleSource)> {
+    ///
+    /// # Errors
+    /// Why there are none; `None` when the file says nothing.
+    pub fn scale(&self, points: &[DVec2]) -> Result<(DVec2, ScaleSource), Option<NoScale>> {
         match &self.space {
-            Space::Plane { .. } => Some((DVec2::ONE, ScaleSource::PixelSpacing)),
+            Space::Plane { along_slices: true, .. } => Ok((DVec2::ONE, ScaleSource::PixelSpacing)),
+            Space::Plane { .. } => Ok((DVec2::ONE, ScaleSource::Volume)),
             Space::Image { scale, regions, .. } => {
                 let region_of = |p: &DVec2| {
                     regions.iter().rposition(|r| p.cmpge(r.min_px).all() && p.cmple(r.max_px).all())
                 };
                 let region = points.first().and_then(region_of);
                 if points.iter().any(|p| region_of(p) != region) {
-                    return None;
+                    return Err(Some(NoScale::CrossesRegions));
                 }
                 match region {
-                    Some(region) => regions[region].mm_per_px.map(|mm| (mm, ScaleSource::UltrasoundRegion)),
-                    None => *scale,
+                    Some(region) => {
+                        let mm = regions[region].mm_per_px.ok_or(Some(NoScale::RegionWithoutLengths))?;
+                        Ok((mm, ScaleSource::UltrasoundRegion))
+                    }
+                    None => scale.ok_or(None),
                 }
             }
         }
@@ -219,7 +229,7 @@ impl Surface {
 
     /// Points of the screen in a millimetre, along screen x; for the scale bar.
     pub fn screen_per_mm(&self, at: Pos2) -> Option<(f64, ScaleSource)> {
-        let (mm, source) = self.scale(&[self.local(at)])?;
+        let (mm, source) = self.scale(&[self.local(at)]).ok()?;
         let step = self.local_from_screen.transform_vector2(DVec2::X) * mm;
         let length = step.length();
         (length > 0.0).then(|| (1.0 / length, source))
@@ -234,7 +244,7 @@ impl Surface {
                 frame: *frame,
                 points_px: points.iter().map(|p| p.to_array()).collect(),
             },
-            Space::Plane { series, image, time, origin_mm, right, down, slab_mm } => Place::Plane {
+            Space::Plane { series, image, time, origin_mm, right, down, slab_mm, .. } => Place::Plane {
                 series: series.clone(),
                 image: image.clone(),
                 time: u32::try_from(*time).unwrap_or(0),

@@ -14,8 +14,8 @@ use medsight_image::{Frame, Photometric, Samples, VoiFunction, Volume, Voxels, W
 use medsight_record::words::Locale;
 use medsight_record::{AnnotationKind, ScaleSource, Tool, ViewCommand, ViewKind};
 use medsight_viewport::{
-    Action, Cell, Effect, FrameState, ImageScale, LightBox, Popup, SaveState, Series, Slice, SliceFacts,
-    SlicePlace, Textures, VolumeState, setup,
+    Action, Cell, Effect, FrameState, ImageScale, LightBox, Popup, Said, SaveState, Series, Slice,
+    SliceFacts, SlicePlace, Textures, VolumeState, setup,
 };
 use uuid::Uuid;
 
@@ -49,6 +49,8 @@ fn light_box() -> LightBox {
             regions: Vec::new(),
             pixel_aspect: 1.0,
             modality: Modality::IDENTITY,
+            file_modality: Modality::IDENTITY,
+            real_world: None,
             unit: "HU".into(),
             windows: vec![(Window::new(40.0, 400.0, VoiFunction::Linear).unwrap(), String::new())],
             voi_lut: None,
@@ -58,7 +60,7 @@ fn light_box() -> LightBox {
             overlays: Vec::new(),
             shutter: None,
             is_color: false,
-            acquisition: vec!["120 kV".into()],
+            acquisition: vec![vec![Said::Number { before: "", value: 120.0, after: " kV" }]],
             warnings: Vec::new(),
             frames_per_second: None,
         }));
@@ -189,6 +191,22 @@ fn a_handle_that_is_moved_changes_the_length_in_one_step() {
 }
 
 #[test]
+fn a_length_beside_the_image_is_not_kept_and_the_reader_is_told() {
+    let mut h = harness(light_box());
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Length));
+    // The image is 100 × 100 in a wide cell: there is black at its left.
+    let at = |h: &Harness<'_, LightBox>, x: f64| h.state().surface(0).unwrap().screen(DVec2::new(x, 50.0));
+    let middle = h.state().cells[0].rect.center();
+    let (from, to) = (at(&h, -12.0) - middle, at(&h, -3.0) - middle);
+    drag(&mut h, PointerButton::Primary, from, to);
+    assert!(h.state().annotations.present().is_empty());
+    assert_eq!(h.state().notice.as_deref(), Some("Not kept: it lies outside the image."));
+    let inside = at(&h, 5.0) - middle;
+    drag(&mut h, PointerButton::Primary, from, inside);
+    assert_eq!(h.state().annotations.present().len(), 1, "one that reaches into the image is kept");
+}
+
+#[test]
 fn an_angle_takes_a_drag_and_a_click() {
     let mut h = harness(light_box());
     h.state_mut().command(ViewCommand::SelectTool(Tool::Angle));
@@ -296,6 +314,8 @@ fn a_length_on_a_coronal_plane_is_true_in_the_patient() {
     };
     assert_eq!(DVec3::from_array(*down), Plane::Coronal.screen_axes().1);
     assert!((points_mm[0][1] - points_mm[1][1]).abs() < 1e-9, "both in one coronal plane");
+    // Across the slices the distance of slices counts too, not the pixels of a slice alone.
+    assert_eq!(annotation.measured.scale, Some(ScaleSource::Volume));
 }
 
 /// The CT and a second volume of the same series, a copy of it with images of its own: another echo.

@@ -3,6 +3,7 @@
 use super::unreadable;
 use medsight_base::SeriesUid;
 use medsight_record::{InstanceRecord, SeriesRecord};
+use medsight_vault::BlobId;
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub(crate) const VERSION_1: &str = "
@@ -79,4 +80,25 @@ pub(crate) fn id_of(db: &Connection, uid: &SeriesUid) -> rusqlite::Result<Option
     db.prepare_cached("SELECT id FROM series WHERE uid = ?1")?
         .query_row([uid.as_str()], |row| row.get(0))
         .optional()
+}
+
+/// Takes a series of a study away with its instances; answers with their blobs and picture, and how many instances there
+/// were. `None` when it is not here.
+pub(crate) fn delete(
+    db: &Connection,
+    study: i64,
+    uid: &SeriesUid,
+) -> rusqlite::Result<Option<(Vec<BlobId>, i64)>> {
+    let found = db
+        .prepare_cached("SELECT id, instance_count FROM series WHERE study = ?1 AND uid = ?2")?
+        .query_row(params![study, uid.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((id, instances)): Option<(i64, i64)> = found else { return Ok(None) };
+    let mut blobs = db
+        .prepare_cached("SELECT blob FROM instances WHERE series = ?1 AND blob NOT NULL")?
+        .query_map([id], |row| row.get(0).map(BlobId::from_bytes))?
+        .collect::<rusqlite::Result<Vec<BlobId>>>()?;
+    blobs.extend(super::thumbnails::of_series(db, id)?);
+    db.prepare_cached("DELETE FROM series WHERE id = ?1")?.execute([id])?;
+    Ok(Some((blobs, instances)))
 }

@@ -48,10 +48,11 @@ pub struct Measurements {
 }
 
 /// How the source of millimetres is told: as Measurement Method, by private codes.
-pub(crate) static SCALES: [(ScaleSource, Code); 7] = [
+pub(crate) static SCALES: [(ScaleSource, Code); 8] = [
     (ScaleSource::PixelSpacing, scale("PIXEL_SPACING", "Pixel Spacing")),
     (ScaleSource::Calibrated, scale("CALIBRATED", "Pixel Spacing, calibrated")),
     (ScaleSource::Detector, scale("DETECTOR", "Imager Pixel Spacing: at the detector")),
+    (ScaleSource::Volume, scale("VOLUME", "Distance of voxels: Pixel Spacing and slice places")),
     (ScaleSource::UltrasoundRegion, scale("US_REGION", "Physical Delta of an ultrasound region")),
     (ScaleSource::Nominal, scale("NOMINAL", "Nominal Scanned Pixel Spacing")),
     (

@@ -144,6 +144,7 @@ impl NewInstance {
             .text(tags::SOP_INSTANCE_UID, self.instance.as_str())
             .text(tags::INSTANCE_CREATION_DATE, &date)
             .text(tags::INSTANCE_CREATION_TIME, &time)
+            .text(tags::TIMEZONE_OFFSET_FROM_UTC, &offset(self.utc_offset_min))
             .text(tags::MODALITY, modality)
             .text(tags::SERIES_INSTANCE_UID, self.series.as_str())
             .integer(tags::SERIES_NUMBER, i64::from(self.series_number))
@@ -172,6 +173,12 @@ impl NewInstance {
     }
 }
 
+/// `+0130`.
+fn offset(minutes: i32) -> String {
+    let sign = if minutes < 0 { '-' } else { '+' };
+    format!("{sign}{:02}{:02}", minutes.abs() / 60, minutes.abs() % 60)
+}
+
 /// Days from civil, turned round (proleptic Gregorian calendar), and the time of the day.
 fn civil(ms: i64) -> (String, String) {
     let (days, in_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
@@ -198,5 +205,6 @@ mod tests {
         assert_eq!(civil(0), ("19700101".into(), "000000.000".into()));
         assert_eq!(civil(951_827_696_789), ("20000229".into(), "123456.789".into()));
         assert_eq!(civil(-1), ("19691231".into(), "235959.999".into()));
+        assert_eq!((offset(90).as_str(), offset(-570).as_str()), ("+0130", "-0930"));
     }
 }

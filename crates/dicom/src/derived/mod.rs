@@ -11,6 +11,7 @@ mod annotations_read;
 mod code;
 mod color;
 mod document;
+mod dvh;
 mod grid;
 mod gsps;
 mod gsps_write;
@@ -40,6 +41,7 @@ pub use annotations_read::{NotShown, ReadAnnotations, annotations_of};
 pub use code::{Code, codes};
 pub use color::{lab_from_rgb, rgb_from_lab};
 pub use document::{Document, ENCAPSULATED_PDF, NewPdf};
+pub use dvh::{DvhVolume, RecordedHistogram};
 pub use grid::FrameGrid;
 pub use gsps::{
     AreaSize, DisplayedArea, Drawing, GRAYSCALE_PRESENTATION_STATE, GraphicAnnotation, GraphicLayer,

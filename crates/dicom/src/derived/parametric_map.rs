@@ -43,7 +43,21 @@ pub enum MappingForm {
     Table(Vec<f64>),
 }
 
+impl MappingForm {
+    /// The quantity is the stored value.
+    pub const IDENTITY: Self = Self::Linear { slope: 1.0, intercept: 0.0 };
+}
+
 impl RealWorldMapping {
+    /// The unit as people write it: `HU`, `mm2/s`; empty for pure numbers.
+    pub fn unit_text(&self) -> String {
+        match self.unit.value.as_ref() {
+            "1" => String::new(),
+            "[hnsf'U]" => "HU".to_owned(),
+            other => other.trim_matches(['{', '}', '[', ']']).to_owned(),
+        }
+    }
+
     /// The quantity of a stored value; `None` outside the range.
     pub fn apply(&self, stored: f64) -> Option<f64> {
         if !(self.range[0]..=self.range[1]).contains(&stored) {

@@ -113,18 +113,21 @@ impl Scout {
             s.images.iter().all(|image| layers::LAYER_MODALITIES.contains(&image.modality.as_str()))
         };
         let masks = scan.series.iter().filter(|s| of_segmentations(s)).flat_map(|s| s.files.clone());
-        let shown = self.show_layers(documents.iter().copied().chain(masks).collect());
+        let (shown, histograms) = self.show_layers(documents.iter().copied().chain(masks).collect());
         let frames_of_reference = scan.series.iter().filter_map(|s| {
             let uid = SeriesUid::parse(&s.uid).ok()?;
             Some((s.images.first()?.frame_of_reference.clone(), uid))
         });
         let read = self.show_reports(&documents, &frames_of_reference.collect::<Vec<_>>());
-        let is_shown = |file: &usize| shown.contains(file) || read.contains(file);
+        let (page_files, mut pages) = self.pages(&documents);
+        pages.extend(histograms);
+        let is_shown =
+            |file: &usize| shown.contains(file) || read.contains(file) || page_files.contains(file);
         let skipped: Vec<_> = scan.skipped.iter().filter(|s| !is_shown(&s.file)).cloned().collect();
         let only_layers = |s: &SeriesScan| s.files.iter().all(|file| shown.contains(file));
         let has_images = scan.series.iter().any(|s| !only_layers(s));
         self.refuse(self.source.as_ref(), &skipped);
-        if scan.series.is_empty() {
+        if scan.series.is_empty() && pages.is_empty() {
             let why = scan.skipped.first().map_or_else(no_images, |s| s.refusal.clone());
             (self.tell)(News::Nothing(why));
             return Default::default();
@@ -139,8 +142,9 @@ impl Scout {
             (found[*i].number.unwrap_or(i32::MAX), std::cmp::Reverse(found[*i].slices.len()))
         });
         let mut sorted: Vec<Option<Sorted>> = sorted.into_iter().map(Some).collect();
-        let found: Vec<FoundSeries> = order.iter().map(|i| found[*i].clone()).collect();
+        let mut found: Vec<FoundSeries> = order.iter().map(|i| found[*i].clone()).collect();
         let sorted = order.iter().filter_map(|i| sorted[*i].take()).collect();
+        found.extend(pages);
         self.publish(&found, true);
         (found, sorted)
     }
@@ -152,7 +156,7 @@ impl Scout {
             modality.is_some_and(|modality| layers::LAYER_MODALITIES.contains(&modality))
         };
         let derived = manifest.instances.iter().enumerate().filter(|(_, i)| is_layer(&i.series));
-        let shown = self.show_layers(derived.map(|(file, _)| file).collect());
+        let (shown, histograms) = self.show_layers(derived.map(|(file, _)| file).collect());
         let has_images = manifest.instances.iter().any(|i| i.frames > 0 && !is_layer(&i.series));
         let mut files: BTreeMap<&SeriesUid, Vec<usize>> = BTreeMap::new();
         let images = manifest.instances.iter().enumerate().filter(|(_, i)| i.frames > 0);
@@ -181,6 +185,13 @@ impl Scout {
         let frames_of_reference: Vec<_> =
             found.iter().map(|s| (s.frame_of_reference.clone(), s.uid.clone())).collect();
         self.show_reports(&reports, &frames_of_reference);
+        let without_pixels = |(file, i): &(usize, &medsight_record::ManifestInstance)| {
+            i.frames == 0 && !shown.contains(file) && !reports.contains(file)
+        };
+        let others: Vec<usize> =
+            manifest.instances.iter().enumerate().filter(without_pixels).map(|(file, _)| file).collect();
+        let (_, pages) = self.pages(&others);
+        found.extend(pages.into_iter().chain(histograms));
         if found.is_empty() {
             (self.tell)(News::Nothing(refused.unwrap_or_else(no_images)));
         } else {
@@ -213,6 +224,7 @@ impl Scout {
                 no_volume: None,
                 warnings: Vec::new(),
                 photometric: Photometric::Monochrome2,
+                page: None,
             },
             None => match self.source.read(scan.files[0]).ok().and_then(|b| Object::from_vec(b).ok()) {
                 Some(object) => {
@@ -324,6 +336,7 @@ fn describe(object: &Object<'_>, image: &ImageInfo) -> (FoundStudy, FoundSeries)
         no_volume: None,
         warnings: Vec::new(),
         photometric: Photometric::Monochrome2,
+        page: None,
     };
     (study, series)
 }

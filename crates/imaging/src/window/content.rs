@@ -5,7 +5,7 @@ use std::sync::Arc;
 use medsight_base::DicomDate;
 use medsight_image::{Frame, Samples, Volume, Voxels};
 use medsight_record::{Refusal, ViewKind};
-use medsight_viewport::{FrameState, Series, Slice, StudyFacts, VolumeState};
+use medsight_viewport::{FrameState, LightBox, Series, Slice, StudyFacts, VolumeState};
 
 use super::StudyWindow;
 use crate::facts;
@@ -61,7 +61,15 @@ impl StudyWindow {
             },
             News::Looks(looks) => self.light_box.looks.extend(looks),
             News::Reported(annotations) => self.light_box.reported.extend(annotations),
-            News::Layers(sets) => self.light_box.layers.extend(sets),
+            News::Layers(sets) => {
+                self.light_box.layers.extend(sets);
+                self.forget_solids();
+            }
+            News::Solids { series, made } => {
+                if let Some(made) = made.filter(|_| self.asked_solids.contains(&series)) {
+                    self.light_box.solids.insert(series, made);
+                }
+            }
             News::Refused(files) => {
                 self.light_box.refused_files.extend(files);
             }
@@ -83,6 +91,7 @@ impl StudyWindow {
         self.light_box.series = found.iter().map(to_series).collect();
         self.found = found;
         self.asked_volumes.clear();
+        self.forget_solids();
         self.slices_from_volume.clear();
         self.cached.clear();
         self.screen.painter.forget_thumbnails();
@@ -112,6 +121,11 @@ impl StudyWindow {
             let count = cell.series.and_then(|s| self.light_box.series.get(s)).map_or(0, |s| s.slices.len());
             cell.slice = cell.slice.min(count.saturating_sub(1));
         }
+    }
+
+    fn forget_solids(&mut self) {
+        self.asked_solids.clear();
+        self.light_box.solids.clear();
     }
 
     fn put_frame(&mut self, series: usize, slice: usize, frame: Result<Arc<Frame>, Refusal>) {
@@ -212,20 +226,47 @@ impl StudyWindow {
             }
         }
         loader.want_frames(frames);
-        // Volumes only after the first image is on the screen; where only planes are, they are the first image.
-        if self.first_image_ms.is_none() && !shown.is_empty() {
-            return;
-        }
-        for index in self.light_box.visible_cells() {
-            let Some(series) = self.light_box.cells[index].series else { continue };
+        let makes_volume = |series: usize| {
             let can = self.found.get(series).is_some_and(|f| f.no_volume.is_none() && f.slices.len() > 1);
-            if can && self.found.len() == self.light_box.series.len() && !self.asked_volumes.contains(&series)
-            {
-                self.asked_volumes.push(series);
-                loader.want_volume(series);
-            }
+            can && self.found.len() == self.light_box.series.len() && !self.asked_volumes.contains(&series)
+        };
+        let volumes = wanted_volumes(&self.light_box, self.first_image_ms.is_some(), makes_volume);
+        for series in volumes {
+            self.asked_volumes.push(series);
+            loader.want_volume(series);
+        }
+        for series in self.light_box.wanted_solids() {
+            let volume = self.light_box.series.get(series).and_then(|s| s.volume().cloned());
+            let Some(volume) = volume.filter(|_| !self.asked_solids.contains(&series)) else { continue };
+            let sets = self.light_box.sets_with_surfaces(series);
+            loader.want_solids(series, volume, sets.into_iter().map(|(i, s)| (i, s.clone())).collect());
+            self.asked_solids.push(series);
         }
     }
+}
+
+/// The volumes that are to be built now: of what the cells show, each once, where `makes_volume` says that there is
+/// one to ask for. Only after the first image is on the screen; where only planes are, they are the first image.
+fn wanted_volumes(
+    light_box: &LightBox,
+    has_first_image: bool,
+    makes_volume: impl Fn(usize) -> bool,
+) -> Vec<usize> {
+    let visible = light_box.visible_cells();
+    let is_stack = |i: &usize| {
+        let cell = &light_box.cells[*i];
+        cell.view == ViewKind::Stack && cell.series.is_some()
+    };
+    if !has_first_image && visible.iter().any(is_stack) {
+        return Vec::new();
+    }
+    let mut wanted: Vec<usize> = Vec::new();
+    for series in visible.into_iter().filter_map(|i| light_box.cells[i].series) {
+        if !wanted.contains(&series) && makes_volume(series) {
+            wanted.push(series);
+        }
+    }
+    wanted
 }
 
 /// Identity and description for the header.
@@ -246,6 +287,7 @@ fn to_series(found: &FoundSeries) -> Series {
     series.description = found.description.clone();
     series.frame_of_reference = found.frame_of_reference.clone();
     series.warnings = found.warnings.clone();
+    series.page = found.page.clone();
     if let Some(why) = &found.no_volume {
         series.volume = VolumeState::Refused(why.clone());
     }
@@ -287,4 +329,36 @@ fn slice_of(
     };
     let photometric = photometric.unwrap_or(medsight_image::Photometric::Monochrome2);
     Some(Frame { rows: volume.dims[1], columns: volume.dims[0], photometric, samples })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+    use super::*;
+    use medsight_base::StudyUid;
+    use medsight_record::Layout;
+    use medsight_record::words::Locale;
+
+    fn showing(views: [ViewKind; 2]) -> LightBox {
+        let mut light_box = LightBox::new(StudyUid::parse("1.2").unwrap(), Locale::En, uuid::Uuid::new_v4);
+        light_box.layout = Layout { columns: 2, rows: 1 };
+        for (cell, view) in light_box.cells.iter_mut().zip(views) {
+            (cell.series, cell.view) = (Some(0), view);
+        }
+        light_box
+    }
+
+    #[test]
+    fn planes_put_back_after_a_crash_get_their_volume_though_no_image_was_shown_yet() {
+        let planes = showing([ViewKind::Axial, ViewKind::Volume3d]);
+        assert_eq!(wanted_volumes(&planes, false, |_| true), [0]);
+    }
+
+    #[test]
+    fn a_volume_waits_for_the_first_image_where_there_is_one_to_wait_for() {
+        let with_image = showing([ViewKind::Stack, ViewKind::Axial]);
+        assert!(wanted_volumes(&with_image, false, |_| true).is_empty());
+        assert_eq!(wanted_volumes(&with_image, true, |_| true), [0]);
+        assert!(wanted_volumes(&with_image, true, |_| false).is_empty());
+    }
 }

@@ -146,7 +146,7 @@ fn view_uniform_has_one_layout_in_rust_and_wgsl() {
             mip_low,
             mip_high,
             nothing_below,
-            pad_0,
+            volume_share,
             pad_1,
             pad_2,
             normal_x,

@@ -3,7 +3,7 @@
 use egui::{Align2, Event, PointerButton, Pos2, Rect, Response, Sense, Stroke, TextureId, Ui, pos2, vec2};
 use medsight_record::{Tool, ViewKind};
 
-use super::{Textures, chips, crosshair, graphics, layers, overlay, strip, view_3d};
+use super::{Textures, chips, crosshair, graphics, layers, overlay, page, strip, view_3d};
 use crate::apply::Action;
 use crate::draw_shape;
 use crate::gesture::Button;
@@ -52,6 +52,7 @@ pub(super) fn show(
     }
     let below_text = overlay::corners(&painter, light_box, index, rect);
     chips::show(ui, light_box, index, pos2(rect.left() + 8.0, below_text + 4.0), out);
+    page::show(ui, &painter, light_box, index, rect, out);
     if light_box.cells[index].view == ViewKind::Volume3d {
         view_3d::show(ui, &painter, light_box, index, rect, out);
     }
@@ -88,6 +89,9 @@ fn message(light_box: &LightBox, index: usize) -> Option<String> {
     };
     if let Some(why) = &series.failure {
         return Some(format!("▲ {}", words.refused(why)));
+    }
+    if series.page.is_some() {
+        return None;
     }
     if cell.view == ViewKind::Stack {
         let slice = series.slices.get(cell.slice);

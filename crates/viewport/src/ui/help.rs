@@ -21,10 +21,6 @@ pub(super) fn show(ui: &Ui, light_box: &LightBox, out: &mut Vec<Action>) {
             egui::Frame::popup(ui.style()).inner_margin(16).show(ui, |ui| {
                 ui.horizontal(|ui| {
                     ui.label(RichText::new(light_box.words.text("app.help")).size(15.0).color(theme::TEXT_1));
-                    ui.add_space(12.0);
-                    ui.label(
-                        RichText::new(light_box.words.text("lightbox.mouse")).size(12.0).color(theme::TEXT_2),
-                    );
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                         if ui.button(light_box.words.text("lightbox.close")).clicked() {
                             out.push(Action::Show(Popup::None));

@@ -6,10 +6,11 @@ use egui::{
 };
 use glam::DVec2;
 use medsight_image::label_grid::{PixelPlane, painted};
+use medsight_record::words::Words;
 
 use super::panel::heading;
 use crate::apply::Action;
-use crate::layers::{LayerForm, LayerSet, cuts};
+use crate::layers::{LayerDose, LayerForm, LayerSet, cuts};
 use crate::light_box::LightBox;
 use crate::surface::{Space, Surface};
 use crate::theme;
@@ -156,15 +157,29 @@ pub(super) fn panel(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
                     out.push(Action::LayerOn(set_index, index, on));
                 }
                 if let Some(ml) = layer.volume_ml {
-                    let text = format!("{} ml", crate::measure::number(ml, if ml < 10.0 { 2 } else { 1 }));
+                    let text = format!("{} ml", light_box.words.number(ml, if ml < 10.0 { 2 } else { 1 }));
                     ui.label(RichText::new(text).color(theme::TEXT_3).size(12.0));
                 }
             });
-            if !layer.note.is_empty() {
-                ui.label(RichText::new(format!("      {}", layer.note)).color(theme::TEXT_3).size(11.5));
+            if let Some(line) = dose_line(&layer.dose, &light_box.words) {
+                ui.label(RichText::new(format!("      {line}")).color(theme::TEXT_3).size(11.5));
             }
         }
         ui.add_space(6.0);
+    }
+}
+
+/// The dose of a part in figures; of a part that the grid covers in part, how much of it that is.
+fn dose_line(dose: &LayerDose, words: &Words) -> Option<String> {
+    match dose {
+        LayerDose::Unknown => None,
+        LayerDose::Isodose { value, unit } => Some(format!("≥ {} {unit}", words.number(*value, 1))),
+        LayerDose::Received { covered, mean, d95, max, unit } => {
+            let [mean, d95, max] = [mean, d95, max].map(|value| words.number(*value, 1));
+            let figures = format!("⌀ {mean} {unit} · D95 {d95} {unit} · max {max} {unit}");
+            let part = format!("{} %: ", words.number(covered * 100.0, 0));
+            Some(if *covered > 0.995 { figures } else { part + &figures })
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod help;
 mod keys;
 mod layers;
 mod overlay;
+mod page;
 mod palette;
 mod panel;
 mod strip;
@@ -17,6 +18,7 @@ mod view_3d;
 pub(crate) use cell_view::{LENS, lens_rect};
 pub(crate) use graphics::Graphics;
 pub(crate) use layers::LayerTextures;
+pub(crate) use page::paper_of;
 pub(crate) use view_3d::{crop_axis_on_screen, crop_face_at};
 
 use egui::{Frame, Margin, Rect, RichText, Stroke, TextureId, Ui};
@@ -209,7 +211,7 @@ pub(crate) fn command_name(light_box: &LightBox, command: medsight_record::ViewC
     }
 }
 
-/// The keys of a command, as text: `Ctrl+Z`.
+/// The keys of a command in the person's language: `Ctrl+Z`, `Strg+Z`.
 pub(crate) fn command_key(light_box: &LightBox, id: &str) -> String {
-    light_box.hotkeys.shortcuts(id).first().map(ToString::to_string).unwrap_or_default()
+    light_box.hotkeys.shortcuts(id).first().map(|key| light_box.words.shortcut(key)).unwrap_or_default()
 }

@@ -2,12 +2,14 @@
 
 use egui::{Align2, Painter, Pos2, Rect, pos2, vec2};
 use medsight_base::geometry::orientation_letters;
+use medsight_image::Voi;
+use medsight_record::words::Words;
 use medsight_record::{Tool, ViewKind};
 
 use crate::draw_shape::outlined;
 use crate::light_box::{LightBox, Overlays};
-use crate::measure::number;
 use crate::sample::{Value, value_at};
+use crate::series::Said;
 use crate::surface::Surface;
 use crate::theme::{self, IMAGE_TEXT};
 
@@ -63,11 +65,11 @@ pub(super) fn corners(painter: &Painter, light_box: &LightBox, index: usize, rec
         let mut right =
             vec![(format!("{} {}", words.text("lightbox.series"), series.title()), theme::TEXT_IMAGE)];
         if let Some(facts) = light_box.facts(index) {
-            right.extend(facts.acquisition.iter().map(|l| (l.clone(), theme::TEXT_IMAGE)));
+            right.extend(facts.acquisition.iter().map(|l| (said(l, words), theme::TEXT_IMAGE)));
         }
         column(painter, pos2(rect.right() - MARGIN, rect.top() + MARGIN), Align2::RIGHT_TOP, &right, LINE);
     }
-    if light_box.overlays != Overlays::None {
+    if light_box.overlays != Overlays::None && series.page.is_none() {
         let mut lines = bottom_left(light_box, index);
         if light_box.overlays == Overlays::Minimal {
             lines.truncate(1);
@@ -82,6 +84,15 @@ pub(super) fn corners(painter: &Painter, light_box: &LightBox, index: usize, rec
         );
     }
     end
+}
+
+/// A line of facts in the person's language: `120 kV · 214 mAs`.
+fn said(line: &[Said], words: &Words) -> String {
+    let part = |said: &Said| match said {
+        Said::Text(text) => text.clone(),
+        Said::Number { before, value, after } => format!("{before}{}{after}", words.short_number(*value, 2)),
+    };
+    line.iter().map(part).collect::<Vec<_>>().join(" · ")
 }
 
 /// A long identity in two lines, broken at its dividers.
@@ -116,30 +127,33 @@ fn bottom_left(light_box: &LightBox, index: usize) -> Vec<(String, egui::Color32
         lines.extend(time_line(light_box, index));
         return lines.into_iter().map(|l| (l, theme::TEXT_IMAGE)).collect();
     }
-    if let Some(window) = light_box.window(index).filter(|_| !is_color) {
+    let inverted =
+        if cell.invert { format!(" · {}", words.text("lightbox.inverted")) } else { String::new() };
+    let is_table = cell.view == ViewKind::Stack && matches!(light_box.voi(index), Voi::Lut(_));
+    if is_table && !is_color {
+        lines.push(format!("VOI LUT{inverted}"));
+    } else if let Some(window) = light_box.window(index).filter(|_| !is_color) {
         let decimals = if window.width() < 10.0 { 2 } else { 0 };
         let name = window_name(light_box, index).map(|n| format!(" ({n})")).unwrap_or_default();
-        let inverted =
-            if cell.invert { format!(" · {}", words.text("lightbox.inverted")) } else { String::new() };
         lines.push(format!(
             "{} {} {} {}{name}{inverted}",
             words.text("lightbox.w"),
-            number(window.width(), decimals),
+            words.number(window.width(), decimals),
             words.text("lightbox.l"),
-            number(window.center(), decimals)
+            words.number(window.center(), decimals)
         ));
     }
     if let Some((at, count)) = light_box.position(index) {
         let slice = words
             .fill("lightbox.slice_of", &[("slice", &(at + 1).to_string()), ("count", &count.to_string())]);
-        lines.push(format!("{} {} · {slice}", words.text("lightbox.zoom"), number(cell.zoom, 2)));
+        lines.push(format!("{} {} · {slice}", words.text("lightbox.zoom"), words.number(cell.zoom, 2)));
     }
     lines.extend(time_line(light_box, index));
     if let Some(line) = place_line(light_box, index) {
         lines.push(line);
     }
     if let Some(cine) = &cell.cine {
-        lines.push(format!("{} {}/s", words.text("lightbox.cine"), number(cine.fps, 1)));
+        lines.push(format!("{} {}/s", words.text("lightbox.cine"), words.number(cine.fps, 1)));
     }
     lines.into_iter().map(|l| (l, theme::TEXT_IMAGE)).collect()
 }
@@ -154,6 +168,7 @@ fn time_line(light_box: &LightBox, index: usize) -> Option<String> {
 /// Position along the plane's normal, and the slab.
 fn place_line(light_box: &LightBox, index: usize) -> Option<String> {
     let cell = &light_box.cells[index];
+    let words = &light_box.words;
     let series = light_box.series_of(index)?;
     if let Some(plane) = cell.plane() {
         let mpr = series.planes?;
@@ -163,11 +178,11 @@ fn place_line(light_box: &LightBox, index: usize) -> Option<String> {
             medsight_base::Plane::Sagittal => ("x", mpr.center_mm.x),
         };
         let slab = if mpr.slab_mm > 0.0 {
-            format!(" · {} {} mm", projection_name(light_box, mpr.projection), number(mpr.slab_mm, 0))
+            format!(" · {} {} mm", projection_name(light_box, mpr.projection), words.number(mpr.slab_mm, 0))
         } else {
             String::new()
         };
-        return Some(format!("{axis} {} mm{slab}", number(value, 1)));
+        return Some(format!("{axis} {} mm{slab}", words.number(value, 1)));
     }
     let place = light_box.facts(index)?.place?;
     let normal = place.normal();
@@ -180,7 +195,7 @@ fn place_line(light_box: &LightBox, index: usize) -> Option<String> {
         'y' => place.origin_mm.y,
         _ => place.origin_mm.z,
     };
-    Some(format!("{axis} {} mm", number(value, 1)))
+    Some(format!("{axis} {} mm", words.number(value, 1)))
 }
 
 pub(super) fn projection_name(light_box: &LightBox, projection: medsight_image::Projection) -> &str {
@@ -235,7 +250,7 @@ pub(super) fn geometry(painter: &Painter, light_box: &LightBox, index: usize, re
     }
     let key = match surface.screen_per_mm(rect.center()) {
         Some((points, _)) => {
-            scale_bar(painter, rect, points);
+            scale_bar(painter, rect, points, &light_box.words);
             return;
         }
         None => "scale.none",
@@ -253,7 +268,7 @@ pub(super) fn geometry(painter: &Painter, light_box: &LightBox, index: usize, re
 }
 
 /// A bar of a round length, at most a fifth of the cell.
-fn scale_bar(painter: &Painter, rect: Rect, points_per_mm: f64) {
+fn scale_bar(painter: &Painter, rect: Rect, points_per_mm: f64, words: &Words) {
     let most = f64::from(rect.width()) / 5.0;
     let lengths = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
     let Some(mm) = lengths.into_iter().rev().find(|mm| mm * points_per_mm <= most) else { return };
@@ -266,7 +281,7 @@ fn scale_bar(painter: &Painter, rect: Rect, points_per_mm: f64) {
             painter.line_segment([pos2(x, y - 4.0), pos2(x, y + 4.0)], stroke);
         }
     }
-    let text = format!("{} mm", number(mm, usize::from(mm < 1.0)));
+    let text = format!("{} mm", words.number(mm, usize::from(mm < 1.0)));
     outlined(painter, pos2(left - 6.0, y), Align2::RIGHT_CENTER, &text, IMAGE_TEXT, theme::TEXT_IMAGE);
 }
 
@@ -290,30 +305,50 @@ pub(super) fn probe(painter: &Painter, light_box: &LightBox, index: usize, surfa
     }
 }
 
+/// Decimals that tell a value from its neighbours: quantities of maps may be far below 1.
+fn decimals_of(value: f64) -> usize {
+    let size = value.abs();
+    match value.fract().abs() < 1e-6 {
+        true => 0,
+        false if size >= 1.0 => 2,
+        false => (2.0 - size.max(1e-9).log10().floor()).clamp(2.0, 9.0) as usize,
+    }
+}
+
+/// The other quantity that the stored value stands for: `ADC 0.0012 mm2/s`.
+fn real_world_line(light_box: &LightBox, index: usize, value: f64) -> Option<String> {
+    let facts = light_box.facts(index)?;
+    let mapping = facts.real_world.as_ref()?;
+    let value = mapping.of_modality_value(value, &facts.file_modality)?;
+    let number = light_box.words.number(value, decimals_of(value));
+    Some(format!("{} {number} {}", mapping.label, mapping.unit).trim().to_owned())
+}
+
 pub(super) fn probe_lines(light_box: &LightBox, index: usize, surface: &Surface, at: Pos2) -> Vec<String> {
     let local = surface.local(at);
+    let words = &light_box.words;
     let Some((source, unit)) = light_box.source(index) else { return Vec::new() };
     let mut lines = Vec::new();
     match value_at(&source, surface, local) {
         None => return vec![light_box.words.text("lightbox.outside").to_owned()],
         Some(Value::Grey(value)) => {
-            let decimals = if value.fract().abs() < 1e-6 { 0 } else { 2 };
-            lines.push(format!("{} {unit}", number(value, decimals)).trim_end().to_owned());
+            lines.push(format!("{} {unit}", words.number(value, decimals_of(value))).trim_end().to_owned());
             let factor = light_box.facts(index).and_then(|facts| facts.suv_bw);
-            lines.extend(factor.map(|factor| format!("SUVbw {}", number(value * factor, 2))));
+            lines.extend(factor.map(|factor| format!("SUVbw {}", words.number(value * factor, 2))));
+            lines.extend(real_world_line(light_box, index, value));
         }
         Some(Value::Color([r, g, b])) => lines.push(format!("R {r} G {g} B {b}")),
     }
     if let Some(p) = surface.patient(local) {
         let side = |v: f64, plus: char, minus: char| {
-            format!("{} {}", if v >= 0.0 { plus } else { minus }, number(v.abs(), 1))
+            format!("{} {}", if v >= 0.0 { plus } else { minus }, words.number(v.abs(), 1))
         };
         lines.push(format!("{}  {}  {} mm", side(p.x, 'L', 'R'), side(p.y, 'P', 'A'), side(p.z, 'H', 'F')));
     } else {
         lines.push(format!(
             "{} × {}",
-            number((local.x + 0.5).floor(), 0),
-            number((local.y + 0.5).floor(), 0)
+            words.number((local.x + 0.5).floor(), 0),
+            words.number((local.y + 0.5).floor(), 0)
         ));
     }
     lines

@@ -6,7 +6,7 @@ use medsight_record::{Annotation, AnnotationKind, Place, Tool};
 use super::command_key;
 use crate::apply::Action;
 use crate::light_box::{LightBox, Popup, SaveState};
-use crate::measure::{has_scale, lines, number, scale_key};
+use crate::measure::{has_scale, lines, scale_key};
 use crate::theme;
 
 pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
@@ -35,11 +35,47 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
         for (number, annotation) in keys.into_iter().enumerate() {
             row(ui, light_box, number + 1, annotation, out);
         }
+        written(ui, light_box, out);
         looks(ui, light_box, out);
         reported(ui, light_box, out);
         super::layers::panel(ui, light_box, out);
         refused(ui, light_box);
     });
+}
+
+/// What can be had as DICOM objects, and those that were made, each to be taken back.
+fn written(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
+    use medsight_record::ViewCommand as C;
+    if !light_box.has_desk {
+        return;
+    }
+    let words = &light_box.words;
+    ui.add_space(14.0);
+    heading(ui, words.text("write.heading"));
+    let offers = [
+        (C::WriteReport, light_box.report_to_write().is_some()),
+        (C::WriteKeyImages, light_box.key_images_to_write().is_some()),
+        (C::WriteLook, light_box.look_to_write().is_some()),
+    ];
+    for (command, can) in offers {
+        let name = super::command_name(light_box, command);
+        if ui.add_enabled(can, egui::Button::new(name)).clicked() {
+            out.push(Action::Command(command));
+        }
+    }
+    for object in &light_box.written {
+        ui.horizontal(|ui| {
+            let number = object.number.to_string();
+            let values = [("kind", object.kind.as_str()), ("number", number.as_str())];
+            ui.label(RichText::new(words.fill("write.object", &values)).color(theme::TEXT_1));
+            let delete = ui.small_button(words.text("edit.delete"));
+            let label = format!("{} {} {number}", words.text("edit.delete"), object.kind);
+            delete.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, &label));
+            if delete.clicked() {
+                out.push(Action::DeleteWritten(object.series.clone()));
+            }
+        });
+    }
 }
 
 /// Presentation states of the study.
@@ -114,7 +150,10 @@ fn place(light_box: &LightBox, annotation: &Annotation) -> String {
                 .max_by(|a, b| a.normal().dot(normal).abs().total_cmp(&b.normal().dot(normal).abs()));
             let name = plane.map_or("", |p| light_box.words.text(super::overlay::plane_key(p)));
             let at = points_mm.first().map(|p| glam::DVec3::from_array(*p).dot(normal));
-            format!("MPR {name} {}", at.map_or_else(String::new, |mm| format!("{} mm", number(mm, 1))))
+            format!(
+                "MPR {name} {}",
+                at.map_or_else(String::new, |mm| format!("{} mm", light_box.words.number(mm, 1)))
+            )
         }
     }
 }
@@ -141,7 +180,7 @@ fn row(ui: &mut Ui, light_box: &LightBox, index: usize, annotation: &Annotation,
     let value = text.first().cloned().unwrap_or_default();
     let mut below = place(light_box, annotation);
     if has_scale(&annotation.kind) {
-        below += &format!(" · {}", words.text(scale_key(annotation.measured.scale)));
+        below += &format!(" · {}", words.text(scale_key(&annotation.measured)));
     }
     let fill = if is_selected { theme::BG_SELECTED } else { egui::Color32::TRANSPARENT };
     let shown = egui::Frame::new()

@@ -43,7 +43,10 @@ fn entry(
     let series = &light_box.series[index];
     let (_, rect) = ui.allocate_space(vec2(PICTURE + 6.0, PICTURE + 30.0));
     let response = ui.interact(rect, entry_id(index), Sense::click_and_drag());
-    let count = light_box.words.fill("lightbox.images", &[("count", &series.slices.len().to_string())]);
+    let count = match &series.page {
+        Some(page) => page.letters().to_owned(),
+        None => light_box.words.fill("lightbox.images", &[("count", &series.slices.len().to_string())]),
+    };
     let label = format!(
         "{} {}, {}, {count}",
         light_box.words.text("lightbox.series"),
@@ -68,6 +71,10 @@ fn entry(
         let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
         painter.image(texture, Rect::from_center_size(picture.center(), size), uv, Color32::WHITE);
     }
+    if let Some(page) = &series.page {
+        let font = FontId::proportional(20.0);
+        painter.text(picture.center(), Align2::CENTER_CENTER, page.letters(), font, theme::TEXT_2);
+    }
     let is_active = light_box.cells[light_box.active].series == Some(index);
     let edge = match (is_active, is_shown || response.hovered() || response.has_focus()) {
         (true, _) => Stroke::new(2.0, theme::ACCENT),
@@ -88,7 +95,10 @@ fn entry(
     let mut title = egui::text::LayoutJob::simple_singleline(series.title(), font.clone(), theme::TEXT_1);
     title.wrap = egui::text::TextWrapping::truncate_at_width(PICTURE + 4.0);
     painter.galley(pos2(rect.left() + 2.0, picture.bottom() + 2.0), painter.layout_job(title), theme::TEXT_1);
-    let below = format!("{} · {}", series.modality, series.slices.len());
+    let below = match &series.page {
+        Some(_) => series.modality.clone(),
+        None => format!("{} · {}", series.modality, series.slices.len()),
+    };
     painter.text(
         pos2(rect.left() + 2.0, picture.bottom() + 15.0),
         Align2::LEFT_TOP,

@@ -1,6 +1,6 @@
 //! Controls of a 3D cell: look, light, crop box with sliders and handles.
 
-use egui::{Color32, Painter, Pos2, Rect, Stroke, Ui, Vec2, pos2, vec2};
+use egui::{Color32, Frame, Margin, Painter, Pos2, Rect, Stroke, Ui, Vec2, pos2, vec2};
 use glam::DVec3;
 use medsight_image::raycast::CropBox;
 
@@ -74,10 +74,19 @@ pub(super) fn show(
     let mut ui = ui.new_child(
         egui::UiBuilder::new().max_rect(bar).layout(egui::Layout::left_to_right(egui::Align::Center)),
     );
-    controls(&mut ui, light_box, index, out);
+    plate(&mut ui, |ui| controls(ui, light_box, index, out));
     if view.crop.shown {
         crop_sliders(&mut ui, light_box, index, rect, out);
     }
+}
+
+/// A dark ground, so that controls are read over bright bone as over air.
+fn plate(ui: &mut Ui, show: impl FnOnce(&mut Ui)) {
+    Frame::new()
+        .fill(Color32::from_black_alpha(170))
+        .corner_radius(4)
+        .inner_margin(Margin::symmetric(6, 3))
+        .show(ui, show);
 }
 
 fn controls(ui: &mut Ui, light_box: &LightBox, index: usize, out: &mut Vec<Action>) {
@@ -106,6 +115,17 @@ fn controls(ui: &mut Ui, light_box: &LightBox, index: usize, out: &mut Vec<Actio
     if ui.checkbox(&mut crop.shown, words.text("volume.crop")).changed() {
         out.push(Action::SetCrop(index, crop));
     }
+    if light_box.solids_draw(index).is_some() {
+        let mut share = view.volume_share;
+        let text = words.text("lightbox.volume_share");
+        ui.label(text);
+        ui.spacing_mut().slider_width = 70.0;
+        let slider = ui.add(egui::Slider::new(&mut share, 0.0..=1.0).show_value(false));
+        slider.widget_info(|| egui::WidgetInfo::slider(true, f64::from(share), text));
+        if slider.changed() {
+            out.push(Action::VolumeShare(index, share));
+        }
+    }
     if crop.region != CropBox::WHOLE && ui.button(words.text("lightbox.crop_reset")).clicked() {
         out.push(Action::SetCrop(index, Crop { shown: crop.shown, region: CropBox::WHOLE }));
     }
@@ -113,12 +133,16 @@ fn controls(ui: &mut Ui, light_box: &LightBox, index: usize, out: &mut Vec<Actio
 
 /// Two sliders an axis, above the bar.
 fn crop_sliders(ui: &mut Ui, light_box: &LightBox, index: usize, rect: Rect, out: &mut Vec<Action>) {
-    let crop = light_box.cells[index].view_3d.crop;
     let place = Rect::from_min_max(
         pos2(rect.left() + 6.0, rect.bottom() - 158.0),
         pos2(rect.left() + 300.0, rect.bottom() - 76.0),
     );
     let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(place));
+    plate(&mut ui, |ui| axis_sliders(ui, light_box, index, out));
+}
+
+fn axis_sliders(ui: &mut Ui, light_box: &LightBox, index: usize, out: &mut Vec<Action>) {
+    let crop = light_box.cells[index].view_3d.crop;
     ui.spacing_mut().slider_width = 90.0;
     for axis in 0..3 {
         ui.horizontal(|ui| {

@@ -1,0 +1,132 @@
+//! Documents inside DICOM files (PDF, CDA, STL): written where a person says, to be read in another program.
+//!
+//! Web views do not show PDF on every platform, and a copy for a viewer would be a file with patient data that nobody
+//! asked for. So there is one way: the person chooses the place, and the export is in the audit trail.
+
+use crate::desk::{Desk, now, who};
+use crate::problem::{Fault, Problem};
+use medsight_base::{InstanceUid, StudyUid};
+use medsight_cache::CacheError;
+use medsight_dicom::Object;
+use medsight_dicom::derived::Document;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Asks where to, and writes the document of an object there. Nothing when the person chooses no place.
+pub(crate) fn save(desk: &Arc<Desk>, study: &StudyUid, instance: &InstanceUid) -> Result<(), Problem> {
+    let cache = desk.cache()?;
+    let manifest = cache.manifest(study)?;
+    let found = manifest.instances.iter().find(|i| i.uid == *instance).ok_or(Fault::StudyGone)?;
+    let blob = found.blob.parse().map_err(|_| CacheError::Damaged("a file name".to_owned()))?;
+    let bytes = cache.blobs().open(blob).and_then(|blob| blob.read_all()).map_err(CacheError::from)?;
+    let object = Object::from_vec(bytes).map_err(|refusal| Problem::from(&refusal))?;
+    let document = Document::read(&object).map_err(|refusal| Problem::from(&refusal))?;
+    // The title may name the patient: the person gives the file its name.
+    let Some(path) = desk.save_as(&format!("document.{}", ending(&document.mime))) else { return Ok(()) };
+    write(&path, document.bytes).map_err(|error| CacheError::Export { file: path.clone(), error })?;
+    Ok(cache.exported(study, &who(), now(), serde_json::json!({"document": instance}))?)
+}
+
+fn ending(mime: &str) -> &'static str {
+    match mime {
+        "application/pdf" => "pdf",
+        "text/xml" | "application/xml" => "xml",
+        "model/stl" | "application/sla" => "stl",
+        "model/obj" => "obj",
+        _ => "bin",
+    }
+}
+
+/// The whole document or none: written beside its place and then put there.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    let written = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
+    if written.is_err() {
+        let _half_written = std::fs::remove_file(&part);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+    use super::*;
+    use crate::args::Args;
+    use crate::desk::Shell;
+    use crate::dto::{ImportPaths, ImportState};
+    use crate::importing;
+    use medsight_base::{SeriesUid, Timestamp};
+    use medsight_dicom::NewDataset;
+    use medsight_dicom::derived::{Device, NewInstance, NewPdf, Origin};
+    use medsight_dicom::tags;
+    use std::time::{Duration, Instant};
+
+    const PDF: &[u8] = b"%PDF-1.4 odd length.\n%%EOF";
+
+    fn report(study: &StudyUid, instance: &InstanceUid) -> Vec<u8> {
+        let mut source = NewDataset::new();
+        source.text(tags::STUDY_INSTANCE_UID, study.as_str()).text(tags::PATIENT_ID, "T-1");
+        let source = source.to_file().unwrap();
+        let header = NewInstance {
+            origin: Origin::of(&Object::parse(&source).unwrap()).unwrap(),
+            series: SeriesUid::parse("2.25.71").unwrap(),
+            instance: instance.clone(),
+            series_number: 9,
+            instance_number: 1,
+            series_description: "Report".into(),
+            made_at: Timestamp(0),
+            utc_offset_min: 0,
+            device: Device::default(),
+        };
+        let pdf = NewPdf {
+            header,
+            title: "Report".into(),
+            concept: None,
+            names_patient: true,
+            sources: Vec::new(),
+            bytes: PDF,
+        };
+        pdf.to_file().unwrap()
+    }
+
+    #[test]
+    fn a_report_is_written_where_the_person_says_byte_for_byte_and_nowhere_when_they_say_no() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = Args {
+            cache: Some(folder.path().join("cache")),
+            key: format!("key-file:{}", folder.path().join("key").display()).parse().ok(),
+            import: Vec::new(),
+        };
+        let out = folder.path().join("mine.pdf");
+        let answer = std::sync::Mutex::new(Some(out.clone()));
+        let shell = Shell {
+            tell: Box::new(|_| ()),
+            choose: Box::new(|_| Vec::new()),
+            save_as: Box::new(move |name| {
+                assert_eq!(name, "document.pdf");
+                answer.lock().unwrap().take()
+            }),
+        };
+        let desk = Desk::new(args, Some(folder.path().join("settings.toml")), shell);
+        desk.start(false);
+        let (study, instance) = (StudyUid::parse("2.25.70").unwrap(), InstanceUid::parse("2.25.72").unwrap());
+        let file = folder.path().join("report.dcm");
+        std::fs::write(&file, report(&study, &instance)).unwrap();
+        importing::import_paths(&desk, ImportPaths { paths: vec![file.display().to_string()] }).unwrap();
+        let begun = Instant::now();
+        while !matches!(desk.importing().state(), ImportState::Ended(_)) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the import does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        save(&desk, &study, &instance).unwrap();
+        assert_eq!(std::fs::read(&out).unwrap(), PDF);
+        std::fs::remove_file(&out).unwrap();
+        save(&desk, &study, &instance).unwrap();
+        let left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
+        assert!(!left.iter().any(|name| name.to_string_lossy().contains("pdf")), "{left:?}");
+        assert!(desk.cache().unwrap().verify_audit().unwrap().is_ok());
+    }
+}
