@@ -157,6 +157,7 @@ fn of_dose(dose: &Dose) -> LayerSet {
         rgb: *rgb,
         on: true,
         volume_ml: None,
+        is_body: false,
         dose: LayerDose::Isodose { value: f64::from(max * percent / 100.0), unit: pages::unit(dose.units) },
         form: LayerForm::Label(0, index as u16 + 1),
     };
@@ -227,6 +228,7 @@ fn of_segmentation(seg: &Segmentation, name: String) -> Result<LayerSet, Refusal
             rgb: color(segment.rgb, index),
             on: true,
             volume_ml: seg.volume_mm3(segment.number).ok().map(|mm3| mm3 / 1000.0),
+            is_body: false,
             dose: LayerDose::Unknown,
             form: LayerForm::Label(of, segment.number),
         });
@@ -278,6 +280,7 @@ fn of_structures(
             rgb: color(roi.rgb, index),
             on: true,
             volume_ml: planes_of(roi).map(|(_, ml)| ml),
+            is_body: roi.interpreted == "EXTERNAL",
             dose: received(index).unwrap_or_default(),
             form: LayerForm::Contours(Arc::new(contours.collect())),
         }

@@ -117,7 +117,8 @@ fn tracing(waveform: &Waveform) -> Tracing {
 fn plan_list(plan: &Plan) -> PlanList {
     let joined =
         |parts: &[&str]| parts.iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join(" · ");
-    let about = [&plan.date, &plan.intent, &plan.approval];
+    let date = medsight_base::DicomDate::parse(&plan.date).map_or_else(|| plan.date.clone(), |d| d.iso());
+    let about = [&date, &plan.intent, &plan.approval];
     let of_beam = |number: i64| {
         let all = plan.fraction_groups.iter().flat_map(|group| &group.beams);
         all.clone().find(|(of, ..)| *of == number)

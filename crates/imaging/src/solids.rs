@@ -22,7 +22,7 @@ enum Inside<'a> {
 pub(crate) fn of_sets(volume: &Volume, sets: &[(usize, LayerSet)]) -> Option<SolidsOf> {
     let mut parts: Vec<((usize, usize), Inside<'_>)> = Vec::new();
     for (set_index, set) in sets {
-        for (layer_index, layer) in set.layers.iter().enumerate() {
+        for (layer_index, layer) in set.layers.iter().enumerate().filter(|(_, layer)| !layer.is_body) {
             let inside = match &layer.form {
                 LayerForm::Label(grid, label) => match set.grids.get(*grid).map(AsRef::as_ref) {
                     Some(field @ Field::Labels(_)) => Inside::Label(field, *label),
@@ -130,6 +130,7 @@ mod tests {
             rgb: [255, 0, 0],
             on: true,
             volume_ml: None,
+            is_body: false,
             dose: LayerDose::Unknown,
             form: LayerForm::Contours(Arc::new(contours)),
         };

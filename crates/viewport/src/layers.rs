@@ -66,6 +66,8 @@ pub struct Layer {
     pub on: bool,
     /// Millilitres, when they can be told.
     pub volume_ml: Option<f64>,
+    /// The whole body: in 3D it would hide everything else, so it has no surface.
+    pub is_body: bool,
     /// The dose that it is, or that it receives.
     pub dose: LayerDose,
     /// What is drawn.

@@ -20,7 +20,7 @@ pub struct SolidsOf {
 }
 
 fn has_surface(set: &LayerSet) -> bool {
-    set.layers.iter().any(|layer| match &layer.form {
+    set.layers.iter().filter(|layer| !layer.is_body).any(|layer| match &layer.form {
         LayerForm::Label(grid, _) => {
             matches!(set.grids.get(*grid).map(AsRef::as_ref), Some(Field::Labels(_)))
         }
@@ -56,8 +56,11 @@ impl LightBox {
         let shown = self.cells.get(cell)?.series.filter(|_| self.layers_shown)?;
         let of = self.solids.get(&shown)?;
         let color = |(set, layer): &(usize, usize)| {
-            let layer = self.layers.get(*set).and_then(|s| s.layers.get(*layer)).filter(|l| l.on);
-            layer.map_or([0; 4], |l| [l.rgb[0], l.rgb[1], l.rgb[2], 255])
+            let Some(set) = self.layers.get(*set) else { return [0; 4] };
+            // As on the images, the slider of the set says how much is seen through.
+            let opacity = (255.0 * (0.4 + 0.6 * set.fill.clamp(0.0, 1.0))) as u8;
+            let layer = set.layers.get(*layer).filter(|l| l.on);
+            layer.map_or([0; 4], |l| [l.rgb[0], l.rgb[1], l.rgb[2], opacity])
         };
         let colors: Vec<[u8; 4]> = std::iter::once([0; 4]).chain(of.parts.iter().map(color)).collect();
         let any = colors.iter().any(|c| c[3] > 0);

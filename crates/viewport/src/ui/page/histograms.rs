@@ -62,7 +62,7 @@ pub(super) fn show(
     let legend = Rect::from_min_max(pos2((room.right() - LEGEND).max(room.left()), room.top()), room.max);
     super::in_room(ui, legend, |ui| show_legend(ui, light_box, index, sheet, out));
     let plot = Rect::from_min_max(
-        pos2(room.left() + LEFT, room.top() + 6.0),
+        pos2(room.left() + LEFT, room.top() + 22.0),
         pos2(legend.left() - 16.0, room.bottom() - BELOW),
     );
     if plot.width() < 80.0 || plot.height() < 60.0 {
@@ -136,7 +136,7 @@ fn frame(painter: &Painter, axes: &Axes, sheet: &Histograms, words: &Words) {
     let below = pos2(plot.center().x, plot.bottom() + 20.0);
     outlined(painter, below, Align2::CENTER_TOP, &dose, size, theme::TEXT_1);
     let volume = format!("{} ({unit})", words.text("page.volume"));
-    outlined(painter, plot.left_top() + vec2(6.0, 2.0), Align2::LEFT_TOP, &volume, size, theme::TEXT_1);
+    outlined(painter, plot.left_top() - vec2(LEFT - 4.0, 5.0), Align2::LEFT_BOTTOM, &volume, size, theme::TEXT_1);
 }
 
 fn bracketed(unit: &str, words: &Words) -> String {
@@ -189,13 +189,7 @@ fn show_legend(ui: &mut Ui, light_box: &LightBox, index: usize, sheet: &Histogra
             if !sheet.curves.iter().any(|c| c.recorded == recorded) {
                 continue;
             }
-            let (place, _) = ui.allocate_exact_size(vec2(24.0, 10.0), egui::Sense::hover());
-            let ends = [place.left_center(), place.right_center()];
-            let stroke = Stroke::new(1.8, theme::TEXT_2);
-            match recorded {
-                true => drop(ui.painter().line_segment(ends, stroke)),
-                false => ui.painter().extend(Shape::dashed_line(&ends, stroke, 7.0, 3.0)),
-            }
+            sample_line(ui, recorded, theme::TEXT_2);
             ui.label(RichText::new(words.text(key)).color(theme::TEXT_2).size(12.0));
         }
     });
@@ -204,7 +198,11 @@ fn show_legend(ui: &mut Ui, light_box: &LightBox, index: usize, sheet: &Histogra
         for (at, curve) in sheet.curves.iter().enumerate() {
             let mut on = curve.on;
             let label = RichText::new(&curve.name).color(color(curve));
-            let response = ui.add(Checkbox::new(&mut on, label));
+            let row = ui.horizontal(|ui| {
+                sample_line(ui, curve.recorded, color(curve));
+                ui.add(Checkbox::new(&mut on, label))
+            });
+            let response = row.inner;
             let kind = words.text(if curve.recorded { "page.recorded" } else { "page.computed" });
             let name = format!("{}, {kind}", curve.name);
             response
@@ -215,6 +213,17 @@ fn show_legend(ui: &mut Ui, light_box: &LightBox, index: usize, sheet: &Histogra
             ui.label(RichText::new(figures(curve, sheet.unit, words)).color(theme::TEXT_3).size(11.5));
         }
     });
+}
+
+/// A piece of the line that stands for recorded or computed histograms.
+fn sample_line(ui: &mut Ui, recorded: bool, color: Color32) {
+    let (place, _) = ui.allocate_exact_size(vec2(24.0, 10.0), egui::Sense::hover());
+    let ends = [place.left_center(), place.right_center()];
+    let stroke = Stroke::new(1.8, color);
+    match recorded {
+        true => drop(ui.painter().line_segment(ends, stroke)),
+        false => ui.painter().extend(Shape::dashed_line(&ends, stroke, 7.0, 3.0)),
+    }
 }
 
 /// `⌀ 21.3 Gy · max 45.6 Gy · 123.4 cm³`.
