@@ -149,6 +149,26 @@ fn with_clean_graphics_regions_of_interest_stay_and_drawn_overlays_that_may_be_w
 }
 
 #[test]
+fn an_overlay_in_unused_bits_of_the_pixels_goes_and_the_image_stays() {
+    let short = |n: u16| Value::Bytes("US", n.to_le_bytes().to_vec());
+    let mut file = grey(16, 4, 4);
+    file.put(tags::BITS_STORED, short(12));
+    file.put(tags::HIGH_BIT, short(11));
+    file.put(tags::PIXEL_DATA, Value::Bytes("OW", [0xBC, 0x8A].repeat(16)));
+    let untouched = after(&file.bytes(), "basic");
+    assert_eq!(untouched.data().raw(tags::PIXEL_DATA).unwrap(), [0xBC, 0x8A].repeat(16));
+    overlay(&mut file, 0x6000, "G");
+    file.put(Tag(0x6000, 0x0100), short(16));
+    file.put(Tag(0x6000, 0x0102), short(15));
+    file.elements.remove(&Tag(0x6000, 0x3000));
+    for profile in ["basic", "basic+clean-graphics"] {
+        let object = after(&file.bytes(), profile);
+        assert_eq!(object.data().raw(tags::PIXEL_DATA).unwrap(), [0xBC, 0x0A].repeat(16), "{profile}");
+        assert!(object.data().tags().all(|tag| tag.group() != 0x6000));
+    }
+}
+
+#[test]
 fn what_is_blanked_in_the_image_is_blanked_in_the_region_of_interest_above_it() {
     let mut file = ultrasound(grey(8, 40, 30));
     overlay(&mut file, 0x6000, "R");

@@ -8,6 +8,7 @@ use crate::object::{DEFLATED, EXPLICIT, EXPLICIT_BIG_ENDIAN, IMPLICIT, Object, P
 use crate::parse::Encoding;
 use medsight_base::InstanceUid;
 use medsight_record::Refusal;
+use std::borrow::Cow;
 use std::io::Write;
 
 /// The smallest whole PDF with one empty page, in place of an encapsulated document.
@@ -53,17 +54,18 @@ pub(super) fn file(
             }
             pieces.retain(|(tag, _)| !matches!(tag, Tag(0x7FE0, 0x0001..=0x0003)));
         }
-        put(&mut pieces, encoding, tags::PIXEL_DATA, vr, &blanked.bytes);
+        let bytes = without_overlay(object, plan, &blanked.bytes)?;
+        put(&mut pieces, encoding, tags::PIXEL_DATA, vr, &bytes);
     } else {
         for element in data.elements.iter().filter(|element| is_pixel_data(element.tag)) {
-            let value = &data.bytes[element.start..element.end];
+            let value = without_overlay(object, plan, &data.bytes[element.start..element.end])?;
             let mut piece = Vec::with_capacity(value.len() + 20);
             if element.undefined {
                 encode::head(&mut piece, encoding, element.tag, element.vr, encode::UNDEFINED);
-                piece.extend_from_slice(value);
+                piece.extend_from_slice(&value);
                 encode::head(&mut piece, encoding, Tag(0xFFFE, 0xE0DD), [0; 2], 0);
             } else {
-                encode::element(&mut piece, encoding, element.tag, element.vr, value);
+                encode::element(&mut piece, encoding, element.tag, element.vr, &value);
             }
             pieces.push((element.tag, piece));
         }
@@ -81,6 +83,26 @@ pub(super) fn file(
     let mut bytes = meta_header(&class, &instance_uid, &syntax);
     append(&mut bytes, pieces, syntax == DEFLATED)?;
     Ok(Deidentified { bytes, instance_uid, cleaned_frames, may_show_identity: plan.may_show_identity })
+}
+
+/// Uncompressed samples without the overlay that lies in their unused bits; all others as they are.
+fn without_overlay<'v>(
+    object: &Object<'_>,
+    plan: &pixels::Plan,
+    value: &'v [u8],
+) -> Result<Cow<'v, [u8]>, Refusal> {
+    let (Some(bits), Some(PixelData::Native { big_endian, tag, .. })) =
+        (plan.image_bits, object.pixel_data())
+    else {
+        return Ok(Cow::Borrowed(value));
+    };
+    let allocated = object.data().integer(tags::BITS_ALLOCATED)?.unwrap_or(16);
+    if tag != tags::PIXEL_DATA || !matches!(allocated, 8 | 16 | 32) {
+        return Ok(Cow::Borrowed(value));
+    }
+    let mut value = value.to_vec();
+    pixels::keep_bits(&mut value, allocated as u32, big_endian, bits);
+    Ok(Cow::Owned(value))
 }
 
 /// Pixels that were compressed with loss stay so when they are decoded (PS3.3 C.7.6.1.1.5). Syntaxes that may be

@@ -38,6 +38,16 @@ pub(super) fn part(data: &Dataset<'_>, tag: Tag) -> Part {
     }
 }
 
+/// Whether an overlay lies in bits of the samples that the image does not use (PS3.3 C.9.2, retired): it has a
+/// description but no data of its own.
+pub(super) fn in_unused_bits(data: &Dataset<'_>) -> bool {
+    let is_described = |group: &u16| data.has(Tag(*group, 0x0102)) && !data.has(Tag(*group, DATA));
+    GROUPS.step_by(2).filter(is_described).any(|group| {
+        let bit = data.integer(Tag(group, 0x0102)).ok().flatten();
+        bit.is_none_or(|bit| bit > 0)
+    })
+}
+
 /// The data of a plane without what lies above the blanked pixels of an image with `columns` columns; `None` where its
 /// description cannot be read: then it must not stay.
 pub(super) fn blanked(data: &Dataset<'_>, group: u16, mask: &[bool], columns: usize) -> Option<Vec<u8>> {

@@ -3,8 +3,8 @@
 //! A rule is a line of `burned_in.txt`, or, for ultrasound with calibrated regions, everything outside of them. Where
 //! the pixels may show who the patient is and no rule says where, nothing is exported: a person has to look.
 
-use super::DecodeFrame;
 use super::profile::{DeidentifyOption as O, Profile};
+use super::{DecodeFrame, overlays};
 use crate::attribute::{Tag, named, tags};
 use crate::dataset::Dataset;
 use crate::encoded::Encoded;
@@ -20,6 +20,8 @@ pub(super) struct Plan {
     pub(super) mask: Vec<bool>,
     /// The pixels may show who the patient is, and stay.
     pub(super) may_show_identity: bool,
+    /// Bits of each sample that are the image's, where others hold an overlay; `None` where none do.
+    pub(super) image_bits: Option<u32>,
 }
 
 /// Pixel data with black regions, and what their description has to say now.
@@ -34,17 +36,21 @@ type Rectangle = (Range<usize>, Range<usize>);
 
 /// Decides what happens to the pixels of an object.
 pub(super) fn plan(object: &Object<'_>, profile: &Profile) -> Result<Plan, Refusal> {
-    let nothing = |may_show_identity| Plan { mask: Vec::new(), may_show_identity };
+    let nothing = |may_show_identity, image_bits| Plan { mask: Vec::new(), may_show_identity, image_bits };
     if !object.has_pixel_data() {
-        return Ok(nothing(false));
+        return Ok(nothing(false, None));
     }
     let data = object.data();
     let encoded = Encoded::read(&data)?;
+    let image_bits = overlays::in_unused_bits(&data).then(|| image_bits(&data, &encoded)).transpose()?;
+    let is_compressed = matches!(object.pixel_data(), Some(PixelData::Encapsulated { .. }));
+    // In compressed frames an overlay cannot be taken out without decoding them: somebody has to look.
+    let hidden = image_bits.is_some() && is_compressed;
     let regions = ultrasound_regions(&data, &encoded)?;
     let rules = rectangles(&data);
     let risky = may_show_identity(&data);
     if !profile.has(O::CleanPixelData) {
-        return Ok(nothing(risky || !rules.is_empty()));
+        return Ok(nothing(risky || hidden || !rules.is_empty(), image_bits));
     }
     // Outside of all ultrasound regions, and inside of every rectangle of a rule.
     let mut mask = vec![!regions.is_empty(); encoded.rows * encoded.columns];
@@ -65,7 +71,26 @@ pub(super) fn plan(object: &Object<'_>, profile: &Profile) -> Result<Plan, Refus
         );
         return Err(Refusal::new("burned_in", why));
     }
-    Ok(Plan { mask, may_show_identity: false })
+    Ok(Plan { mask, may_show_identity: hidden, image_bits })
+}
+
+/// The bits of a sample in which the image is: Bits Stored up to High Bit (PS3.5 8.1.1).
+fn image_bits(data: &Dataset<'_>, encoded: &Encoded) -> Result<u32, Refusal> {
+    let high = data.integer(tags::HIGH_BIT)?.and_then(|bit| u32::try_from(bit).ok());
+    let low = high.unwrap_or(encoded.bits_stored - 1).saturating_sub(encoded.bits_stored - 1);
+    let bits = (1_u64 << encoded.bits_stored.min(32)) - 1;
+    Ok((bits << low.min(31)) as u32)
+}
+
+/// Clears the bits of uncompressed samples that are not the image's.
+pub(super) fn keep_bits(bytes: &mut [u8], bits_allocated: u32, big_endian: bool, image_bits: u32) {
+    let width = (bits_allocated / 8).clamp(1, 4) as usize;
+    let little = image_bits.to_le_bytes();
+    for sample in bytes.chunks_exact_mut(width) {
+        for (at, byte) in sample.iter_mut().enumerate() {
+            *byte &= little[if big_endian { width - 1 - at } else { at }];
+        }
+    }
 }
 
 /// Kinds of image on which devices write who the patient is, unless the file says that they did not.
