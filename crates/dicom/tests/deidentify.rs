@@ -370,7 +370,21 @@ fn of_no_file_of_the_corpus_an_identity_is_left_and_its_pixels_are_byte_for_byte
             }
         }
         assert_eq!(before.transfer_syntax(), object.transfer_syntax(), "{name}");
+        let in_unused_bits = (0x6000..=0x601E_u16).step_by(2).any(|group| {
+            data.text_or_empty(Tag(group, 0x0102)).parse().is_ok_and(|bit: u32| bit > 0)
+                && !data.has(Tag(group, 0x3000))
+        });
         match (before.pixel_data(), object.pixel_data()) {
+            // The overlay goes, the bits of the image stay.
+            (Some(PixelData::Native { bytes: a, .. }), Some(PixelData::Native { bytes: b, .. }))
+                if in_unused_bits =>
+            {
+                let stored = data.text_or_empty(tags::BITS_STORED).parse::<u32>().unwrap();
+                let mask = ((1_u32 << stored) - 1).to_le_bytes();
+                let masked: Vec<u8> = a.iter().enumerate().map(|(at, byte)| byte & mask[at % 2]).collect();
+                assert!(a != b && b == masked, "{name}");
+                *counts.entry("overlay in the pixels").or_default() += 1;
+            }
             (Some(PixelData::Native { bytes: a, .. }), Some(PixelData::Native { bytes: b, .. })) => {
                 assert!(b.starts_with(a) && b.len() - a.len() < 2, "{name}");
             }
