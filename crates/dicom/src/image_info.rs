@@ -90,6 +90,8 @@ pub struct ImageInfo {
     pub suv: Option<Result<SuvFactors, String>>,
     /// Overlay planes.
     pub overlays: Vec<Arc<OverlayPlane>>,
+    /// An overlay lies in unused bits of pixels that were not all at hand: read again with the whole file.
+    pub overlays_wait_for_pixels: bool,
     /// Display shutters.
     pub shutter: Option<Arc<Shutter>>,
     /// Calibrated regions of ultrasound images.
@@ -109,7 +111,7 @@ pub struct ImageInfo {
 }
 
 impl ImageInfo {
-    /// Reads all of it. Does not look at the pixels.
+    /// Reads all of it. Of the pixels, only overlays that lie in their unused bits are read.
     ///
     /// # Errors
     /// Names the attribute that is missing or unusable.
@@ -154,6 +156,7 @@ impl ImageInfo {
         if encoded.photometric == "PALETTE COLOR" && palette.is_none() {
             return Err(missing(tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR));
         }
+        let overlays = overlays_of(object, &encoded, &mut warnings);
         let padding = data.integer(tags::PIXEL_PADDING_VALUE).ok().flatten();
         let padding_to = data.integer(tags::PIXEL_PADDING_RANGE_LIMIT).ok().flatten();
         let padding = padding.map(|p| padding_to.map_or([p, p], |to| [p.min(to), p.max(to)]));
@@ -172,7 +175,8 @@ impl ImageInfo {
             slide,
             palette,
             suv: (data.text(tags::MODALITY).as_deref() == Some("PT")).then(|| SuvFactors::read(&data)),
-            overlays: overlays_of(&data, &mut warnings),
+            overlays: overlays.planes,
+            overlays_wait_for_pixels: overlays.wait_for_pixels,
             shutter: shutter_of(&data, &mut warnings).map(Arc::new),
             pixel_aspect,
             regions,

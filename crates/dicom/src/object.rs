@@ -65,6 +65,14 @@ pub struct PixelSpan {
     pub native: bool,
     /// Integer samples, little endian, where the offset holds in the file itself: not deflated.
     pub plain: bool,
+    /// The offset holds in the file itself: the data set is not deflated.
+    pub in_file: bool,
+    /// Which of the three pixel data attributes it is.
+    pub tag: Tag,
+    /// Samples of 16 and more bits have their high byte first.
+    pub big_endian: bool,
+    /// The VR as written; zeros where it is implicit.
+    pub vr: [u8; 2],
 }
 
 pub(crate) fn is_pixel_data(tag: Tag) -> bool {
@@ -184,6 +192,10 @@ impl<'a> Object<'a> {
                 && !big_endian
                 && self.transfer_syntax != DEFLATED
                 && element.tag == tags::PIXEL_DATA,
+            in_file: self.transfer_syntax != DEFLATED,
+            tag: element.tag,
+            big_endian,
+            vr: element.vr,
         })
     }
 
