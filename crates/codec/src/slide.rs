@@ -4,7 +4,7 @@
 
 use crate::decode::FrameDecoder;
 use crate::guard::{check_size, damaged};
-use medsight_dicom::{Object, Slide};
+use medsight_dicom::{Encoded, Object, Slide};
 use medsight_image::{Frame, Photometric, Samples};
 use medsight_record::Refusal;
 
@@ -15,15 +15,21 @@ use medsight_record::Refusal;
 /// As [`FrameDecoder::new`] and [`FrameDecoder::decode`].
 pub fn decode_shown(object: &Object<'_>, slide: Option<&Slide>, frame: usize) -> Result<Frame, Refusal> {
     let decoder = FrameDecoder::new(object)?;
-    match slide {
-        Some(slide) => picture(&decoder, slide, frame),
-        None => decoder.decode(frame),
-    }
+    shown_by(decoder.encoded(), &|frame| decoder.decode(frame), slide, frame)
 }
 
-fn picture(decoder: &FrameDecoder<'_>, slide: &Slide, frame: usize) -> Result<Frame, Refusal> {
-    let Some(tiles) = slide.picture_of(frame) else { return decoder.decode(frame) };
-    let encoded = decoder.encoded();
+/// The same with frames that `decode` gives.
+///
+/// # Errors
+/// What `decode` says; `too_large`; `damaged`.
+pub(crate) fn shown_by(
+    encoded: &Encoded,
+    decode: &dyn Fn(usize) -> Result<Frame, Refusal>,
+    slide: Option<&Slide>,
+    frame: usize,
+) -> Result<Frame, Refusal> {
+    let Some(slide) = slide else { return decode(frame) };
+    let Some(tiles) = slide.picture_of(frame) else { return decode(frame) };
     let channels = encoded.samples_per_pixel;
     let bytes =
         (slide.rows * slide.columns * channels) as u64 * u64::from(encoded.bits_allocated.div_ceil(8));
@@ -31,7 +37,7 @@ fn picture(decoder: &FrameDecoder<'_>, slide: &Slide, frame: usize) -> Result<Fr
     check_size(bytes, tiles.len() * encoded.samples_per_frame())?;
     let mut shown: Option<Frame> = None;
     for tile in tiles {
-        let part = decoder.decode(tile.frame)?;
+        let part = decode(tile.frame)?;
         let whole = shown.get_or_insert_with(|| Frame {
             rows: slide.rows,
             columns: slide.columns,
