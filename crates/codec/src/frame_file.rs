@@ -10,7 +10,7 @@ use crate::native::{self, NativeForm};
 use crate::slide::shown_by;
 use crate::source::ByteSource;
 use crate::syntax::{Compression, compression};
-use medsight_dicom::{Encoded, Object, PixelSpan, Slide, check_native_length, named};
+use medsight_dicom::{Encoded, ImageInfo, Object, PixelSpan, check_native_length, named};
 use medsight_image::Frame;
 use medsight_record::Refusal;
 
@@ -163,13 +163,13 @@ impl FrameFile {
     pub fn decode_shown(
         &self,
         source: &dyn ByteSource,
-        slide: Option<&Slide>,
+        image: &ImageInfo,
         frame: usize,
     ) -> Result<Frame, Refusal> {
         match &self.place {
-            Place::Whole => crate::decode_shown(&self.object, slide, frame),
-            Place::Native { encoded, .. } | Place::Fragments { encoded, .. } => {
-                shown_by(encoded, &|frame| self.decode(source, frame), slide, frame)
+            Place::Whole => crate::decode_shown(&self.object, image, frame),
+            Place::Native { .. } | Place::Fragments { .. } => {
+                shown_by(&|frame| self.decode(source, frame), image, frame)
             }
         }
     }

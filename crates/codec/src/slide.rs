@@ -1,21 +1,21 @@
-//! What is looked at as one image: a frame, or the whole picture whose tile that frame is.
+//! What is looked at as one image: a frame, or the whole picture whose tile that frame is, in the colours of the screen.
 //!
 //! Not here: where tiles lie (`medsight_dicom::Slide`).
 
 use crate::decode::FrameDecoder;
 use crate::guard::{check_size, damaged};
-use medsight_dicom::{Encoded, Object, Slide};
+use medsight_dicom::{Encoded, ImageInfo, Object, Slide};
 use medsight_image::{Frame, Photometric, Samples};
 use medsight_record::Refusal;
 
-/// Decodes `frame` (from 0); with the layout of a slide all tiles of that frame's picture, in rows and columns of the
-/// Total Pixel Matrix. Where no tile lies, the picture is white for colour and 0 else.
+/// Decodes `frame` (from 0) of an image; of a slide all tiles of that frame's picture, in rows and columns of the Total
+/// Pixel Matrix. Where no tile lies, the picture is white for colour and 0 else. Colours with a profile become sRGB.
 ///
 /// # Errors
 /// As [`FrameDecoder::new`] and [`FrameDecoder::decode`].
-pub fn decode_shown(object: &Object<'_>, slide: Option<&Slide>, frame: usize) -> Result<Frame, Refusal> {
+pub fn decode_shown(object: &Object<'_>, image: &ImageInfo, frame: usize) -> Result<Frame, Refusal> {
     let decoder = FrameDecoder::new(object)?;
-    shown_by(decoder.encoded(), &|frame| decoder.decode(frame), slide, frame)
+    shown_by(&|frame| decoder.decode(frame), image, frame)
 }
 
 /// The same with frames that `decode` gives.
@@ -23,12 +23,26 @@ pub fn decode_shown(object: &Object<'_>, slide: Option<&Slide>, frame: usize) ->
 /// # Errors
 /// What `decode` says; `too_large`; `damaged`.
 pub(crate) fn shown_by(
-    encoded: &Encoded,
     decode: &dyn Fn(usize) -> Result<Frame, Refusal>,
-    slide: Option<&Slide>,
+    image: &ImageInfo,
     frame: usize,
 ) -> Result<Frame, Refusal> {
-    let Some(slide) = slide else { return decode(frame) };
+    let stored = match image.slide.as_deref() {
+        Some(slide) => picture(decode, &image.encoded, slide, frame)?,
+        None => decode(frame)?,
+    };
+    Ok(match &image.to_srgb {
+        Some(to_srgb) => to_srgb.frame(stored),
+        None => stored,
+    })
+}
+
+fn picture(
+    decode: &dyn Fn(usize) -> Result<Frame, Refusal>,
+    encoded: &Encoded,
+    slide: &Slide,
+    frame: usize,
+) -> Result<Frame, Refusal> {
     let Some(tiles) = slide.picture_of(frame) else { return decode(frame) };
     let channels = encoded.samples_per_pixel;
     let bytes =

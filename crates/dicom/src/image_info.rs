@@ -4,6 +4,7 @@
 
 use crate::acquisition::Acquisition;
 use crate::attribute::{Tag, missing, tags, unreadable};
+use crate::color_profile::to_srgb;
 use crate::dataset::Dataset;
 use crate::derived::RealWorldMapping;
 use crate::encoded::Encoded;
@@ -15,8 +16,9 @@ use crate::shutter::shutter_of;
 use crate::slide::Slide;
 use crate::suv::SuvFactors;
 use crate::unit::unit;
+use crate::voi::voi_of;
 use glam::DVec3;
-use medsight_image::{OverlayPlane, Shutter, VoiFunction, VolumeWarning, Window};
+use medsight_image::{OverlayPlane, Shutter, ToSrgb, VolumeWarning, Window};
 use medsight_record::Refusal;
 use std::sync::Arc;
 
@@ -84,6 +86,8 @@ pub struct ImageInfo {
     pub slide: Option<Arc<Slide>>,
     /// Palette of PALETTE COLOR images.
     pub palette: Option<Palette>,
+    /// What turns the colours into those of the screen, by ICC Profile (0028,2000); the palette's are that already.
+    pub to_srgb: Option<Arc<ToSrgb>>,
     /// Height of a pixel over its width by Pixel Aspect Ratio (0028,0034), for images without a scale.
     pub pixel_aspect: Option<f64>,
     /// PET: factors to uptake values, or why there are none.
@@ -156,6 +160,11 @@ impl ImageInfo {
         if encoded.photometric == "PALETTE COLOR" && palette.is_none() {
             return Err(missing(tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR));
         }
+        let to_srgb = to_srgb(&data, &encoded, &mut warnings);
+        let palette = palette.map(|palette| match &to_srgb {
+            Some(to_srgb) => palette.shown_by(to_srgb),
+            None => palette,
+        });
         let overlays = overlays_of(object, &encoded, &mut warnings);
         let padding = data.integer(tags::PIXEL_PADDING_VALUE).ok().flatten();
         let padding_to = data.integer(tags::PIXEL_PADDING_RANGE_LIMIT).ok().flatten();
@@ -178,6 +187,7 @@ impl ImageInfo {
             overlays: overlays.planes,
             overlays_wait_for_pixels: overlays.wait_for_pixels,
             shutter: shutter_of(&data, &mut warnings).map(Arc::new),
+            to_srgb,
             pixel_aspect,
             regions,
             padding,
@@ -364,50 +374,4 @@ fn orientation(data: &Dataset<'_>) -> Result<Option<[DVec3; 2]>, Refusal> {
     let row = row.normalize();
     let column = (column - row * row.dot(column)).normalize();
     Ok(Some([row, column]))
-}
-
-/// Windows and tables of PS3.3 C.11.2. What cannot be used is told, not repaired.
-pub(crate) fn voi_of(
-    data: &Dataset<'_>,
-    signed: bool,
-    warnings: &mut Vec<VolumeWarning>,
-) -> (Vec<NamedWindow>, Vec<LookUpTable>) {
-    let mut unusable = |reason: String| {
-        if !warnings.iter().any(|w| w.reason == reason) {
-            warnings.push(VolumeWarning { code: "unusable_window".into(), reason });
-        }
-    };
-    let tables = LookUpTable::read_all(data, tags::VOILUT_SEQUENCE, signed).unwrap_or_else(|refusal| {
-        unusable(refusal.reason);
-        Vec::new()
-    });
-    let centers = data.numbers(tags::WINDOW_CENTER);
-    let widths = data.numbers(tags::WINDOW_WIDTH);
-    let (centers, widths) = match (centers, widths) {
-        (Ok(Some(centers)), Ok(Some(widths))) => (centers, widths),
-        (Err(refusal), _) | (_, Err(refusal)) => {
-            unusable(refusal.reason);
-            return (Vec::new(), tables);
-        }
-        _ => return (Vec::new(), tables),
-    };
-    let function = match data.text(tags::VOILUT_FUNCTION).as_deref() {
-        Some("LINEAR_EXACT") => VoiFunction::LinearExact,
-        Some("SIGMOID") => VoiFunction::Sigmoid,
-        _ => VoiFunction::Linear,
-    };
-    let explanations = data.texts(tags::WINDOW_CENTER_WIDTH_EXPLANATION);
-    let mut windows = Vec::new();
-    for (i, (center, width)) in centers.iter().zip(&widths).enumerate() {
-        match Window::new(*center, *width, function) {
-            Some(window) => {
-                let explanation = explanations.get(i).cloned().unwrap_or_default();
-                windows.push(NamedWindow { window, explanation });
-            }
-            None => unusable(format!(
-                "Window Width (0028,1051) is {width}, which is below what its function allows"
-            )),
-        }
-    }
-    (windows, tables)
 }

@@ -16,6 +16,7 @@
 mod acquisition;
 pub mod attribute;
 mod charset;
+mod color_profile;
 mod dataset;
 mod deidentify;
 pub mod derived;
@@ -37,6 +38,7 @@ mod softcopy;
 mod stack;
 mod suv;
 mod unit;
+mod voi;
 mod volume;
 mod write;
 

@@ -95,7 +95,7 @@ fn present(args: &Args) -> Result<Document, (Exit, Refusal)> {
             (Some(softcopy), shutter_of(&state.data(), &mut warnings))
         }
     };
-    let frame = opened.decode_shown(&source, info.slide.as_deref(), args.frame).map_err(|refusal| {
+    let frame = opened.decode_shown(&source, &info, args.frame).map_err(|refusal| {
         if refusal.code != "no_such_frame" {
             return (Exit::Damaged, refusal);
         }

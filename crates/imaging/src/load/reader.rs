@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex};
 
 use medsight_codec::{ByteSource, FrameFile};
-use medsight_dicom::{ImageInfo, Slide};
+use medsight_dicom::ImageInfo;
 use medsight_image::Frame;
 use medsight_record::Refusal;
 
@@ -16,10 +16,10 @@ pub(super) struct Reader {
     pub(super) wanted: Arc<(Mutex<Wanted>, Condvar)>,
 }
 
-/// A file that was read, and where its tiles lie if it is a slide.
+/// A file that was opened, and how its frames are shown.
 struct Opened {
     file: FrameFile,
-    slide: Option<Arc<Slide>>,
+    image: ImageInfo,
 }
 
 enum Task {
@@ -81,11 +81,11 @@ impl Reader {
             Some(opened) => opened,
             None => {
                 let file = FrameFile::open(&*self.source, slice.file)?;
-                let slide = ImageInfo::read(file.object())?.slide;
-                Opened { file, slide }
+                let image = ImageInfo::read(file.object())?;
+                Opened { file, image }
             }
         };
-        let Opened { file, slide } = last.insert(opened);
-        file.decode_shown(&*self.source, slide.as_deref(), slice.frame)
+        let Opened { file, image } = last.insert(opened);
+        file.decode_shown(&*self.source, image, slice.frame)
     }
 }

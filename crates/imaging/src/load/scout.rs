@@ -85,7 +85,7 @@ impl Scout {
             let Ok(opened) = FrameFile::open(source, file) else { continue };
             let Ok(image) = ImageInfo::read(opened.object()) else { continue };
             let frame_number = image.shown_frame(image.encoded.frames / 2);
-            let decoded = opened.decode_shown(source, image.slide.as_deref(), frame_number);
+            let decoded = opened.decode_shown(source, &image, frame_number);
             let Ok(frame) = decoded else { continue };
             let facts = Arc::new(facts::of_frame(&image, frame_number));
             let (study, mut series) = describe(opened.object(), &image);
