@@ -99,8 +99,11 @@ pub(crate) fn check_frame(encoded: &Encoded, frame: usize) -> Result<(), Refusal
     if frame < encoded.frames {
         return Ok(());
     }
-    let what =
-        format!("Frame {} was asked for, but Number of Frames (0028,0008) is {}.", frame + 1, encoded.frames);
+    let what = format!(
+        "Frame {} was asked for, but Number of Frames (0028,0008) is {}.",
+        frame.saturating_add(1),
+        encoded.frames
+    );
     Err(Refusal::new("no_such_frame", what))
 }
 

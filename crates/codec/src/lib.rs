@@ -6,10 +6,10 @@
 //! - [`load_series`]: files into stacks and volumes, first image first, on several threads.
 //! - [`ByteSource`]: where the files' bytes come from: folders here, encrypted blobs elsewhere.
 //!
-//! JPEG (8 bit and lossless), JPEG 2000, HTJ2K and JPEG XL come from public crates; 12-bit JPEG, JPEG-LS and RLE
-//! are here, because no maintained crate without C++ decodes them. Every decoder runs behind [`guard`]: what
-//! the file claims is checked against what it holds before memory is taken, and a decoder's panic becomes a
-//! refusal. Never linked into the desk.
+//! JPEG (8 bit and lossless), JPEG 2000, HTJ2K and JPEG XL come from public crates, of which OpenJPEG is in C; 12-bit
+//! JPEG, JPEG-LS and RLE are here, because no maintained crate without C++ decodes them. Every decoder runs behind
+//! [`guard`]: what the file claims is checked against what it holds before memory is taken, and a decoder's panic becomes
+//! a refusal. Never linked into the desk.
 
 mod decode;
 mod fragment_index;

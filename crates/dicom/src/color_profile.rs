@@ -3,11 +3,11 @@
 use crate::attribute::{named, tags};
 use crate::dataset::Dataset;
 use crate::encoded::Encoded;
-use medsight_image::{ToSrgb, VolumeWarning};
+use medsight_image::{ProfileError, ToSrgb, VolumeWarning};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A profile, and what came of it.
-type Known = (Vec<u8>, Result<Option<Arc<ToSrgb>>, &'static str>);
+type Known = (Vec<u8>, Result<Option<Arc<ToSrgb>>, ProfileError>);
 
 /// What turns the colours of an image into those of the screen; `None` where they are that already, or where the file
 /// does not say what they are. A profile that cannot be used is told.
@@ -31,7 +31,7 @@ pub(crate) fn to_srgb(
 }
 
 /// The images of a series have one profile: the last is kept.
-fn known(profile: &[u8]) -> Result<Option<Arc<ToSrgb>>, &'static str> {
+fn known(profile: &[u8]) -> Result<Option<Arc<ToSrgb>>, ProfileError> {
     static LAST: Mutex<Option<Known>> = Mutex::new(None);
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, found)) = last.as_ref().filter(|(bytes, _)| bytes == profile) {

@@ -58,6 +58,22 @@ pub struct FrameInfo {
     pub echo_time_ms: Option<f64>,
 }
 
+/// A multi-frame image that was divided into several instances (PS3.3 C.7.6.16.2.2.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Concatenation {
+    /// Concatenation UID (0020,9161): one for all parts.
+    pub uid: String,
+    /// In-concatenation Number (0020,9162), from 1.
+    pub number: i64,
+}
+
+impl Concatenation {
+    fn read(data: &Dataset<'_>) -> Option<Self> {
+        let number = data.integer(tags::IN_CONCATENATION_NUMBER).ok().flatten()?;
+        Some(Self { uid: data.text(tags::CONCATENATION_UID)?, number })
+    }
+}
+
 /// One instance with pixels.
 #[derive(Clone, Debug)]
 pub struct ImageInfo {
@@ -70,6 +86,8 @@ pub struct ImageInfo {
     pub patient: [String; 3],
     /// Frame of Reference UID (0020,0052), empty when absent.
     pub frame_of_reference: String,
+    /// The instances that this one is a part of, and where its frames stand among theirs.
+    pub concatenation: Option<Concatenation>,
     /// Instance Number (0020,0013).
     pub instance_number: Option<i64>,
     /// Modality (0008,0060).
@@ -175,6 +193,7 @@ impl ImageInfo {
             patient: [tags::PATIENT_ID, tags::PATIENT_NAME, tags::PATIENT_BIRTH_DATE]
                 .map(|tag| data.text_or_empty(tag)),
             frame_of_reference: data.text_or_empty(tags::FRAME_OF_REFERENCE_UID),
+            concatenation: Concatenation::read(&data),
             instance_number: data.integer(tags::INSTANCE_NUMBER).ok().flatten(),
             modality: data.text_or_empty(tags::MODALITY),
             image_type,

@@ -50,11 +50,11 @@ pub use deidentify::{
 };
 pub use encoded::Encoded;
 pub use header::{DicomHeaders, check_native_length, instance_record};
-pub use image_info::{FrameInfo, ImageInfo, NamedWindow};
+pub use image_info::{Concatenation, FrameInfo, ImageInfo, NamedWindow};
 pub use layout::VolumeLayout;
 pub use lut::{LookUpTable, ModalityLut, Palette};
 pub use new_dataset::NewDataset;
-pub use object::{Object, PixelData, PixelSpan};
+pub use object::{Object, PixelData, PixelSpan, is_video};
 pub use same::same_object;
 pub use scale::{Scale, UltrasoundRegion};
 pub use shutter::shutter_of;

@@ -19,6 +19,12 @@ pub(crate) const EXPLICIT_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 pub(crate) const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 const PRIVATE_GE_BIG_ENDIAN: &str = "1.2.840.113619.5.2";
 
+/// True for the transfer syntaxes of films: MPEG-2, H.264 and HEVC, whole or in fragments (PS3.5 A.4.5 to A.4.8).
+pub fn is_video(transfer_syntax: &str) -> bool {
+    let tail = transfer_syntax.strip_prefix("1.2.840.10008.1.2.4.10").unwrap_or_default();
+    matches!(tail.strip_suffix(".1").unwrap_or(tail), "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8")
+}
+
 /// A parsed file. Cheap to make: one pass over the element headers, no copy.
 #[derive(Clone, Debug)]
 pub struct Object<'a> {

@@ -12,6 +12,20 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct ToSrgb(Arc<Transform8BitExecutor>);
 
+/// Why a profile cannot be used, as the end of a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProfileError {
+    /// Not an ICC profile, or only a part of one.
+    #[error("is damaged")]
+    Damaged,
+    /// Of grey, CMYK or another space.
+    #[error("is not for RGB colours")]
+    NotRgb,
+    /// It lacks what makes colours of its values.
+    #[error("has no transform from RGB colours")]
+    NoTransform,
+}
+
 /// Two colours that a screen shows alike.
 const SAME: u8 = 1;
 
@@ -19,16 +33,16 @@ impl ToSrgb {
     /// `None` when the profile's colours are sRGB already: then nothing is to be done, and no value changes by rounding.
     ///
     /// # Errors
-    /// What is wrong with the profile, as the end of a sentence.
-    pub fn new(profile: &[u8]) -> Result<Option<Self>, &'static str> {
-        let profile = ColorProfile::new_from_slice(profile).map_err(|_| "is damaged")?;
+    /// What is wrong with the profile.
+    pub fn new(profile: &[u8]) -> Result<Option<Self>, ProfileError> {
+        let profile = ColorProfile::new_from_slice(profile).map_err(|_| ProfileError::Damaged)?;
         if profile.color_space != DataColorSpace::Rgb {
-            return Err("is not for RGB colours");
+            return Err(ProfileError::NotRgb);
         }
         let options = TransformOptions { prefer_fixed_point: false, ..TransformOptions::default() };
         let srgb = ColorProfile::new_srgb();
         let transform = profile.create_transform_8bit(Layout::Rgb, &srgb, Layout::Rgb, options);
-        let own = Self(transform.map_err(|_| "has no transform from RGB colours")?);
+        let own = Self(transform.map_err(|_| ProfileError::NoTransform)?);
         let steps = [0_u8, 51, 102, 153, 204, 255];
         let grid: Vec<[u8; 3]> =
             steps.iter().flat_map(|r| steps.iter().flat_map(move |g| steps.map(|b| [*r, *g, b]))).collect();
@@ -154,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_profile_that_is_damaged_or_not_for_rgb_is_refused() {
-        assert_eq!(ToSrgb::new(&[0; 40]).unwrap_err(), "is damaged");
-        assert_eq!(ToSrgb::new(&profile(WIDE, 2.2, b"CMYK")).unwrap_err(), "is not for RGB colours");
+        assert_eq!(ToSrgb::new(&[0; 40]).unwrap_err(), ProfileError::Damaged);
+        assert_eq!(ToSrgb::new(&profile(WIDE, 2.2, b"CMYK")).unwrap_err(), ProfileError::NotRgb);
     }
 }

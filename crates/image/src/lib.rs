@@ -26,7 +26,7 @@ pub mod volume;
 pub use bricks::Bricks;
 pub use camera::Camera;
 pub use frame::{Frame, Photometric, Samples};
-pub use icc::ToSrgb;
+pub use icc::{ProfileError, ToSrgb};
 pub use label_grid::{BandGrid, Field, LabelGrid};
 pub use lut::{Lut, Palette};
 pub use overlay::OverlayPlane;

@@ -79,7 +79,7 @@ fn present(args: &Args) -> Result<Document, (Exit, Refusal)> {
     picture::check_folder(&args.out)?;
     let fault = |reason: String| (Exit::Fault, Refusal::new("fault", reason));
     let source = FolderSource::new(vec![args.file.clone()]);
-    let opened = FrameFile::open(&source, 0).map_err(|refusal| match refusal.code {
+    let opened = FrameFile::open(&source, 0).map_err(|refusal| match refusal.code.as_str() {
         "unreadable" => not_there(refusal),
         _ => damaged(refusal),
     })?;
