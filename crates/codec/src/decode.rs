@@ -1,9 +1,9 @@
 //! One frame of an object as stored values, whatever its transfer syntax.
 
-use crate::fragments;
+use crate::fragments::{self, begins_frame};
 use crate::guard::{check_size, contradicts, damaged, guarded};
 use crate::native::NativeForm;
-use crate::samples::from_values;
+use crate::samples::from_words;
 use crate::syntax::{Compression, compression};
 use crate::{jpeg, jpeg2000, jpegls, jpegxl, native, rle};
 use medsight_dicom::{Encoded, Object, PixelData, check_native_length, tags};
@@ -59,7 +59,8 @@ impl<'o> FrameDecoder<'o> {
                         "it is in fragments, but Transfer Syntax UID (0002,0010) says uncompressed",
                     ));
                 }
-                let frames = fragments::frames(&fragments, &starts, &offsets, encoded.frames, compression)?;
+                let marked: Vec<bool> = fragments.iter().map(|f| begins_frame(f, compression)).collect();
+                let frames = fragments::frames(&marked, &starts, &offsets, encoded.frames)?;
                 Source::Fragments { fragments, frames }
             }
         };
@@ -76,42 +77,76 @@ impl<'o> FrameDecoder<'o> {
     /// # Errors
     /// `no_such_frame`, `damaged`, `contradiction`, `too_large`, `unsupported`.
     pub fn decode(&self, frame: usize) -> Result<Frame, Refusal> {
-        if frame >= self.encoded.frames {
-            let what = format!(
-                "Frame {} was asked for, but Number of Frames (0028,0008) is {}.",
-                frame.saturating_add(1),
-                self.encoded.frames
-            );
-            return Err(Refusal::new("no_such_frame", what));
-        }
-        let samples = guarded(|| self.samples(frame))?;
-        if samples.len() != self.encoded.samples_per_frame() {
-            return Err(damaged("the frame does not hold Rows × Columns samples"));
-        }
-        Ok(Frame {
-            rows: self.encoded.rows,
-            columns: self.encoded.columns,
-            photometric: photometric(&self.encoded, self.compression)?,
-            samples,
-        })
+        check_frame(&self.encoded, frame)?;
+        shown(&self.encoded, self.compression, || self.samples(frame))
     }
 
     fn samples(&self, frame: usize) -> Result<Samples, Refusal> {
-        let encoded = &self.encoded;
-        let bytes = match &self.source {
-            Source::Native { form, bytes } => return native::decode(encoded, *form, bytes, frame),
-            Source::Fragments { fragments, frames } => joined(&fragments[frames[frame].clone()]),
-        };
-        let claimed = (encoded.samples_per_frame() as u64 * u64::from(encoded.bits_allocated)).div_ceil(8);
-        check_size(claimed, bytes.len())?;
-        match self.compression {
-            Compression::Rle => rle::decode(encoded, &bytes),
-            Compression::Jpeg | Compression::JpegLs => by_frame_header(encoded, &bytes),
-            Compression::Jpeg2000 => jpeg2000::decode(encoded, &bytes),
-            Compression::JpegXl => jpegxl::decode(encoded, &bytes),
-            Compression::DeflatedFrame => one_native_frame(encoded, &inflated(&bytes, claimed)?),
-            Compression::None | Compression::EncapsulatedNative => one_native_frame(encoded, &bytes),
+        match &self.source {
+            Source::Native { form, bytes } => native::decode(&self.encoded, *form, bytes, frame),
+            Source::Fragments { fragments, frames } => {
+                compressed(&self.encoded, self.compression, &fragments[frames[frame].clone()])
+            }
         }
+    }
+}
+
+/// Refuses a frame that the object does not have.
+///
+/// # Errors
+/// `no_such_frame`.
+pub(crate) fn check_frame(encoded: &Encoded, frame: usize) -> Result<(), Refusal> {
+    if frame < encoded.frames {
+        return Ok(());
+    }
+    let what = format!(
+        "Frame {} was asked for, but Number of Frames (0028,0008) is {}.",
+        frame.saturating_add(1),
+        encoded.frames
+    );
+    Err(Refusal::new("no_such_frame", what))
+}
+
+/// A frame from its samples; they are decoded under guard and counted.
+///
+/// # Errors
+/// The decoder's own; `damaged`; `unsupported` for what the samples mean.
+pub(crate) fn shown(
+    encoded: &Encoded,
+    compression: Compression,
+    samples: impl FnOnce() -> Result<Samples, Refusal>,
+) -> Result<Frame, Refusal> {
+    let samples = guarded(samples)?;
+    if samples.len() != encoded.samples_per_frame() {
+        return Err(damaged("the frame does not hold Rows × Columns samples"));
+    }
+    Ok(Frame {
+        rows: encoded.rows,
+        columns: encoded.columns,
+        photometric: photometric(encoded, compression)?,
+        samples,
+    })
+}
+
+/// The samples of one compressed frame from its fragments.
+///
+/// # Errors
+/// The decoder's own; `too_large`; `contradiction`.
+pub(crate) fn compressed(
+    encoded: &Encoded,
+    compression: Compression,
+    fragments: &[&[u8]],
+) -> Result<Samples, Refusal> {
+    let bytes = joined(fragments);
+    let claimed = (encoded.samples_per_frame() as u64 * u64::from(encoded.bits_allocated)).div_ceil(8);
+    check_size(claimed, bytes.len())?;
+    match compression {
+        Compression::Rle => rle::decode(encoded, &bytes),
+        Compression::Jpeg | Compression::JpegLs => by_frame_header(encoded, &bytes),
+        Compression::Jpeg2000 => jpeg2000::decode(encoded, &bytes),
+        Compression::JpegXl => jpegxl::decode(encoded, &bytes),
+        Compression::DeflatedFrame => one_native_frame(encoded, &inflated(&bytes, claimed)?),
+        Compression::None | Compression::EncapsulatedNative => one_native_frame(encoded, &bytes),
     }
 }
 
@@ -143,7 +178,7 @@ fn by_frame_header(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal> 
     }
     if header.process == 0xF7 {
         let values = jpegls::decode(bytes, header.rows, header.columns, header.components, header.precision)?;
-        return Ok(from_values(encoded, 0, values.iter().map(|v| u32::from(*v))));
+        return Ok(from_words(encoded, 0, values));
     }
     jpeg::decode(encoded, header, bytes)
 }

@@ -5,39 +5,38 @@ use crate::syntax::Compression;
 use medsight_record::Refusal;
 use std::ops::Range;
 
-/// The fragments of each frame.
+/// The fragments of each frame. `marked`: for each fragment, whether it looks like the beginning of one
+/// ([`begins_frame`]).
 ///
 /// # Errors
 /// `damaged` when fragments and Number of Frames cannot be brought together.
 pub(crate) fn frames(
-    fragments: &[&[u8]],
+    marked: &[bool],
     starts: &[u64],
     offsets: &[u64],
     frame_count: usize,
-    compression: Compression,
 ) -> Result<Vec<Range<usize>>, Refusal> {
-    if fragments.is_empty() {
+    if marked.is_empty() {
         return Err(damaged("it has no compressed frame"));
     }
     if frame_count == 1 {
-        return Ok(std::iter::once(0..fragments.len()).collect());
+        return Ok(std::iter::once(0..marked.len()).collect());
     }
-    let by_table = by_offsets(starts, offsets, fragments.len()).filter(|frames| frames.len() == frame_count);
+    let by_table = by_offsets(starts, offsets, marked.len()).filter(|frames| frames.len() == frame_count);
     if let Some(frames) = by_table {
         return Ok(frames);
     }
-    if fragments.len() == frame_count {
+    if marked.len() == frame_count {
         return Ok((0..frame_count).map(|i| i..i + 1).collect());
     }
-    let begins: Vec<usize> =
-        (0..fragments.len()).filter(|i| begins_frame(fragments[*i], compression)).collect();
+    let begins: Vec<usize> = (0..marked.len()).filter(|i| marked[*i]).collect();
     if begins.len() == frame_count && begins[0] == 0 {
-        let ends = begins.iter().skip(1).copied().chain([fragments.len()]);
+        let ends = begins.iter().skip(1).copied().chain([marked.len()]);
         return Ok(begins.iter().copied().zip(ends).map(|(from, to)| from..to).collect());
     }
     Err(damaged(&format!(
         "Number of Frames (0028,0008) is {frame_count}, but {} fragments hold {} frames",
-        fragments.len(),
+        marked.len(),
         begins.len()
     )))
 }
@@ -49,7 +48,8 @@ fn by_offsets(starts: &[u64], offsets: &[u64], count: usize) -> Option<Vec<Range
     Some(firsts.iter().copied().zip(ends).map(|(from, to)| from..to).collect())
 }
 
-fn begins_frame(fragment: &[u8], compression: Compression) -> bool {
+/// True when a fragment has the mark of its format at its start; the first 8 bytes are enough.
+pub(crate) fn begins_frame(fragment: &[u8], compression: Compression) -> bool {
     match compression {
         Compression::Jpeg | Compression::JpegLs => fragment.starts_with(&[0xFF, 0xD8, 0xFF]),
         Compression::Jpeg2000 => {
@@ -67,13 +67,13 @@ mod tests {
     #[test]
     fn two_frames_in_three_fragments_are_told_apart_by_their_marks() {
         let fragments: [&[u8]; 3] = [&[0xFF, 0xD8, 0xFF, 1], &[5, 6], &[0xFF, 0xD8, 0xFF, 2]];
-        let found = frames(&fragments, &[0, 12, 22], &[], 2, Compression::Jpeg).unwrap();
+        let marked = fragments.map(|f| begins_frame(f, Compression::Jpeg));
+        let found = frames(&marked, &[0, 12, 22], &[], 2).unwrap();
         assert_eq!(found, [0..2, 2..3]);
     }
 
     #[test]
     fn an_offset_table_that_points_between_fragments_is_not_believed() {
-        let fragments: [&[u8]; 2] = [&[1], &[2]];
-        assert_eq!(frames(&fragments, &[0, 10], &[0, 7], 2, Compression::Rle).unwrap(), [0..1, 1..2]);
+        assert_eq!(frames(&[true; 2], &[0, 10], &[0, 7], 2).unwrap(), [0..1, 1..2]);
     }
 }

@@ -4,10 +4,12 @@
 //! (0028,0004) says what the samples mean.
 
 use crate::guard::damaged;
-use crate::samples::from_values;
+use crate::samples::{from_bytes, from_words};
 use medsight_dicom::Encoded;
 use medsight_image::Samples;
 use medsight_record::Refusal;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::options::DecoderOptions;
 
 /// The frame header (B.2.2), of JPEG and of JPEG-LS.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,11 +57,15 @@ pub(crate) fn frame_header(bytes: &[u8]) -> Result<FrameHeader, Refusal> {
 /// One frame whose header has been checked against the Image Pixel module.
 pub(crate) fn decode(encoded: &Encoded, header: FrameHeader, bytes: &[u8]) -> Result<Samples, Refusal> {
     match (header.process, header.precision) {
-        (0xC0..=0xC2, 8) | (0xC3, _) => by_crate(encoded, header, bytes),
+        (0xC0..=0xC2, 8) => match fast(encoded, bytes) {
+            Some(samples) => Ok(samples),
+            None => thorough(encoded, header, bytes),
+        },
+        (0xC3, _) => thorough(encoded, header, bytes),
         (0xC1 | 0xC2, 12) => {
             let values = crate::jpeg12::decode(bytes)?;
             expect(encoded, values.len())?;
-            Ok(from_values(encoded, 0, values.iter().map(|v| u32::from(*v))))
+            Ok(from_words(encoded, 0, values))
         }
         (process, precision) => Err(Refusal::new(
             "unsupported",
@@ -70,7 +76,26 @@ pub(crate) fn decode(encoded: &Encoded, header: FrameHeader, bytes: &[u8]) -> Re
     }
 }
 
-fn by_crate(encoded: &Encoded, header: FrameHeader, bytes: &[u8]) -> Result<Samples, Refusal> {
+/// Baseline and progressive frames that are as the standard wants them, by the fastest decoder. The samples stay as
+/// they are coded: no colour is converted. `None` sends a frame to [`thorough`]: one that is cut off would be shown
+/// with made-up pixels here, and one that is odd would be refused.
+fn fast(encoded: &Encoded, bytes: &[u8]) -> Option<Samples> {
+    let ends = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    if !bytes[..ends].ends_with(&[0xFF, 0xD9]) {
+        return None;
+    }
+    let options =
+        DecoderOptions::default().set_strict_mode(true).set_max_width(65_535).set_max_height(65_535);
+    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().ok()?;
+    let coded = decoder.input_colorspace()?;
+    decoder.set_options(options.jpeg_set_out_colorspace(coded));
+    let decoded = decoder.decode().ok()?;
+    (decoded.len() == encoded.samples_per_frame()).then(|| from_bytes(encoded, decoded))
+}
+
+/// Any frame of 8 bits, and lossless ones of all.
+fn thorough(encoded: &Encoded, header: FrameHeader, bytes: &[u8]) -> Result<Samples, Refusal> {
     let mut decoder = jpeg_decoder::Decoder::new(bytes);
     if header.components == 3 {
         // Means: the samples as they are coded, by pixel. `None` would give them line by line.
@@ -86,11 +111,11 @@ fn by_crate(encoded: &Encoded, header: FrameHeader, bytes: &[u8]) -> Result<Samp
     // Lossless frames of other than 8 bits come as 16-bit words in the machine's byte order.
     if header.process == 0xC3 && header.precision != 8 {
         expect(encoded, decoded.len() / 2)?;
-        let words = decoded.chunks_exact(2).map(|c| u32::from(u16::from_ne_bytes([c[0], c[1]])));
-        return Ok(from_values(encoded, 0, words));
+        let words = decoded.as_chunks().0.iter().map(|word| u16::from_ne_bytes(*word));
+        return Ok(from_words(encoded, 0, words.collect()));
     }
     expect(encoded, decoded.len())?;
-    Ok(from_values(encoded, 0, decoded.iter().map(|b| u32::from(*b))))
+    Ok(from_bytes(encoded, decoded))
 }
 
 /// A frame has to hold as many samples as the Image Pixel module says.

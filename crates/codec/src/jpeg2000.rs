@@ -1,4 +1,4 @@
-//! JPEG 2000 and HTJ2K (ISO 15444-1 and -15), decoded by OpenJPEG's Rust port.
+//! JPEG 2000 and HTJ2K (ISO 15444-1 and -15), decoded by OpenJPEG.
 
 use crate::guard::{contradicts, damaged};
 use crate::samples::from_values;
@@ -121,7 +121,18 @@ pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal
     if let [grey] = planes[..] {
         return Ok(from_values(encoded, 0, grey.iter().map(|v| v.cast_unsigned())));
     }
+    if let ([red, green, blue], ..=8, false) = (&planes[..], encoded.bits_allocated, encoded.signed) {
+        let largest = u8::MAX >> (8 - encoded.bits_stored.min(8));
+        let pixels = red.iter().zip(*green).zip(*blue);
+        let woven =
+            pixels.flat_map(|((r, g), b)| [*r as u8 & largest, *g as u8 & largest, *b as u8 & largest]);
+        return Ok(Samples::U8(woven.collect()));
+    }
     let count = planes.len();
-    let values = (0..pixels * count).map(|i| planes[i % count][i / count].cast_unsigned());
-    Ok(from_values(encoded, 0, values))
+    let mut woven = vec![0; pixels * count];
+    for (first, plane) in planes.iter().enumerate() {
+        let places = woven[first..].iter_mut().step_by(count);
+        places.zip(*plane).for_each(|(place, value)| *place = value.cast_unsigned());
+    }
+    Ok(from_values(encoded, 0, woven.iter().copied()))
 }

@@ -3,13 +3,11 @@
 //! Uncompressed slices are read into the volume itself and rescaled there: no second copy of the pixels is ever
 //! in memory. Compressed files are read and decoded one at a time on each thread.
 
-use crate::decode::FrameDecoder;
+use crate::frame_file::FrameFile;
 use crate::guard::check_size;
 use crate::scan::{SeriesScan, scan_headers};
 use crate::source::ByteSource;
-use medsight_dicom::{
-    FrameSlot, ImageInfo, Object, SortedSeries, Stack, VolumeBuilder, VolumeLayout, sort_frames,
-};
+use medsight_dicom::{FrameSlot, ImageInfo, SortedSeries, Stack, VolumeBuilder, VolumeLayout, sort_frames};
 use medsight_image::{Frame, Volume};
 use medsight_record::Refusal;
 use std::collections::BTreeMap;
@@ -149,11 +147,10 @@ pub(crate) fn thread_count(asked: usize) -> usize {
 /// Decodes one image before anything else is read. A file that cannot be shown is told by the scan.
 fn deliver_first(source: &dyn ByteSource, options: LoadOptions, on_event: &(dyn Fn(LoadEvent) + Sync)) {
     let file = options.first.unwrap_or(source.len() / 2);
-    let Ok(bytes) = source.read(file) else { return };
-    let Ok(object) = Object::from_vec(bytes) else { return };
-    let Ok(image) = ImageInfo::read(&object) else { return };
+    let Ok(opened) = FrameFile::open(source, file) else { return };
+    let Ok(image) = ImageInfo::read(opened.object()) else { return };
     let frame = image.encoded.frames / 2;
-    let Ok(pixels) = FrameDecoder::new(&object).and_then(|decoder| decoder.decode(frame)) else { return };
+    let Ok(pixels) = opened.decode(source, frame) else { return };
     on_event(LoadEvent::First { file, frame, image: Box::new(image), pixels });
 }
 
@@ -280,14 +277,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// One file: read, parse, decode its frames.
+    /// One file: opened, its frames read and decoded.
     fn fill_file(&self, image: usize, slots: Vec<FrameSlot<'_>>, threads: usize) -> Result<(), Refusal> {
-        let bytes = self.source.read(self.series.files[image]).map_err(|error| unreadable(&error))?;
-        let object = Object::from_vec(bytes)?;
-        let decoder = FrameDecoder::new(&object)?;
+        let opened = FrameFile::open(self.source, self.series.files[image])?;
         self.in_parallel(slots, threads, |slot| {
             let at = slot.frame();
-            slot.fill(&decoder.decode(at.frame)?)?;
+            slot.fill(&opened.decode(self.source, at.frame)?)?;
             self.count();
             Ok(())
         })

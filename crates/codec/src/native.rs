@@ -1,9 +1,10 @@
 //! Uncompressed samples (PS3.5 8): byte order, unused bits, planes, subsampled chroma, single bits, floats.
 
-use crate::samples::from_values;
+use crate::samples::{from_values, from_words};
 use medsight_dicom::{Encoded, Tag};
 use medsight_image::Samples;
 use medsight_record::Refusal;
+use std::ops::Range;
 
 /// How native pixel data are written.
 #[derive(Clone, Copy)]
@@ -19,6 +20,25 @@ pub(crate) fn frame_bytes(encoded: &Encoded) -> usize {
     let samples =
         if is_subsampled(encoded) { encoded.rows * encoded.columns * 2 } else { encoded.samples_per_frame() };
     samples * encoded.bits_allocated as usize / 8
+}
+
+/// Which bytes of native pixel data of `total` bytes hold one frame; `None` when frames do not begin at a byte, or
+/// at a word where bytes were swapped by words.
+pub(crate) fn frame_span(
+    encoded: &Encoded,
+    form: NativeForm,
+    total: u64,
+    frame: usize,
+) -> Option<Range<u64>> {
+    let all = encoded.samples_per_frame() as u64;
+    let bits = if is_subsampled(encoded) && total < all * encoded.frames as u64 {
+        all / 3 * 16
+    } else {
+        all * u64::from(encoded.bits_allocated)
+    };
+    let unit = if form.swapped_words { 16 } else { 8 };
+    let size = bits / 8;
+    (encoded.frames == 1 || bits % unit == 0).then(|| frame as u64 * size..(frame as u64 + 1) * size)
 }
 
 fn is_subsampled(encoded: &Encoded) -> bool {
@@ -56,7 +76,7 @@ pub(crate) fn decode(
         (8, false) => from_values(encoded, shift(encoded), bytes.iter().map(|b| u32::from(*b))),
         (16, false) => {
             let words = numbers(bytes, form.big_endian, u16::from_le_bytes);
-            from_values(encoded, shift(encoded), words.iter().map(|w| u32::from(*w)))
+            from_words(encoded, shift(encoded), words)
         }
         (32, false) => {
             let words = numbers(bytes, form.big_endian, u32::from_le_bytes);

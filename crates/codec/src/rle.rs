@@ -1,7 +1,7 @@
 //! RLE Lossless (PS3.5 annex G): PackBits, one segment for each byte of each sample, high bytes first.
 
 use crate::guard::damaged;
-use crate::samples::from_values;
+use crate::samples::{from_values, from_words};
 use medsight_dicom::Encoded;
 use medsight_image::Samples;
 use medsight_record::Refusal;
@@ -18,27 +18,32 @@ pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal
         return Err(damaged(&format!("it has {count} RLE segments where {wanted} are needed")));
     }
     let size = if single_bits { pixels.div_ceil(8) } else { pixels };
-    let mut planes = Vec::with_capacity(count);
+    let mut segments = Vec::with_capacity(count);
     for segment in 0..count {
         let from = word(segment + 1).ok_or_else(|| damaged("the RLE header is cut off"))? as usize;
         let to = word(segment + 2).filter(|_| segment + 1 < count).map_or(bytes.len(), |to| to as usize);
         let packed = bytes
             .get(from..to.min(bytes.len()))
             .ok_or_else(|| damaged("an RLE segment is outside the frame"))?;
-        planes.push(unpack(packed, size)?);
+        segments.push(packed);
     }
+    let shift = encoded.high_bit + 1 - encoded.bits_stored;
+    if let (2, 1, &[high, low]) = (width, encoded.samples_per_pixel, &segments[..]) {
+        // Both bytes go to their place at once: planes of their own would have to be woven.
+        let mut words = vec![0_u16; size];
+        unpack_into(high, &mut words, |word, byte| *word = u16::from(byte) << 8)?;
+        unpack_into(low, &mut words, |word, byte| *word |= u16::from(byte))?;
+        return Ok(from_words(encoded, shift, words));
+    }
+    let planes: Vec<Vec<u8>> =
+        segments.iter().map(|packed| unpack(packed, size)).collect::<Result<_, _>>()?;
     if single_bits {
         let bits = (0..pixels).map(|i| planes[0][i / 8] >> (i % 8) & 1).collect();
         return Ok(Samples::U8(bits));
     }
     let samples = encoded.samples_per_pixel;
-    let shift = encoded.high_bit + 1 - encoded.bits_stored;
     Ok(match (width, samples, &planes[..]) {
         (1, 1, [bytes]) => from_values(encoded, shift, bytes.iter().map(|b| u32::from(*b))),
-        (2, 1, [high, low]) => {
-            let words = high.iter().zip(low).map(|(high, low)| u32::from(*high) << 8 | u32::from(*low));
-            from_values(encoded, shift, words)
-        }
         (1, 3, [red, green, blue]) => {
             let pixels = red.iter().zip(green).zip(blue);
             let woven: Vec<u8> = pixels.flat_map(|((red, green), blue)| [*red, *green, *blue]).collect();
@@ -56,30 +61,35 @@ pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal
 }
 
 fn unpack(packed: &[u8], size: usize) -> Result<Vec<u8>, Refusal> {
-    let mut out = Vec::with_capacity(size);
-    let mut at = 0;
-    while out.len() < size {
-        let Some(head) = packed.get(at) else { return Err(damaged("an RLE segment ends early")) };
-        let room = size - out.len();
+    let mut out = vec![0; size];
+    unpack_into(packed, &mut out, |place, byte| *place = byte)?;
+    Ok(out)
+}
+
+/// PackBits: each byte is given to `put` with its place.
+fn unpack_into<T>(packed: &[u8], out: &mut [T], put: impl Fn(&mut T, u8)) -> Result<(), Refusal> {
+    let early = || damaged("an RLE segment ends early");
+    let (mut packed, mut rest) = (packed, out);
+    while !rest.is_empty() {
+        let [head, behind @ ..] = packed else { return Err(early()) };
+        let places;
         match head.cast_signed() {
-            -128 => at += 1,
+            -128 => packed = behind,
             n @ 0.. => {
-                let length = n as usize + 1;
-                let literal = packed
-                    .get(at + 1..at + 1 + length)
-                    .ok_or_else(|| damaged("an RLE segment ends early"))?;
-                out.extend_from_slice(&literal[..length.min(room)]);
-                at += 1 + length;
+                let (literal, behind) = behind.split_at_checked(n as usize + 1).ok_or_else(early)?;
+                (places, rest) = rest.split_at_mut(literal.len().min(rest.len()));
+                places.iter_mut().zip(literal).for_each(|(place, byte)| put(place, *byte));
+                packed = behind;
             }
             n => {
-                let byte = *packed.get(at + 1).ok_or_else(|| damaged("an RLE segment ends early"))?;
-                let length = 1 - isize::from(n);
-                out.resize(out.len() + (length as usize).min(room), byte);
-                at += 2;
+                let [byte, behind @ ..] = behind else { return Err(early()) };
+                (places, rest) = rest.split_at_mut((1 - isize::from(n)).unsigned_abs().min(rest.len()));
+                places.iter_mut().for_each(|place| put(place, *byte));
+                packed = behind;
             }
         }
     }
-    Ok(out)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The headers of many files, grouped into series. Of large files only the beginning is read.
 
+use crate::frame_file::{FIRST_HEAD, HEAD_GROWTH};
 use crate::load::{LoadEvent, SkippedFile, cancelled, thread_count, unreadable};
 use crate::source::ByteSource;
 use medsight_dicom::{ImageInfo, Object};
@@ -7,9 +8,6 @@ use medsight_record::Refusal;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-/// How much of a file is read for its header; if that is not enough, the second, then all of it.
-const HEADS: [u64; 2] = [16 << 10, 1 << 20];
 
 /// The images of one series.
 #[derive(Debug, Default)]
@@ -107,10 +105,8 @@ fn grouped(found: Vec<(usize, Result<Header, Refusal>)>) -> Scan {
 
 fn read_header(source: &dyn ByteSource, file: usize, buffer: &mut Vec<u8>) -> Result<Header, Refusal> {
     let size = source.size(file).map_err(|error| unreadable(&error))?;
-    for head in HEADS {
-        if size <= head {
-            break;
-        }
+    let mut head = FIRST_HEAD;
+    while head < size {
         buffer.resize(head as usize, 0);
         source.read_at(file, 0, buffer).map_err(|error| unreadable(&error))?;
         // Whatever is wrong with the beginning alone may be right with the whole file.
@@ -118,6 +114,7 @@ fn read_header(source: &dyn ByteSource, file: usize, buffer: &mut Vec<u8>) -> Re
         if let Ok(Some(header)) = header {
             return Ok(header);
         }
+        head = head.saturating_mul(HEAD_GROWTH);
     }
     let bytes = source.read(file).map_err(|error| unreadable(&error))?;
     let object = Object::from_vec(bytes)?;
@@ -135,6 +132,9 @@ fn header_of(object: &Object<'_>, size: u64, whole: bool) -> Result<Option<Heade
         return Ok(None); // cut off: the whole file says so in words
     }
     let image = ImageInfo::read(object)?;
+    if image.overlays_wait_for_pixels && !whole {
+        return Ok(None);
+    }
     let plain = span.plain
         && image.encoded.bits_allocated == 16
         && image.encoded.is_grey()

@@ -1,29 +1,49 @@
-//! What is looked at as one image: a frame, or the whole picture whose tile that frame is.
+//! What is looked at as one image: a frame, or the whole picture whose tile that frame is, in the colours of the screen.
 //!
 //! Not here: where tiles lie (`medsight_dicom::Slide`).
 
 use crate::decode::FrameDecoder;
 use crate::guard::{check_size, damaged};
-use medsight_dicom::{Object, Slide};
+use medsight_dicom::{Encoded, ImageInfo, Object, Slide};
 use medsight_image::{Frame, Photometric, Samples};
 use medsight_record::Refusal;
 
-/// Decodes `frame` (from 0); with the layout of a slide all tiles of that frame's picture, in rows and columns of the
-/// Total Pixel Matrix. Where no tile lies, the picture is white for colour and 0 else.
+/// Decodes `frame` (from 0) of an image; of a slide all tiles of that frame's picture, in rows and columns of the Total
+/// Pixel Matrix. Where no tile lies, the picture is white for colour and 0 else. Colours with a profile become sRGB.
 ///
 /// # Errors
 /// As [`FrameDecoder::new`] and [`FrameDecoder::decode`].
-pub fn decode_shown(object: &Object<'_>, slide: Option<&Slide>, frame: usize) -> Result<Frame, Refusal> {
+pub fn decode_shown(object: &Object<'_>, image: &ImageInfo, frame: usize) -> Result<Frame, Refusal> {
     let decoder = FrameDecoder::new(object)?;
-    match slide {
-        Some(slide) => picture(&decoder, slide, frame),
-        None => decoder.decode(frame),
-    }
+    shown_by(&|frame| decoder.decode(frame), image, frame)
 }
 
-fn picture(decoder: &FrameDecoder<'_>, slide: &Slide, frame: usize) -> Result<Frame, Refusal> {
-    let Some(tiles) = slide.picture_of(frame) else { return decoder.decode(frame) };
-    let encoded = decoder.encoded();
+/// The same with frames that `decode` gives.
+///
+/// # Errors
+/// What `decode` says; `too_large`; `damaged`.
+pub(crate) fn shown_by(
+    decode: &dyn Fn(usize) -> Result<Frame, Refusal>,
+    image: &ImageInfo,
+    frame: usize,
+) -> Result<Frame, Refusal> {
+    let stored = match image.slide.as_deref() {
+        Some(slide) => picture(decode, &image.encoded, slide, frame)?,
+        None => decode(frame)?,
+    };
+    Ok(match &image.to_srgb {
+        Some(to_srgb) => to_srgb.frame(stored),
+        None => stored,
+    })
+}
+
+fn picture(
+    decode: &dyn Fn(usize) -> Result<Frame, Refusal>,
+    encoded: &Encoded,
+    slide: &Slide,
+    frame: usize,
+) -> Result<Frame, Refusal> {
+    let Some(tiles) = slide.picture_of(frame) else { return decode(frame) };
     let channels = encoded.samples_per_pixel;
     let bytes =
         (slide.rows * slide.columns * channels) as u64 * u64::from(encoded.bits_allocated.div_ceil(8));
@@ -31,7 +51,7 @@ fn picture(decoder: &FrameDecoder<'_>, slide: &Slide, frame: usize) -> Result<Fr
     check_size(bytes, tiles.len() * encoded.samples_per_frame())?;
     let mut shown: Option<Frame> = None;
     for tile in tiles {
-        let part = decoder.decode(tile.frame)?;
+        let part = decode(tile.frame)?;
         let whole = shown.get_or_insert_with(|| Frame {
             rows: slide.rows,
             columns: slide.columns,

@@ -1,5 +1,6 @@
 //! Transfer syntaxes (PS3.5 annex A, PS3.6 A) and what decodes their pixels.
 
+use medsight_dicom::is_video;
 use medsight_record::Refusal;
 
 /// How pixels are compressed.
@@ -91,6 +92,16 @@ pub(crate) fn compression(uid: &str) -> Result<Compression, Refusal> {
         return Ok(Compression::None);
     }
     row(uid).and_then(|(_, compression, _)| *compression).ok_or_else(|| {
+        if is_video(uid) {
+            return Refusal::new(
+                "video",
+                format!(
+                    "The file is a film: Transfer Syntax UID (0002,0010) is {} ({uid}). It is kept and listed, but not \
+                     played here. Export it and play it with another program.",
+                    transfer_syntax_name(uid)
+                ),
+            );
+        }
         Refusal::new(
             "unsupported",
             format!(
@@ -107,8 +118,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_video_is_refused_by_its_name() {
-        let refusal = compression("1.2.840.10008.1.2.4.102.1").unwrap_err();
-        assert!(refusal.reason.contains("MPEG-4 AVC/H.264 High Profile"), "{}", refusal.reason);
+    fn a_video_is_called_a_film_and_by_its_name() {
+        for (uid, name) in [
+            ("1.2.840.10008.1.2.4.100", "MPEG2 Main Profile / Main Level"),
+            ("1.2.840.10008.1.2.4.102.1", "MPEG-4 AVC/H.264 High Profile"),
+            ("1.2.840.10008.1.2.4.107", "HEVC/H.265 Main Profile"),
+        ] {
+            let refusal = compression(uid).unwrap_err();
+            assert_eq!(refusal.code, "video");
+            assert!(
+                refusal.reason.contains("is a film") && refusal.reason.contains(name),
+                "{}",
+                refusal.reason
+            );
+        }
+        assert_eq!(compression("1.2.840.10008.1.2.4.94").unwrap_err().code, "unsupported");
     }
 }

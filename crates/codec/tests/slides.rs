@@ -82,7 +82,7 @@ fn shown(file: &[u8]) -> Vec<Vec<u8>> {
     assert!(image.warnings.is_empty(), "{:?}", image.warnings);
     let sorted = sort_frames(std::slice::from_ref(&image));
     let frames = sorted.stacks.iter().flat_map(|stack| &stack.frames).map(|at| at.frame);
-    let pictures = frames.map(|frame| decode_shown(&object, image.slide.as_deref(), frame).unwrap());
+    let pictures = frames.map(|frame| decode_shown(&object, &image, frame).unwrap());
     let of = |frame: medsight_image::Frame| {
         assert_eq!((frame.columns, frame.rows), (COLUMNS, ROWS));
         assert_eq!(frame.photometric, Photometric::Rgb);

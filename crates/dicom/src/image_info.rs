@@ -4,6 +4,7 @@
 
 use crate::acquisition::Acquisition;
 use crate::attribute::{Tag, missing, tags, unreadable};
+use crate::color_profile::to_srgb;
 use crate::dataset::Dataset;
 use crate::derived::RealWorldMapping;
 use crate::encoded::Encoded;
@@ -15,8 +16,9 @@ use crate::shutter::shutter_of;
 use crate::slide::Slide;
 use crate::suv::SuvFactors;
 use crate::unit::unit;
+use crate::voi::voi_of;
 use glam::DVec3;
-use medsight_image::{OverlayPlane, Shutter, VoiFunction, VolumeWarning, Window};
+use medsight_image::{OverlayPlane, Shutter, ToSrgb, VolumeWarning, Window};
 use medsight_record::Refusal;
 use std::sync::Arc;
 
@@ -56,6 +58,22 @@ pub struct FrameInfo {
     pub echo_time_ms: Option<f64>,
 }
 
+/// A multi-frame image that was divided into several instances (PS3.3 C.7.6.16.2.2.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Concatenation {
+    /// Concatenation UID (0020,9161): one for all parts.
+    pub uid: String,
+    /// In-concatenation Number (0020,9162), from 1.
+    pub number: i64,
+}
+
+impl Concatenation {
+    fn read(data: &Dataset<'_>) -> Option<Self> {
+        let number = data.integer(tags::IN_CONCATENATION_NUMBER).ok().flatten()?;
+        Some(Self { uid: data.text(tags::CONCATENATION_UID)?, number })
+    }
+}
+
 /// One instance with pixels.
 #[derive(Clone, Debug)]
 pub struct ImageInfo {
@@ -68,6 +86,8 @@ pub struct ImageInfo {
     pub patient: [String; 3],
     /// Frame of Reference UID (0020,0052), empty when absent.
     pub frame_of_reference: String,
+    /// The instances that this one is a part of, and where its frames stand among theirs.
+    pub concatenation: Option<Concatenation>,
     /// Instance Number (0020,0013).
     pub instance_number: Option<i64>,
     /// Modality (0008,0060).
@@ -84,12 +104,16 @@ pub struct ImageInfo {
     pub slide: Option<Arc<Slide>>,
     /// Palette of PALETTE COLOR images.
     pub palette: Option<Palette>,
+    /// What turns the colours into those of the screen, by ICC Profile (0028,2000); the palette's are that already.
+    pub to_srgb: Option<Arc<ToSrgb>>,
     /// Height of a pixel over its width by Pixel Aspect Ratio (0028,0034), for images without a scale.
     pub pixel_aspect: Option<f64>,
     /// PET: factors to uptake values, or why there are none.
     pub suv: Option<Result<SuvFactors, String>>,
     /// Overlay planes.
     pub overlays: Vec<Arc<OverlayPlane>>,
+    /// An overlay lies in unused bits of pixels that were not all at hand: read again with the whole file.
+    pub overlays_wait_for_pixels: bool,
     /// Display shutters.
     pub shutter: Option<Arc<Shutter>>,
     /// Calibrated regions of ultrasound images.
@@ -109,7 +133,7 @@ pub struct ImageInfo {
 }
 
 impl ImageInfo {
-    /// Reads all of it. Does not look at the pixels.
+    /// Reads all of it. Of the pixels, only overlays that lie in their unused bits are read.
     ///
     /// # Errors
     /// Names the attribute that is missing or unusable.
@@ -154,6 +178,12 @@ impl ImageInfo {
         if encoded.photometric == "PALETTE COLOR" && palette.is_none() {
             return Err(missing(tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR));
         }
+        let to_srgb = to_srgb(&data, &encoded, &mut warnings);
+        let palette = palette.map(|palette| match &to_srgb {
+            Some(to_srgb) => palette.shown_by(to_srgb),
+            None => palette,
+        });
+        let overlays = overlays_of(object, &encoded, &mut warnings);
         let padding = data.integer(tags::PIXEL_PADDING_VALUE).ok().flatten();
         let padding_to = data.integer(tags::PIXEL_PADDING_RANGE_LIMIT).ok().flatten();
         let padding = padding.map(|p| padding_to.map_or([p, p], |to| [p.min(to), p.max(to)]));
@@ -163,6 +193,7 @@ impl ImageInfo {
             patient: [tags::PATIENT_ID, tags::PATIENT_NAME, tags::PATIENT_BIRTH_DATE]
                 .map(|tag| data.text_or_empty(tag)),
             frame_of_reference: data.text_or_empty(tags::FRAME_OF_REFERENCE_UID),
+            concatenation: Concatenation::read(&data),
             instance_number: data.integer(tags::INSTANCE_NUMBER).ok().flatten(),
             modality: data.text_or_empty(tags::MODALITY),
             image_type,
@@ -172,8 +203,10 @@ impl ImageInfo {
             slide,
             palette,
             suv: (data.text(tags::MODALITY).as_deref() == Some("PT")).then(|| SuvFactors::read(&data)),
-            overlays: overlays_of(&data, &mut warnings),
+            overlays: overlays.planes,
+            overlays_wait_for_pixels: overlays.wait_for_pixels,
             shutter: shutter_of(&data, &mut warnings).map(Arc::new),
+            to_srgb,
             pixel_aspect,
             regions,
             padding,
@@ -360,50 +393,4 @@ fn orientation(data: &Dataset<'_>) -> Result<Option<[DVec3; 2]>, Refusal> {
     let row = row.normalize();
     let column = (column - row * row.dot(column)).normalize();
     Ok(Some([row, column]))
-}
-
-/// Windows and tables of PS3.3 C.11.2. What cannot be used is told, not repaired.
-pub(crate) fn voi_of(
-    data: &Dataset<'_>,
-    signed: bool,
-    warnings: &mut Vec<VolumeWarning>,
-) -> (Vec<NamedWindow>, Vec<LookUpTable>) {
-    let mut unusable = |reason: String| {
-        if !warnings.iter().any(|w| w.reason == reason) {
-            warnings.push(VolumeWarning { code: "unusable_window".into(), reason });
-        }
-    };
-    let tables = LookUpTable::read_all(data, tags::VOILUT_SEQUENCE, signed).unwrap_or_else(|refusal| {
-        unusable(refusal.reason);
-        Vec::new()
-    });
-    let centers = data.numbers(tags::WINDOW_CENTER);
-    let widths = data.numbers(tags::WINDOW_WIDTH);
-    let (centers, widths) = match (centers, widths) {
-        (Ok(Some(centers)), Ok(Some(widths))) => (centers, widths),
-        (Err(refusal), _) | (_, Err(refusal)) => {
-            unusable(refusal.reason);
-            return (Vec::new(), tables);
-        }
-        _ => return (Vec::new(), tables),
-    };
-    let function = match data.text(tags::VOILUT_FUNCTION).as_deref() {
-        Some("LINEAR_EXACT") => VoiFunction::LinearExact,
-        Some("SIGMOID") => VoiFunction::Sigmoid,
-        _ => VoiFunction::Linear,
-    };
-    let explanations = data.texts(tags::WINDOW_CENTER_WIDTH_EXPLANATION);
-    let mut windows = Vec::new();
-    for (i, (center, width)) in centers.iter().zip(&widths).enumerate() {
-        match Window::new(*center, *width, function) {
-            Some(window) => {
-                let explanation = explanations.get(i).cloned().unwrap_or_default();
-                windows.push(NamedWindow { window, explanation });
-            }
-            None => unusable(format!(
-                "Window Width (0028,1051) is {width}, which is below what its function allows"
-            )),
-        }
-    }
-    (windows, tables)
 }

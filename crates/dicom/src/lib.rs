@@ -16,6 +16,7 @@
 mod acquisition;
 pub mod attribute;
 mod charset;
+mod color_profile;
 mod dataset;
 mod deidentify;
 pub mod derived;
@@ -37,6 +38,7 @@ mod softcopy;
 mod stack;
 mod suv;
 mod unit;
+mod voi;
 mod volume;
 mod write;
 
@@ -48,11 +50,11 @@ pub use deidentify::{
 };
 pub use encoded::Encoded;
 pub use header::{DicomHeaders, check_native_length, instance_record};
-pub use image_info::{FrameInfo, ImageInfo, NamedWindow};
+pub use image_info::{Concatenation, FrameInfo, ImageInfo, NamedWindow};
 pub use layout::VolumeLayout;
 pub use lut::{LookUpTable, ModalityLut, Palette};
 pub use new_dataset::NewDataset;
-pub use object::{Object, PixelData, PixelSpan};
+pub use object::{Object, PixelData, PixelSpan, is_video};
 pub use same::same_object;
 pub use scale::{Scale, UltrasoundRegion};
 pub use shutter::shutter_of;

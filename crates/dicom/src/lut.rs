@@ -2,7 +2,7 @@
 
 use crate::attribute::{Tag, missing, tags, unreadable};
 use crate::dataset::Dataset;
-use medsight_image::{Lut, Modality};
+use medsight_image::{Lut, Modality, ToSrgb};
 use medsight_record::Refusal;
 use std::sync::Arc;
 
@@ -133,6 +133,13 @@ impl Palette {
     /// For drawing.
     pub fn to_image(&self) -> Option<medsight_image::Palette> {
         medsight_image::Palette::new(self.first, self.rgb.iter().map(|c| c.map(|v| (v >> 8) as u8)).collect())
+    }
+
+    /// The same palette in the colours of the screen.
+    pub(crate) fn shown_by(self, to_srgb: &ToSrgb) -> Self {
+        let stored: Vec<[u8; 3]> = self.rgb.iter().map(|c| c.map(|v| (v >> 8) as u8)).collect();
+        let shown = to_srgb.colors(&stored);
+        Self { rgb: shown.into_iter().map(|c| c.map(|v| u16::from(v) * 257)).collect(), ..self }
     }
 
     /// Reads the three tables, plain or segmented (PS3.3 C.7.9.2).

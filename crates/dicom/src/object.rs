@@ -19,6 +19,12 @@ pub(crate) const EXPLICIT_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 pub(crate) const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 const PRIVATE_GE_BIG_ENDIAN: &str = "1.2.840.113619.5.2";
 
+/// True for the transfer syntaxes of films: MPEG-2, H.264 and HEVC, whole or in fragments (PS3.5 A.4.5 to A.4.8).
+pub fn is_video(transfer_syntax: &str) -> bool {
+    let tail = transfer_syntax.strip_prefix("1.2.840.10008.1.2.4.10").unwrap_or_default();
+    matches!(tail.strip_suffix(".1").unwrap_or(tail), "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8")
+}
+
 /// A parsed file. Cheap to make: one pass over the element headers, no copy.
 #[derive(Clone, Debug)]
 pub struct Object<'a> {
@@ -65,6 +71,14 @@ pub struct PixelSpan {
     pub native: bool,
     /// Integer samples, little endian, where the offset holds in the file itself: not deflated.
     pub plain: bool,
+    /// The offset holds in the file itself: the data set is not deflated.
+    pub in_file: bool,
+    /// Which of the three pixel data attributes it is.
+    pub tag: Tag,
+    /// Samples of 16 and more bits have their high byte first.
+    pub big_endian: bool,
+    /// The VR as written; zeros where it is implicit.
+    pub vr: [u8; 2],
 }
 
 pub(crate) fn is_pixel_data(tag: Tag) -> bool {
@@ -184,6 +198,10 @@ impl<'a> Object<'a> {
                 && !big_endian
                 && self.transfer_syntax != DEFLATED
                 && element.tag == tags::PIXEL_DATA,
+            in_file: self.transfer_syntax != DEFLATED,
+            tag: element.tag,
+            big_endian,
+            vr: element.vr,
         })
     }
 

@@ -4,9 +4,9 @@
 //! by [`crate::derived::PresentationState`].
 
 use crate::attribute::{missing, tags, unreadable};
-use crate::image_info::voi_of;
 use crate::lut::{LookUpTable, ModalityLut};
 use crate::object::Object;
+use crate::voi::voi_of;
 use medsight_image::{Lut, Modality, Voi};
 use medsight_record::Refusal;
 use std::sync::Arc;

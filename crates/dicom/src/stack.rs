@@ -5,6 +5,7 @@
 
 use crate::image_info::ImageInfo;
 use crate::layout::{VolumeLayout, layout};
+use crate::object::is_video;
 use glam::DVec3;
 use medsight_image::VolumeWarning;
 use std::collections::BTreeMap;
@@ -103,7 +104,7 @@ impl Grid<'_> {
 /// Sorts the frames of one series. The result does not depend on the order of `images`.
 pub fn sort_frames(images: &[ImageInfo]) -> SortedSeries {
     let mut groups: Vec<(Grid<'_>, Vec<Placed<'_>>)> = Vec::new();
-    // A multi-frame instance is a loop of its own; single frames go together.
+    // A multi-frame instance, or the parts of a concatenation, is a loop of its own; single frames go together.
     let mut unplaced: BTreeMap<(&'static str, Option<usize>), Vec<FrameRef>> = BTreeMap::new();
     for (image_index, image) in images.iter().enumerate() {
         // Tiles of a slide are seen together: one of them stands for all.
@@ -111,7 +112,7 @@ pub fn sort_frames(images: &[ImageInfo]) -> SortedSeries {
             let at = FrameRef { image: image_index, frame };
             match place(image, at) {
                 Err(code) => {
-                    let own = (image.frames.len() > 1).then_some(image_index);
+                    let own = (image.frames.len() > 1).then(|| first_part(images, image_index));
                     unplaced.entry((code, own)).or_default().push(at);
                 }
                 Ok((grid, mut placed)) => match groups.iter_mut().find(|(other, _)| other.is_like(&grid)) {
@@ -141,6 +142,9 @@ pub fn sort_frames(images: &[ImageInfo]) -> SortedSeries {
 
 fn place(image: &ImageInfo, at: FrameRef) -> Result<(Grid<'_>, Placed<'_>), &'static str> {
     let info = &image.frames[at.frame];
+    if is_video(&image.transfer_syntax) {
+        return Err("video");
+    }
     if !image.encoded.is_grey() {
         return Err("colour");
     }
@@ -163,6 +167,7 @@ fn place(image: &ImageInfo, at: FrameRef) -> Result<(Grid<'_>, Placed<'_>), &'st
 fn why_not(code: &str) -> &'static str {
     match code {
         "colour" => "The images are in colour (Photometric Interpretation (0028,0004)).",
+        "video" => "It is a film (Transfer Syntax UID (0002,0010)): kept and listed, but not played here.",
         "no_spacing" => "Pixel Spacing (0028,0030) is missing, so distances are not known.",
         _ => {
             "Image Position (Patient) (0020,0032) or Image Orientation (Patient) (0020,0037) is missing, \
@@ -171,10 +176,27 @@ fn why_not(code: &str) -> &'static str {
     }
 }
 
-/// Instance number, then UID, then frame: an order that is the same wherever the files lay.
-fn number(images: &[ImageInfo], at: FrameRef) -> (i64, &str, usize) {
+/// The first image of the same concatenation; the image itself where it is no part of one.
+fn first_part(images: &[ImageInfo], image: usize) -> usize {
+    let Some(own) = &images[image].concatenation else { return image };
+    let same = |other: &ImageInfo| other.concatenation.as_ref().is_some_and(|c| c.uid == own.uid);
+    images.iter().position(same).unwrap_or(image)
+}
+
+/// Instance number, then UID, then frame: an order that is the same wherever the files lay. The parts of a concatenation
+/// stand together in their own order; their instance numbers may be equal or not.
+fn number(images: &[ImageInfo], at: FrameRef) -> (i64, &str, i64, &str, usize) {
     let image = &images[at.image];
-    (image.instance_number.unwrap_or(i64::MAX), image.instance_uid.as_str(), at.frame)
+    let number = |image: &ImageInfo| image.instance_number.unwrap_or(i64::MAX);
+    let uid = image.instance_uid.as_str();
+    match &image.concatenation {
+        None => (number(image), uid, 0, uid, at.frame),
+        Some(part) => {
+            let parts = images.iter().filter(|i| i.concatenation.as_ref().is_some_and(|c| c.uid == part.uid));
+            let lowest = parts.map(number).min().unwrap_or(i64::MAX);
+            (lowest, part.uid.as_str(), part.number, uid, at.frame)
+        }
+    }
 }
 
 fn in_reading_order(frames: &mut [FrameRef], images: &[ImageInfo]) {

@@ -74,3 +74,31 @@ fn ultrasound_regions_for_other_pixels_give_no_scale_and_say_so() {
     assert!(image.warnings.iter().any(|w| w.code == "ultrasound_region"));
     assert_eq!(image.scale_at(0, 160.0, 120.0), None);
 }
+
+/// Two parts of one loop without geometry, three frames each; the file of the second part comes first.
+fn parts(instance_numbers: [&str; 2], uids: [&str; 2]) -> Vec<ImageInfo> {
+    let mut files = slices(|z, file| {
+        for tag in [tags::IMAGE_POSITION_PATIENT, tags::IMAGE_ORIENTATION_PATIENT] {
+            file.elements.remove(&tag);
+        }
+        let part = 1 - z % 2;
+        file.put(tags::NUMBER_OF_FRAMES, text("IS", "3 "));
+        file.put(tags::INSTANCE_NUMBER, text("IS", instance_numbers[part]));
+        file.put(tags::CONCATENATION_UID, text("UI", uids[part]));
+        file.put(tags::IN_CONCATENATION_NUMBER, Value::Bytes("US", vec![part as u8 + 1, 0]));
+        file.put(tags::PIXEL_DATA, Value::Bytes("OW", vec![0; 24]));
+    });
+    files.truncate(2);
+    files
+}
+
+#[test]
+fn the_parts_of_a_concatenation_are_one_loop_in_their_own_order() {
+    for instance_numbers in [["7 ", "7 "], ["8 ", "7 "]] {
+        let stacks = sort_frames(&parts(instance_numbers, ["1.2.7", "1.2.7"])).stacks;
+        assert_eq!(stacks.len(), 1);
+        let order: Vec<(usize, usize)> = stacks[0].frames.iter().map(|at| (at.image, at.frame)).collect();
+        assert_eq!(order, [(1, 0), (1, 1), (1, 2), (0, 0), (0, 1), (0, 2)]);
+    }
+    assert_eq!(sort_frames(&parts(["7 ", "7 "], ["1.2.7", "1.2.8"])).stacks.len(), 2);
+}

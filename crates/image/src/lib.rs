@@ -6,6 +6,7 @@
 pub mod bricks;
 pub mod camera;
 pub mod frame;
+pub mod icc;
 pub mod label_grid;
 pub mod lut;
 pub mod overlay;
@@ -25,6 +26,7 @@ pub mod volume;
 pub use bricks::Bricks;
 pub use camera::Camera;
 pub use frame::{Frame, Photometric, Samples};
+pub use icc::{ProfileError, ToSrgb};
 pub use label_grid::{BandGrid, Field, LabelGrid};
 pub use lut::{Lut, Palette};
 pub use overlay::OverlayPlane;

@@ -17,7 +17,7 @@ pub struct OverlayPlane {
     pub frames: usize,
     /// Overlay Type (60xx,0040) is R: it marks a region, not drawings and text.
     pub is_region: bool,
-    /// Overlay Data (60xx,3000): a bit a pixel, the lowest first.
+    /// Overlay Data (60xx,3000), or bits of pixels packed like it: a bit a pixel, the lowest first.
     pub bits: Arc<[u8]>,
 }
 

@@ -64,7 +64,7 @@ pub(crate) fn png_base64(bytes: Vec<u8>, frame: u32, edge_px: u32) -> Result<Str
     let object = Object::from_vec(bytes).map_err(|r| r.reason)?;
     let image = ImageInfo::read(&object).map_err(|r| r.reason)?;
     let number = (frame as usize).min(image.encoded.frames - 1);
-    let pixels = decode_shown(&object, image.slide.as_deref(), number).map_err(|r| r.reason)?;
+    let pixels = decode_shown(&object, &image, number).map_err(|r| r.reason)?;
     let (rgba, size) = draw(&pixels, &facts::of_frame(&image, number), edge_px.clamp(8, 1024));
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, size[0] as u32, size[1] as u32);

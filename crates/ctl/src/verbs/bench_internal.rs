@@ -141,7 +141,7 @@ fn read_back(store: &Store) -> Result<Value, CacheError> {
 }
 
 /// How often a file is decoded.
-const DECODES: usize = 5;
+const DECODES: usize = 15;
 
 fn decode(file: &Path, threads: usize) -> Result<Value, Refusal> {
     let object = Object::from_vec(files::read(file)?)?;

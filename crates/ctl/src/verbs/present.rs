@@ -4,7 +4,7 @@ use crate::files;
 use crate::output::{Exit, Output};
 use crate::picture;
 use glam::{DAffine2, DMat2, DVec2};
-use medsight_codec::decode_shown;
+use medsight_codec::{FolderSource, FrameFile};
 use medsight_dicom::{ImageInfo, Object, Softcopy, shutter_of};
 use medsight_gpu::Gpu;
 use medsight_image::{
@@ -78,8 +78,13 @@ fn present(args: &Args) -> Result<Document, (Exit, Refusal)> {
     let damaged = |refusal| (Exit::Damaged, refusal);
     picture::check_folder(&args.out)?;
     let fault = |reason: String| (Exit::Fault, Refusal::new("fault", reason));
-    let object = Object::from_vec(files::read(&args.file).map_err(not_there)?).map_err(damaged)?;
-    let info = ImageInfo::read(&object).map_err(damaged)?;
+    let source = FolderSource::new(vec![args.file.clone()]);
+    let opened = FrameFile::open(&source, 0).map_err(|refusal| match refusal.code.as_str() {
+        "unreadable" => not_there(refusal),
+        _ => damaged(refusal),
+    })?;
+    let object = opened.object();
+    let info = ImageInfo::read(object).map_err(damaged)?;
     let mut warnings = Vec::new();
     let (softcopy, shutter) = match &args.gsps {
         None => (None, shutter_of(&object.data(), &mut warnings)),
@@ -90,7 +95,7 @@ fn present(args: &Args) -> Result<Document, (Exit, Refusal)> {
             (Some(softcopy), shutter_of(&state.data(), &mut warnings))
         }
     };
-    let frame = decode_shown(&object, info.slide.as_deref(), args.frame).map_err(|refusal| {
+    let frame = opened.decode_shown(&source, &info, args.frame).map_err(|refusal| {
         if refusal.code != "no_such_frame" {
             return (Exit::Damaged, refusal);
         }

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Condvar, Mutex};
 
-use medsight_codec::{ByteSource, decode_shown};
-use medsight_dicom::{ImageInfo, Object, Slide};
+use medsight_codec::{ByteSource, FrameFile};
+use medsight_dicom::ImageInfo;
 use medsight_image::Frame;
 use medsight_record::Refusal;
 
-use super::{FoundSlice, News, Tell, Wanted, no_images};
+use super::{FoundSlice, News, Tell, Wanted};
 use crate::thumbnail;
 
 pub(super) struct Reader {
@@ -16,11 +16,10 @@ pub(super) struct Reader {
     pub(super) wanted: Arc<(Mutex<Wanted>, Condvar)>,
 }
 
-/// A file that was read, and where its tiles lie if it is a slide.
+/// A file that was opened, and how its frames are shown.
 struct Opened {
-    file: usize,
-    object: Object<'static>,
-    slide: Option<Arc<Slide>>,
+    file: FrameFile,
+    image: ImageInfo,
 }
 
 enum Task {
@@ -30,7 +29,7 @@ enum Task {
 
 impl Reader {
     pub(super) fn run(self) {
-        // The file read last: the frames of a multi-frame object come one after the other.
+        // The file opened last: the frames of a multi-frame object come one after the other.
         let mut last: Option<Opened> = None;
         while let Some(task) = self.next() {
             let slice = match &task {
@@ -78,17 +77,15 @@ impl Reader {
     }
 
     fn decode(&self, slice: &FoundSlice, last: &mut Option<Opened>) -> Result<Frame, Refusal> {
-        if last.as_ref().is_none_or(|opened| opened.file != slice.file) {
-            *last = None;
-            let bytes = self
-                .source
-                .read(slice.file)
-                .map_err(|e| Refusal::new("unreadable", format!("The file cannot be read: {}.", e.kind())))?;
-            let object = Object::from_vec(bytes)?;
-            let slide = ImageInfo::read(&object)?.slide;
-            *last = Some(Opened { file: slice.file, object, slide });
-        }
-        let Some(Opened { object, slide, .. }) = last else { return Err(no_images()) };
-        decode_shown(object, slide.as_deref(), slice.frame)
+        let opened = match last.take().filter(|opened| opened.file.file() == slice.file) {
+            Some(opened) => opened,
+            None => {
+                let file = FrameFile::open(&*self.source, slice.file)?;
+                let image = ImageInfo::read(file.object())?;
+                Opened { file, image }
+            }
+        };
+        let Opened { file, image } = last.insert(opened);
+        file.decode_shown(&*self.source, image, slice.frame)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use medsight_base::{InstanceUid, SeriesUid};
 use medsight_codec::{
-    ByteSource, LoadOptions, SeriesScan, SkippedFile, build_volume, decode_shown, scan_headers,
+    ByteSource, FrameFile, LoadOptions, SeriesScan, SkippedFile, build_volume, scan_headers,
 };
 use medsight_dicom::{ImageInfo, Object, Stack, StackKind, instance_record, sort_frames};
 use medsight_image::Photometric;
@@ -81,13 +81,14 @@ impl Scout {
 
     fn first(&self) {
         for file in self.candidates() {
-            let Ok(bytes) = self.source.read(file) else { continue };
-            let Ok(object) = Object::from_vec(bytes) else { continue };
-            let Ok(image) = ImageInfo::read(&object) else { continue };
+            let source = self.source.as_ref();
+            let Ok(opened) = FrameFile::open(source, file) else { continue };
+            let Ok(image) = ImageInfo::read(opened.object()) else { continue };
             let frame_number = image.shown_frame(image.encoded.frames / 2);
-            let Ok(frame) = decode_shown(&object, image.slide.as_deref(), frame_number) else { continue };
+            let decoded = opened.decode_shown(source, &image, frame_number);
+            let Ok(frame) = decoded else { continue };
             let facts = Arc::new(facts::of_frame(&image, frame_number));
-            let (study, mut series) = describe(&object, &image);
+            let (study, mut series) = describe(opened.object(), &image);
             series.photometric = frame.photometric;
             series.slices =
                 vec![FoundSlice { instance: instance_of(&image, file), frame: frame_number, file, facts }];
@@ -226,12 +227,12 @@ impl Scout {
                 photometric: Photometric::Monochrome2,
                 page: None,
             },
-            None => match self.source.read(scan.files[0]).ok().and_then(|b| Object::from_vec(b).ok()) {
-                Some(object) => {
-                    let (study, series) = describe(&object, &scan.images[0]);
+            None => match FrameFile::open(self.source.as_ref(), scan.files[0]) {
+                Ok(opened) => {
+                    let (study, series) = describe(opened.object(), &scan.images[0]);
                     FoundSeries { study: Some(study), ..series }
                 }
-                None => return,
+                Err(_) => return,
             },
         };
         if scan.images.iter().all(|i| i.encoded.photometric == "MONOCHROME1") {

@@ -8,6 +8,7 @@ import pydicom
 from pydicom.encaps import generate_frames
 
 warnings.simplefilter("ignore")
+RUNS = 15
 path = sys.argv[1]
 data = pydicom.dcmread(path)
 syntax = str(data.file_meta.TransferSyntaxUID)
@@ -26,7 +27,7 @@ def add(name, modules, make):
 
 
 if tail == "5":
-    add("pylibjpeg-rle", ["rle._rle"], lambda rle: lambda: [rle.decode_frame(f, pixels * data.SamplesPerPixel // data.SamplesPerPixel, bits, "<") for f in frames])
+    add("pylibjpeg-rle", ["rle.rle"], lambda rle: lambda: [rle.decode_frame(f, pixels, bits, "<") for f in frames])
 if tail in ("4.50", "4.51", "4.57", "4.70"):
     add("pylibjpeg-libjpeg", ["libjpeg"], lambda m: lambda: [m.decode(f) for f in frames])
 if tail == "4.50":
@@ -52,19 +53,25 @@ def gdcm(sitk):
     return lambda: reader.Execute()
 
 
-add("GDCM (SimpleITK, with the file)", ["SimpleITK"], gdcm)
+# GDCM decodes JPEG 2000 with the same OpenJPEG, but on all processors: no figure of one thread.
+if not tail.startswith("4.9") and not tail.startswith("4.20"):
+    add("GDCM (SimpleITK, with the file)", ["SimpleITK"], gdcm)
 
 
 def timed(run):
-    begun = time.perf_counter()
-    run()
-    return (time.perf_counter() - begun) * 1e3
+    """The fastest of several runs, as on our side: whatever else the machine does only adds to a run."""
+    best_ms = float("inf")
+    for _ in range(RUNS):
+        begun = time.perf_counter()
+        run()
+        best_ms = min(best_ms, (time.perf_counter() - begun) * 1e3)
+    return best_ms
 
 
 best = {}
 for name, run in decoders.items():
     try:
-        best[name] = min(timed(run) for _ in range(4))
+        best[name] = timed(run)
     except Exception as error:
         print(f"{name}: {error}", file=sys.stderr)
 if not best:

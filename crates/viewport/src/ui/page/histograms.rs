@@ -136,7 +136,14 @@ fn frame(painter: &Painter, axes: &Axes, sheet: &Histograms, words: &Words) {
     let below = pos2(plot.center().x, plot.bottom() + 20.0);
     outlined(painter, below, Align2::CENTER_TOP, &dose, size, theme::TEXT_1);
     let volume = format!("{} ({unit})", words.text("page.volume"));
-    outlined(painter, plot.left_top() - vec2(LEFT - 4.0, 5.0), Align2::LEFT_BOTTOM, &volume, size, theme::TEXT_1);
+    outlined(
+        painter,
+        plot.left_top() - vec2(LEFT - 4.0, 5.0),
+        Align2::LEFT_BOTTOM,
+        &volume,
+        size,
+        theme::TEXT_1,
+    );
 }
 
 fn bracketed(unit: &str, words: &Words) -> String {
