@@ -191,14 +191,14 @@ impl Scout {
             found.iter().map(|s| (s.frame_of_reference.clone(), s.uid.clone())).collect();
         if !self.stage.is_arriving {
             self.show_reports(&reports, &frames_of_reference);
-            let without_pixels = |(file, i): &(usize, &medsight_record::ManifestInstance)| {
-                i.frames == 0 && !shown.contains(file) && !reports.contains(file)
-            };
-            let others: Vec<usize> =
-                manifest.instances.iter().enumerate().filter(without_pixels).map(|(file, _)| file).collect();
-            let (_, pages) = self.pages(&others);
-            found.extend(pages.into_iter().chain(histograms));
         }
+        let without_pixels = |(file, i): &(usize, &medsight_record::ManifestInstance)| {
+            i.frames == 0 && !shown.contains(file) && !reports.contains(file)
+        };
+        let others: Vec<usize> =
+            manifest.instances.iter().enumerate().filter(without_pixels).map(|(file, _)| file).collect();
+        let (_, pages) = self.pages(&others);
+        found.extend(pages.into_iter().chain(histograms));
         if found.is_empty() {
             (self.tell)(News::Nothing(refused.unwrap_or_else(no_images)));
         } else {
