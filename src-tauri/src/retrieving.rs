@@ -225,21 +225,23 @@ impl Retrieving {
     fn ended(&self, desk: &Arc<Desk>, id: u32, ended: Result<ImportSummary, Problem>) {
         let summary =
             ended.unwrap_or_else(|why| ImportSummary { failed: Some(why), ..ImportSummary::default() });
+        let found = {
+            let inner = held(&self.inner);
+            let job = inner.jobs.iter().find(|job| job.id == id);
+            // What failed is tried again at the next start, unless the person gives it up or nobody asked for it.
+            let is_over = |job: &Job| !inner.ending && (summary.failed.is_none() || job.is_ahead());
+            job.map(|job| (job.node.clone(), job.study.clone(), is_over(job)))
+        };
+        // Before anybody sees the end, so that it is one.
+        if let Some((node, study, true)) = &found {
+            forget(desk, node, study);
+        }
         let mut inner = held(&self.inner);
-        let Some(at) = inner.jobs.iter().position(|job| job.id == id) else { return };
-        let job = &mut inner.jobs[at];
-        let (node, study) = (job.node.clone(), job.study.clone());
-        // What failed is tried again at the next start, unless the person gives it up or nobody asked for it.
-        let is_over = summary.failed.is_none() || job.is_ahead();
-        job.phase = Phase::Ended(summary);
-        if job.is_ahead() {
-            inner.jobs.remove(at);
+        if let Some(job) = inner.jobs.iter_mut().find(|job| job.id == id) {
+            job.phase = Phase::Ended(summary);
         }
-        let is_over = is_over && !inner.ending;
+        inner.jobs.retain(|job| job.is_active() || !job.is_ahead());
         drop(inner);
-        if is_over {
-            forget(desk, &node, &study);
-        }
         self.tell(desk, true);
     }
 
@@ -261,21 +263,26 @@ impl Retrieving {
     }
 
     fn stop(&self, desk: &Arc<Desk>, which: impl Fn(&Job) -> bool) {
-        let mut over = Vec::new();
+        let over: Vec<(u32, String, StudyUid)> = {
+            let inner = held(&self.inner);
+            let stopped = inner.jobs.iter().filter(|job| job.is_active() && which(job));
+            stopped
+                .map(|job| {
+                    job.reins.cancel.cancel();
+                    (job.id, job.node.clone(), job.study.clone())
+                })
+                .collect()
+        };
+        for (_, node, study) in &over {
+            forget(desk, node, study);
+        }
         let mut inner = held(&self.inner);
-        for job in inner.jobs.iter_mut().filter(|job| job.is_active() && which(job)) {
-            job.reins.cancel.cancel();
-            over.push((job.node.clone(), job.study.clone()));
-            if job.phase == Phase::Waiting {
-                let cancelled = ImportSummary { cancelled: true, ..ImportSummary::default() };
-                job.phase = Phase::Ended(cancelled);
-            }
+        let waiting = inner.jobs.iter_mut().filter(|job| job.phase == Phase::Waiting);
+        for job in waiting.filter(|job| over.iter().any(|(id, ..)| *id == job.id)) {
+            job.phase = Phase::Ended(ImportSummary { cancelled: true, ..ImportSummary::default() });
         }
         inner.jobs.retain(|job| job.is_active() || !job.is_ahead());
         drop(inner);
-        for (node, study) in over {
-            forget(desk, &node, &study);
-        }
         self.tell(desk, true);
     }
 

@@ -31,12 +31,7 @@ pub fn bearer_front(token: &str, orthanc_http: u16) -> (u16, Arc<Asked>) {
 
 /// One request a connection: the answer ends with it.
 fn pass(mut client: TcpStream, wanted: &str, orthanc_http: u16, asked: &Asked) -> std::io::Result<()> {
-    let (mut head, mut byte) = (Vec::new(), [0]);
-    while !head.ends_with(b"\r\n\r\n") {
-        client.read_exact(&mut byte)?;
-        head.push(byte[0]);
-    }
-    let text = String::from_utf8_lossy(&head).into_owned();
+    let text = head_of(&mut client)?;
     let mut lines = text.trim_end().split("\r\n");
     let mut forwarded = vec![lines.next().unwrap_or_default().to_owned()];
     let mut is_known = false;
@@ -62,6 +57,23 @@ fn pass(mut client: TcpStream, wanted: &str, orthanc_http: u16, asked: &Asked) -
     server.write_all(format!("{}\r\n\r\n", forwarded.join("\r\n")).as_bytes())?;
     let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
     std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+    // The client must not keep a connection that ends here.
+    let answer = head_of(&mut server)?;
+    let kept = answer.trim_end().split("\r\n").filter(|line| {
+        let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        !matches!(name.as_str(), "connection" | "keep-alive")
+    });
+    let kept: Vec<&str> = kept.chain(["Connection: close"]).collect();
+    client.write_all(format!("{}\r\n\r\n", kept.join("\r\n")).as_bytes())?;
     std::io::copy(&mut server, &mut client)?;
     client.shutdown(std::net::Shutdown::Both)
+}
+
+fn head_of(stream: &mut TcpStream) -> std::io::Result<String> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
 }
