@@ -105,8 +105,9 @@ impl StudyWindow {
                     continue;
                 }
             } else {
-                let of_series =
-                    |(i, old): &(usize, &Series)| old.uid == series.uid && !from_volume.contains(i);
+                // What came out of a volume has other values than the file.
+                let uid = series.uid.clone();
+                let of_series = |(i, old): &(usize, &Series)| old.uid == uid && !from_volume.contains(i);
                 let old = before.iter().enumerate().filter(of_series).map(|(_, old)| old);
                 keep_frames(series, old);
             }
