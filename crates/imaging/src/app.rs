@@ -236,10 +236,12 @@ impl App {
 
     /// More of a study that is shown: it is read anew, and what is on the screen stays meanwhile.
     fn grow(&mut self, manifest: Manifest, arrival: Arrival) -> Result<(), String> {
-        let source = self.source(&manifest)?;
-        let known = self.windows.iter().find(|(_, (w, _))| *w.study() == manifest.study.uid);
+        let known = self.windows.iter_mut().find(|(_, (w, _))| *w.study() == manifest.study.uid);
         // Closed in the meantime: the desk hears of it.
-        let Some(id) = known.map(|(id, _)| *id) else { return Ok(()) };
+        let Some((id, (window, _))) = known else { return Ok(()) };
+        let id = *id;
+        let Some((manifest, arrival)) = window.wait_with(manifest, arrival) else { return Ok(()) };
+        let source = self.source(&manifest)?;
         // News of the files as they were before come too late from here on.
         self.generation += 1;
         let stage = Stage { is_shown: true, is_arriving: arrival == Arrival::More };
@@ -498,6 +500,10 @@ impl ApplicationHandler<Wake> for App {
             Wake::News(id, generation, news) => {
                 if let Some((window, _)) = self.windows.get_mut(&id).filter(|(_, g)| *g == generation) {
                     window.news(*news);
+                    if let Some((manifest, arrival)) = window.take_waiting() {
+                        let grown = self.grow(manifest, arrival);
+                        self.report(grown);
+                    }
                 }
             }
             Wake::Access(event) => {

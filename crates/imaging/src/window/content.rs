@@ -75,6 +75,7 @@ impl StudyWindow {
                 self.light_box.refused_files.extend(files);
             }
             News::Nothing(why) => {
+                self.sorted();
                 let mut nothing = Series::new(medsight_base::SeriesUid(medsight_base::Uid::from_uuid(0)), "");
                 nothing.failure = Some(why);
                 self.light_box.series = vec![nothing];

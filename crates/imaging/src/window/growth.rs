@@ -3,7 +3,7 @@
 
 use medsight_base::InstanceUid;
 use medsight_link::Arrival;
-use medsight_record::{ImageRef, ViewKind};
+use medsight_record::{ImageRef, Manifest, ViewKind};
 use medsight_viewport::{FrameState, Series, VolumeState};
 
 use super::StudyWindow;
@@ -16,8 +16,11 @@ pub(super) struct Arriving {
     state: Option<Arrival>,
     /// The desk has been told that this one is looked at.
     told: Option<InstanceUid>,
-    /// Files that were there at the last count.
+    /// Images that were there at the last count.
     images: usize,
+    /// The loader has not told the series yet; what comes meanwhile waits here, the newest only.
+    sorting: bool,
+    waiting: Option<Box<(Manifest, Arrival)>>,
 }
 
 impl StudyWindow {
@@ -28,16 +31,35 @@ impl StudyWindow {
 
     pub(crate) fn set_arrival(&mut self, arrival: Arrival) {
         self.arrival.state = Some(arrival);
+        self.arrival.sorting = true;
+    }
+
+    /// What is there now, unless the files of before are still being sorted: then it waits. To begin anew each time would
+    /// be never to end.
+    pub(crate) fn wait_with(&mut self, manifest: Manifest, arrival: Arrival) -> Option<(Manifest, Arrival)> {
+        if self.arrival.sorting {
+            self.arrival.waiting = Some(Box::new((manifest, arrival)));
+            return None;
+        }
+        Some((manifest, arrival))
+    }
+
+    /// What came while the files were being sorted, now that they are.
+    pub(crate) fn take_waiting(&mut self) -> Option<(Manifest, Arrival)> {
+        self.arrival.waiting.take_if(|_| !self.arrival.sorting).map(|waiting| *waiting)
+    }
+
+    /// The loader has told all that it found.
+    pub(super) fn sorted(&mut self) {
+        self.arrival.sorting = false;
     }
 
     /// More files are there, and `loader` reads them. What is on the screen stays until they are sorted.
     pub(crate) fn grow(&mut self, loader: Loader, arrival: Arrival) {
         self.loader = Some(loader);
-        let said = self.standing();
-        if self.light_box.notice == said {
-            self.light_box.notice = None;
-        }
+        self.unsay();
         self.arrival.state = Some(arrival);
+        self.arrival.sorting = true;
         // They are read again with the rest.
         self.light_box.layers.clear();
         self.light_box.looks.clear();
@@ -51,6 +73,12 @@ impl StudyWindow {
     pub(super) fn stand_notice(&mut self) {
         if self.light_box.notice.is_none() {
             self.light_box.notice = self.standing();
+        }
+    }
+
+    fn unsay(&mut self) {
+        if self.light_box.notice == self.standing() {
+            self.light_box.notice = None;
         }
     }
 
@@ -84,6 +112,8 @@ impl StudyWindow {
         let names = |all: &[Series]| all.iter().map(|s| s.uid.clone()).collect::<Vec<_>>();
         let names_before = names(&before);
         self.light_box.series = found.iter().map(to_series).collect();
+        self.sorted();
+        self.unsay();
         self.arrival.images = found.iter().map(|series| series.slices.len()).sum();
         self.found = found;
         let asked = std::mem::take(&mut self.asked_volumes);

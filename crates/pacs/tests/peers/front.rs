@@ -9,8 +9,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// What came to it.
 #[derive(Debug, Default)]
 pub struct Asked {
-    pub with_token: AtomicUsize,
-    pub refused: AtomicUsize,
+    with_token: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+impl Asked {
+    pub fn with_token(&self) -> usize {
+        self.with_token.load(Ordering::SeqCst)
+    }
+
+    pub fn refused(&self) -> usize {
+        self.refused.load(Ordering::SeqCst)
+    }
 }
 
 /// Listens until the test ends. Gives its port.
