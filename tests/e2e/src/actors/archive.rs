@@ -47,7 +47,7 @@ impl Archive {
             command.env("LD_PRELOAD", shim);
         }
         let server = Owned::start(&mut command, machine.logs(), "archive")?;
-        until("the archive", 30, || Ok(drop(TcpStream::connect(("127.0.0.1", server_port))?)))?;
+        until("the archive", 30, || TcpStream::connect(("127.0.0.1", server_port)).context("no answer"))?;
         let to = format!("ARCHIVE@127.0.0.1:{server_port}");
         let sent = machine.command(&programs.ctl).args(["pacs", "send", &to]).arg(files).output()?;
         ensure!(
