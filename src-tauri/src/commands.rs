@@ -6,12 +6,13 @@
 use crate::bindings::Bindings;
 use crate::desk::Desk;
 use crate::dto::{
-    ChooseImport, DeskState, FindRequest, FoundStudies, ImportPaths, NodeForm, NodeTest, Nothing, Performed,
-    RetrieveRequest, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand,
-    WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
+    ChooseImport, DeskState, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Nothing,
+    Performed, RetrievalChoice, RetrieveRequest, SecretRequest, StartState, StudyDetails, StudyRequest,
+    Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage,
+    WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
-use crate::{importing, network, perform, studies, thumbnails};
+use crate::{importing, network, perform, sign_in, studies, thumbnails};
 use std::sync::Arc;
 
 macro_rules! commands {
@@ -65,13 +66,22 @@ commands! {
     /// Imports files, folders, zip archives and DICOMDIRs by their paths.
     import_paths(ImportPaths) -> () = importing::import_paths;
     /// Asks a server, as it stands in the form, whether it is there and knows this workstation.
-    test_node(NodeForm) -> NodeTest = network::test_node;
+    test_node(NodeTestRequest) -> NodeTest = network::test_node;
+    /// Keeps the token or password of a server in the keyring, or takes it out.
+    keep_secret(SecretRequest) -> () = |_: &Arc<Desk>, request| sign_in::keep(request);
     /// Looks for studies on a server of the settings.
     find_on_server(FindRequest) -> FoundStudies = network::find;
     /// Calls off what servers are being asked by test and search.
     stop_asking(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.asking().stop(); Ok(()) };
-    /// Brings studies of a server into the cache, behind the imports that wait.
+    /// Brings studies of a server into the cache, and shows them as they arrive where that was asked for.
     retrieve(RetrieveRequest) -> () = network::retrieve;
+    /// Stops one retrieval, or all; what came stays.
+    cancel_retrieval(RetrievalChoice) -> () =
+        |desk: &Arc<Desk>, choice: RetrievalChoice| { desk.retrieving().cancel(desk, choice.id); Ok(()) };
+    /// Tries a retrieval that has ended again.
+    retry_retrieval(RetrievalChoice) -> () = network::retry;
+    /// Puts away the retrievals that have ended.
+    dismiss_retrievals(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.retrieving().dismiss(desk); Ok(()) };
     /// Puts the summary of the last import away.
     dismiss_import(Nothing) -> () = |desk: &Arc<Desk>, _| importing::dismiss(desk);
     /// Puts the notice away.

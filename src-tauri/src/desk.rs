@@ -9,6 +9,7 @@ use crate::light_box::LightBox;
 use crate::network::Asking;
 use crate::perform::Steps;
 use crate::problem::{Fault, Problem};
+use crate::retrieving::Retrieving;
 use crate::settings::SettingsFile;
 use crate::start::{self, Place};
 use crate::thumbnails::Thumbnailer;
@@ -47,6 +48,7 @@ pub struct Desk {
     light_box: LightBox,
     thumbnailer: Thumbnailer,
     importing: Importing,
+    retrieving: Retrieving,
     asking: Asking,
     steps: Steps,
 }
@@ -88,6 +90,7 @@ impl Desk {
             light_box: LightBox::default(),
             thumbnailer: Thumbnailer::default(),
             asking: Asking::default(),
+            retrieving: Retrieving::default(),
             steps: Steps::default(),
         })
     }
@@ -120,6 +123,7 @@ impl Desk {
         if matches!(state, StartState::Ready { .. }) {
             self.tell(DeskEvent::Settings(Box::new(self.settings_view())));
             self.importing().begin(self);
+            self.retrieving().begin(self);
         }
         state
     }
@@ -145,8 +149,10 @@ impl Desk {
         self.tell(DeskEvent::Start(state));
     }
 
-    /// Ends the programs that this one has started. An import is cut off as by a crash: the next start goes on with it.
+    /// Ends the programs that this one has started. Imports and retrievals are cut off as by a
+    /// crash: the next start goes on with them.
     pub fn end(&self) {
+        self.retrieving.end();
         self.light_box.end();
         self.thumbnailer.end();
     }
@@ -158,6 +164,7 @@ impl Desk {
             settings: self.settings_view(),
             light_box: self.light_box.state(),
             import: self.importing.state(),
+            retrievals: self.retrieving.rows(),
             notice: *held(&self.notice),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -186,6 +193,10 @@ impl Desk {
 
     pub(crate) fn importing(&self) -> &Importing {
         &self.importing
+    }
+
+    pub(crate) fn retrieving(&self) -> &Retrieving {
+        &self.retrieving
     }
 
     pub(crate) fn asking(&self) -> &Asking {

@@ -7,6 +7,7 @@ mod command;
 mod event;
 mod import;
 mod network;
+mod retrieval;
 mod settings;
 mod start;
 mod study;
@@ -16,9 +17,10 @@ pub use command::{Performed, WindowCommand};
 pub use event::{DeskEvent, LightBoxState, Notice};
 pub use import::{ChooseImport, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary};
 pub use network::{
-    DimseForm, EchoAnswer, FindRequest, FoundStudies, FoundStudy, NodeForm, NodeTest, RetrieveRequest,
-    TlsForm, WebForm,
+    DimseForm, EchoAnswer, FindRequest, FoundStudies, FoundStudy, NodeForm, NodeTest, NodeTestRequest,
+    SecretRequest, SignInForm, TlsForm, WebForm,
 };
+pub use retrieval::{RetrievalChoice, RetrievalPhase, RetrievalRow, RetrieveRequest, WantedStudy};
 pub use settings::{KeySourceInfo, SettingsChange, SettingsView};
 pub use start::{DeskState, StartState, Trouble, TroubleKind};
 pub use study::{Measurement, SeriesRow, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest};

@@ -7,10 +7,9 @@ use crate::dto::{
     ChooseImport, DeskEvent, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary, Notice,
 };
 use crate::problem::{Fault, Problem};
-use crate::retrieving::{self, Retrieving};
 use medsight_cache::{Import, Progress, Summary};
 use medsight_dicom::DicomHeaders;
-use medsight_pacs::CancellationToken;
+use medsight_link::Arrival;
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,41 +19,26 @@ use std::time::{Duration, Instant};
 /// The worklist is read again this often while an import runs.
 const LIST_BEAT: Duration = Duration::from_secs(1);
 /// How often the window hears how far an import is: a message a file would cost more than the import.
-pub(crate) const PROGRESS_BEAT: Duration = Duration::from_millis(100);
+const PROGRESS_BEAT: Duration = Duration::from_millis(100);
 
 /// What is being imported and what comes after it.
 pub(crate) struct Importing {
     inner: Mutex<Inner>,
     cancel: AtomicBool,
-    /// Of the retrieval that runs.
-    called_off: Mutex<CancellationToken>,
-}
-
-/// One that waits.
-#[derive(Clone, PartialEq)]
-enum Job {
-    /// Files and folders of this computer.
-    Paths(Vec<PathBuf>),
-    /// Studies of a server.
-    Studies(Arc<Retrieving>),
 }
 
 #[derive(Default)]
 struct Inner {
     state: ImportState,
-    queue: VecDeque<Job>,
+    queue: VecDeque<Vec<PathBuf>>,
     running: bool,
 }
 
 impl Importing {
     /// With what the command line asked for; it waits until the cache is open.
     pub(crate) fn new(first: Vec<PathBuf>) -> Self {
-        let queue = if first.is_empty() { VecDeque::new() } else { VecDeque::from([Job::Paths(first)]) };
-        Self {
-            inner: Mutex::new(Inner { queue, ..Inner::default() }),
-            cancel: AtomicBool::new(false),
-            called_off: Mutex::default(),
-        }
+        let queue = if first.is_empty() { VecDeque::new() } else { VecDeque::from([first]) };
+        Self { inner: Mutex::new(Inner { queue, ..Inner::default() }), cancel: AtomicBool::new(false) }
     }
 
     pub(crate) fn state(&self) -> ImportState {
@@ -69,18 +53,11 @@ impl Importing {
         let asked_for = {
             let mut inner = held(&self.inner);
             let asked_for = std::mem::take(&mut inner.queue);
-            inner.queue.extend(jobs.into_iter().map(|job| Job::Paths(job.paths)));
+            inner.queue.extend(jobs.into_iter().map(|job| job.paths));
             asked_for
         };
-        for job in asked_for {
-            let added = match job {
-                Job::Paths(paths) => self.add(desk, paths),
-                Job::Studies(studies) => {
-                    self.queue(desk, Job::Studies(studies));
-                    Ok(())
-                }
-            };
-            if let Err(problem) = added {
+        for paths in asked_for {
+            if let Err(problem) = self.add(desk, paths) {
                 desk.tell(DeskEvent::Failure(problem));
             }
         }
@@ -102,16 +79,11 @@ impl Importing {
         if let Ok(cache) = desk.cache() {
             cache.queue_import(&paths)?;
         }
-        self.queue(desk, Job::Paths(paths));
+        self.queue(desk, paths);
         Ok(())
     }
 
-    /// Puts a retrieval at the end of the queue.
-    pub(crate) fn retrieve(&self, desk: &Arc<Desk>, studies: Retrieving) {
-        self.queue(desk, Job::Studies(Arc::new(studies)));
-    }
-
-    fn queue(&self, desk: &Arc<Desk>, job: Job) {
+    fn queue(&self, desk: &Arc<Desk>, job: Vec<PathBuf>) {
         let mut inner = held(&self.inner);
         if !inner.queue.contains(&job) {
             inner.queue.push_back(job);
@@ -153,33 +125,21 @@ impl Importing {
                 }
                 next
             };
-            let (Some(job), Ok(cache)) = (next, desk.cache()) else { break };
+            let (Some(paths), Ok(cache)) = (next, desk.cache()) else { break };
             self.set(
                 desk,
                 ImportState::Running(ImportProgress { counting: true, ..ImportProgress::default() }),
             );
-            match job {
-                Job::Paths(paths) => {
-                    let mut beat = Beat::new();
-                    let summary =
-                        Import::new(&cache, &DicomHeaders, &who()).run(&paths, &self.cancel, |progress| {
-                            beat.tell(desk, || self.progress(progress));
-                        });
-                    studies.extend(summary.studies.iter().map(ToString::to_string));
-                    add(&mut total, summary);
-                }
-                Job::Studies(job) => {
-                    let token = CancellationToken::new();
-                    *held(&self.called_off) = token.clone();
-                    // Cancelled between the queue and here.
-                    if self.cancel.load(Ordering::Relaxed) {
-                        token.cancel();
-                    }
-                    let (new, one) = retrieving::run(desk, &cache, &job, &token);
-                    studies.extend(new);
-                    join(&mut total, one);
-                }
+            let mut beat = Beat::new();
+            let summary = Import::new(&cache, &DicomHeaders, &who()).run(&paths, &self.cancel, |progress| {
+                beat.tell(desk, || self.progress(progress));
+            });
+            // What is on the light box grows by what was imported for it.
+            for study in &summary.studies {
+                desk.light_box().arrived(desk, study, Arrival::Whole);
             }
+            studies.extend(summary.studies.iter().map(ToString::to_string));
+            add(&mut total, summary);
             total.studies = studies.len() as u64;
             if total.cancelled || total.failed.is_some() {
                 held(&self.inner).queue.clear();
@@ -200,34 +160,29 @@ impl Importing {
             bytes_per_second: p.bytes_per_second,
             seconds_left: p.seconds_left,
             counting: p.counting,
-            cancelling: self.is_cancelling(),
+            cancelling: self.cancel.load(Ordering::Relaxed),
         }
     }
 
-    /// Whether the person has cancelled what runs.
-    pub(crate) fn is_cancelling(&self) -> bool {
-        self.cancel.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn set(&self, desk: &Desk, state: ImportState) {
+    fn set(&self, desk: &Desk, state: ImportState) {
         held(&self.inner).state = state.clone();
         desk.tell(DeskEvent::Import(state));
     }
 }
 
 /// When the window hears of progress and reads its list again.
-pub(crate) struct Beat {
+struct Beat {
     progress: Instant,
     list: Instant,
 }
 
 impl Beat {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self { progress: Instant::now(), list: Instant::now() + LIST_BEAT }
     }
 
     /// Tells the window how far it is, when it is time.
-    pub(crate) fn tell(&mut self, desk: &Desk, progress: impl FnOnce() -> ImportProgress) {
+    fn tell(&mut self, desk: &Desk, progress: impl FnOnce() -> ImportProgress) {
         let now = Instant::now();
         if now >= self.progress {
             self.progress = now + PROGRESS_BEAT;
@@ -305,7 +260,6 @@ fn from_home(path: &str) -> PathBuf {
 pub(crate) fn cancel(desk: &Arc<Desk>) -> Result<(), Problem> {
     let importing = desk.importing();
     importing.cancel.store(true, Ordering::Relaxed);
-    held(&importing.called_off).cancel();
     held(&importing.inner).queue.clear();
     desk.cache()?.forget_imports()?;
     let mut inner = held(&importing.inner);

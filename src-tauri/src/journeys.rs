@@ -193,7 +193,8 @@ fn a_study_without_images_is_not_opened_and_says_why() {
     std::fs::write(&report, text_report()).unwrap();
     assert_eq!(import(&desk, &report).imported, 1);
     let uid = rows(&desk, "").remove(0).uid;
-    let refused = perform::from_window(&desk, WindowCommand::OpenStudy { study_uid: uid }).unwrap_err();
+    let refused =
+        perform::from_window(&desk, WindowCommand::OpenStudy { study_uid: uid, next_uid: None }).unwrap_err();
     assert_eq!(refused.code, "desk.no-images");
 }
 

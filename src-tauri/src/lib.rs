@@ -20,10 +20,12 @@ mod network;
 #[cfg(test)]
 mod network_journeys;
 mod perform;
+mod prefetch;
 mod problem;
 mod process;
 mod retrieving;
 mod settings;
+mod sign_in;
 mod start;
 mod studies;
 mod thumbnails;

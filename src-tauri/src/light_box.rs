@@ -9,7 +9,7 @@ use crate::process::{Process, program};
 use crate::writing;
 use medsight_base::StudyUid;
 use medsight_cache::Cache;
-use medsight_link::{FromLightBox, Hello, PROTOCOL, ToLightBox};
+use medsight_link::{Arrival, FromLightBox, Hello, PROTOCOL, ToLightBox};
 use medsight_record::{Manifest, ManifestInstance, RecordCommand};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -58,7 +58,9 @@ impl LightBox {
     /// Shows a study, in front. Starts the light box when it does not run.
     pub(crate) fn open(&self, desk: &Arc<Desk>, study: &StudyUid) -> Result<(), Problem> {
         let cache = desk.cache()?;
-        let message = open_message(&cache, study)?;
+        desk.retrieving().opened(desk, study);
+        let arriving = desk.retrieving().is_arriving(study);
+        let message = open_message(&cache, study, arriving)?;
         // Listed before the start: should the program die at once, the study is opened again with the others.
         {
             let mut inner = held(&self.inner);
@@ -72,10 +74,31 @@ impl LightBox {
         if let Some(process) = &held(&self.inner).process {
             process.send(message);
         }
+        // The end may have come in between, when nobody knew yet that it is open.
+        if arriving && !desk.retrieving().is_arriving(study) {
+            self.arrived(desk, study, Arrival::Whole);
+        }
         self.count_open(desk);
         // That the opening is not in the audit trail must not keep anybody from reading.
         let _ = cache.opened(study, &who(), now());
         Ok(())
+    }
+
+    /// Whether a study is on the light box.
+    pub(crate) fn has_open(&self, study: &StudyUid) -> bool {
+        held(&self.inner).open.contains(study)
+    }
+
+    /// More of a study is here: it grows on the light box, if it is there.
+    pub(crate) fn arrived(&self, desk: &Arc<Desk>, study: &StudyUid, arrival: Arrival) {
+        if !self.has_open(study) {
+            return;
+        }
+        // What cannot be read now is told when the study is opened the next time.
+        let manifest = desk.cache().and_then(|cache| cache.manifest_here(study).map_err(Problem::from));
+        if let (Ok(manifest), Some(process)) = (manifest, &held(&self.inner).process) {
+            process.send(ToLightBox::Arrived { manifest: Box::new(manifest), arrival });
+        }
     }
 
     /// Takes deleted studies off the light box.
@@ -167,6 +190,7 @@ impl LightBox {
             FromLightBox::Shown { study, first_image_ms } => {
                 desk.tell(DeskEvent::StudyShown { study_uid: study.to_string(), first_image_ms });
             }
+            FromLightBox::Visible { study, instance } => desk.retrieving().focus(&study, &instance),
             FromLightBox::Record { sequence, command } => self.record(desk, sequence, &command),
             FromLightBox::Closed(study) => {
                 held(&self.inner).open.retain(|open| *open != study);
@@ -295,8 +319,8 @@ fn is_shown(manifest: &Manifest, instance: &ManifestInstance) -> bool {
     instance.frames > 0 || series.is_some_and(|s| !BESIDE_IMAGES.contains(&s.modality.as_str()))
 }
 
-fn open_message(cache: &Cache, study: &StudyUid) -> Result<ToLightBox, Problem> {
-    let manifest = cache.manifest(study)?;
+fn open_message(cache: &Cache, study: &StudyUid, arriving: bool) -> Result<ToLightBox, Problem> {
+    let manifest = if arriving { cache.manifest_here(study)? } else { cache.manifest(study)? };
     // A report or a presentation state alone opens no window that would stay empty.
     if !manifest.instances.iter().any(|instance| is_shown(&manifest, instance)) {
         return Err(Fault::NoImages.into());
@@ -305,6 +329,7 @@ fn open_message(cache: &Cache, study: &StudyUid) -> Result<ToLightBox, Problem> 
         manifest: Box::new(manifest),
         annotations: cache.annotations(study)?,
         session: cache.session(study)?.map(Box::new),
+        arriving,
     })
 }
 

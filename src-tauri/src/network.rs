@@ -1,20 +1,24 @@
 //! Servers asked by a person: is it there, which studies does it have, bring these here.
 //!
-//! Not here: the protocols, which are `medsight-pacs`; and the retrieval itself, which stands in the queue of the
-//! imports. Nothing listens. A node with both addresses is spoken to by DIMSE; DICOMweb is used without secrets.
+//! Not here: the protocols, which are `medsight-pacs`; and the retrieval itself. Nothing listens. A node with both addresses is spoken to by DIMSE. Secrets are `sign_in`'s.
 
 use crate::desk::{Desk, held};
-use crate::dto::{EchoAnswer, FindRequest, FoundStudies, FoundStudy, NodeForm, NodeTest, RetrieveRequest};
+use crate::dto::{
+    EchoAnswer, FindRequest, FoundStudies, FoundStudy, NodeTest, NodeTestRequest, RetrievalChoice,
+    RetrieveRequest, WantedStudy,
+};
 use crate::problem::{Fault, Problem};
-use crate::retrieving::Retrieving;
+use crate::retrieving::Wish;
+use crate::sign_in;
 use medsight_base::{DicomDate, StudyUid};
 use medsight_dicom::tags;
 use medsight_pacs::{
-    Auth, CancellationToken, Keys, Level, NetError, Query, Remote, Row, WebClient, WebQuery,
+    Auth, CancellationToken, Keys, Level, NetError, Query, Remote, Row, Urgency, WebClient, WebQuery,
 };
 use medsight_record::node::{Node, Web};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+use zeroize::Zeroizing;
 
 /// Most rows of a search: more are not read by a person but narrowed down.
 const MOST_FOUND: usize = 500;
@@ -35,21 +39,27 @@ impl Asking {
 }
 
 /// Asks a server by each way that its form names.
-pub(crate) fn test_node(desk: &Arc<Desk>, form: NodeForm) -> Result<NodeTest, Problem> {
-    let node = Node::from(form);
+pub(crate) fn test_node(desk: &Arc<Desk>, request: NodeTestRequest) -> Result<NodeTest, Problem> {
+    let node = Node::from(request.node);
     node.check().map_err(Fault::Node)?;
+    // What is typed in the form, before it is kept; else what the keyring has.
+    let typed = request.secret.filter(|secret| !secret.is_empty()).map(Zeroizing::new);
+    let auth = node.web.as_ref().map(|web| sign_in::auth(web, &node.sign_in, typed));
     let cancel = desk.asking().token();
     tauri::async_runtime::block_on(async {
         let dimse = async {
             match &node.dimse {
-                Some(dimse) => Some(answer(medsight_pacs::echo(dimse, &cancel).await)),
+                Some(dimse) => Some(answer(medsight_pacs::echo(dimse, &cancel).await.map_err(Problem::from))),
                 None => None,
             }
         };
         let web = async {
-            match &node.web {
-                Some(web) => Some(answer(web_echo(web, &cancel).await)),
-                None => None,
+            match (&node.web, auth) {
+                (Some(web), Some(Ok(auth))) => {
+                    Some(answer(web_echo(web, auth, &cancel).await.map_err(Problem::from)))
+                }
+                (_, Some(Err(why))) => Some(answer(Err(why))),
+                _ => None,
             }
         };
         let (dimse, web) = tokio::join!(dimse, web);
@@ -57,16 +67,16 @@ pub(crate) fn test_node(desk: &Arc<Desk>, form: NodeForm) -> Result<NodeTest, Pr
     })
 }
 
-fn answer(answer: Result<f64, NetError>) -> EchoAnswer {
+fn answer(answer: Result<f64, Problem>) -> EchoAnswer {
     match answer {
         Ok(ms) => EchoAnswer { answer_ms: Some(ms), problem: None },
-        Err(why) => EchoAnswer { answer_ms: None, problem: Some(why.into()) },
+        Err(why) => EchoAnswer { answer_ms: None, problem: Some(why) },
     }
 }
 
 /// DICOMweb has no echo: one study is asked for.
-async fn web_echo(web: &Web, cancel: &CancellationToken) -> Result<f64, NetError> {
-    let client = WebClient::new(web, Auth::None)?;
+async fn web_echo(web: &Web, auth: Auth, cancel: &CancellationToken) -> Result<f64, NetError> {
+    let client = WebClient::new(web, auth)?;
     let keys = Keys::new().ask(&[tags::STUDY_INSTANCE_UID]);
     let query = WebQuery { level: Level::Study, study: None, series: None, keys, limit: 1 };
     let begun = Instant::now();
@@ -81,11 +91,14 @@ fn named(desk: &Desk, name: &str) -> Result<Node, Problem> {
 }
 
 /// How a server is spoken to: by DIMSE where it has both ways.
-pub(crate) fn remote(node: &Node) -> Result<Remote, NetError> {
+pub(crate) fn remote(node: &Node) -> Result<Remote, Problem> {
     match (&node.dimse, &node.web) {
         (Some(dimse), _) => Ok(Remote::Dimse(dimse.clone())),
-        (None, Some(web)) => WebClient::new(web, Auth::None).map(Remote::Web),
-        (None, None) => Err(NetError::Settings("the node has no address".to_owned())),
+        (None, Some(web)) => {
+            let auth = sign_in::auth(web, &node.sign_in, None)?;
+            Ok(WebClient::new(web, auth).map(Remote::Web)?)
+        }
+        (None, None) => Err(NetError::Settings("the node has no address".to_owned()).into()),
     }
 }
 
@@ -93,16 +106,34 @@ pub(crate) fn remote(node: &Node) -> Result<Remote, NetError> {
 pub(crate) fn find(desk: &Arc<Desk>, request: FindRequest) -> Result<FoundStudies, Problem> {
     let cache = desk.cache()?;
     let node = named(desk, &request.node)?;
-    let query = Query::new(Level::Study, keys_of(&request)?);
-    let remote = remote(&node)?;
-    let cancel = desk.asking().token();
-    let (rows, more) = tauri::async_runtime::block_on(async {
+    let (rows, more) = studies(&node, keys_of(&request)?, MOST_FOUND, &desk.asking().token())?;
+    let is_here = |uid: &str| {
+        StudyUid::parse(uid).ok().is_some_and(|uid| cache.study(&uid).is_ok_and(|study| study.is_some()))
+    };
+    // A row without a UID is nothing that could be fetched.
+    let studies = rows.iter().map(study_of).filter(|study| !study.uid.is_empty());
+    let mut studies: Vec<FoundStudy> =
+        studies.map(|study| FoundStudy { here: is_here(&study.uid), ..study }).collect();
+    studies.sort_by(|a, b| b.date.cmp(&a.date).then_with(|| a.name.cmp(&b.name)));
+    Ok(FoundStudies { studies, more })
+}
+
+/// Studies of a server that match, `most` of them; whether it had more.
+pub(crate) fn studies(
+    node: &Node,
+    keys: Keys,
+    most: usize,
+    cancel: &CancellationToken,
+) -> Result<(Vec<Row>, bool), Problem> {
+    let query = Query::new(Level::Study, keys);
+    let remote = remote(node)?;
+    let answer = tauri::async_runtime::block_on(async {
         match &remote {
             Remote::Dimse(dimse) => {
                 let mut rows = Vec::new();
-                let all = medsight_pacs::find(dimse, &query, &cancel, |row| {
+                let all = medsight_pacs::find(dimse, &query, cancel, |row| {
                     // One more than is shown tells whether there are more.
-                    let is_full = rows.len() == MOST_FOUND;
+                    let is_full = rows.len() == most;
                     if !is_full {
                         rows.push(row);
                     }
@@ -113,21 +144,12 @@ pub(crate) fn find(desk: &Arc<Desk>, request: FindRequest) -> Result<FoundStudie
             }
             Remote::Web(client) => {
                 let keys = query.keys.clone();
-                let query =
-                    WebQuery { level: Level::Study, study: None, series: None, keys, limit: MOST_FOUND };
-                client.search(&query, &cancel).await
+                let query = WebQuery { level: Level::Study, study: None, series: None, keys, limit: most };
+                client.search(&query, cancel).await
             }
         }
-    })?;
-    let is_here = |uid: &str| {
-        StudyUid::parse(uid).ok().is_some_and(|uid| cache.study(&uid).is_ok_and(|study| study.is_some()))
-    };
-    // A row without a UID is nothing that could be fetched.
-    let studies = rows.iter().map(study_of).filter(|study| !study.uid.is_empty());
-    let mut studies: Vec<FoundStudy> =
-        studies.map(|study| FoundStudy { here: is_here(&study.uid), ..study }).collect();
-    studies.sort_by(|a, b| b.date.cmp(&a.date).then_with(|| a.name.cmp(&b.name)));
-    Ok(FoundStudies { studies, more })
+    });
+    Ok(answer?)
 }
 
 /// The search in DICOM's own words (PS3.4 C.2.2.2).
@@ -174,7 +196,7 @@ fn date_range(from: &str, to: &str) -> Result<String, Fault> {
     Ok(if from.is_empty() && to.is_empty() { String::new() } else { format!("{from}-{to}") })
 }
 
-fn study_of(row: &Row) -> FoundStudy {
+pub(crate) fn study_of(row: &Row) -> FoundStudy {
     let day = |tag| DicomDate::parse(&row.text(tag)).map(|date| date.iso()).unwrap_or_default();
     FoundStudy {
         uid: row.text(tags::STUDY_INSTANCE_UID),
@@ -190,16 +212,29 @@ fn study_of(row: &Row) -> FoundStudy {
     }
 }
 
-/// Puts studies of a server into the queue of the imports.
+/// Puts studies of a server into the queue.
 pub(crate) fn retrieve(desk: &Arc<Desk>, request: RetrieveRequest) -> Result<(), Problem> {
-    desk.cache()?;
-    let node = named(desk, &request.node)?;
-    let studies = request.study_uids.iter().map(|uid| StudyUid::parse(uid)).collect::<Result<Vec<_>, _>>()?;
-    if studies.is_empty() {
+    named(desk, &request.node)?;
+    let wish = |wanted: WantedStudy| {
+        Ok(Wish {
+            node: request.node.clone(),
+            study: StudyUid::parse(&wanted.uid)?,
+            about: wanted.about,
+            urgency: if request.open { Urgency::Open } else { Urgency::Asked },
+            open: request.open,
+        })
+    };
+    let wishes = request.studies.into_iter().map(wish).collect::<Result<Vec<_>, Problem>>()?;
+    if wishes.is_empty() {
         return Err(Fault::BadRequest("No study is named.".to_owned()).into());
     }
-    desk.importing().retrieve(desk, Retrieving { node, studies });
-    Ok(())
+    desk.retrieving().add(desk, wishes)
+}
+
+/// Tries a retrieval that has ended again.
+pub(crate) fn retry(desk: &Arc<Desk>, choice: RetrievalChoice) -> Result<(), Problem> {
+    let id = choice.id.ok_or_else(|| Fault::BadRequest("No retrieval is named.".to_owned()))?;
+    desk.retrieving().again(desk, id)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use crate::desk::{Desk, held, now, who};
 use crate::dto::{DeskEvent, Performed, WindowCommand};
 use crate::problem::{Fault, Problem};
-use crate::{importing, settings};
+use crate::{importing, prefetch, settings};
 use medsight_base::StudyUid;
 use medsight_record::settings::Theme;
 use medsight_record::{Command, DeskCommand, ReadState, RecordCommand, SettingChange, UndoPolicy};
@@ -52,7 +52,18 @@ impl Inner {
 
 /// Does what the window sent.
 pub(crate) fn from_window(desk: &Arc<Desk>, command: WindowCommand) -> Result<Performed, Problem> {
-    perform(desk, command.try_into()?)
+    let opened = match &command {
+        WindowCommand::OpenStudy { study_uid, next_uid } => {
+            let next = next_uid.as_deref().map(StudyUid::parse).transpose()?;
+            Some((StudyUid::parse(study_uid)?, next))
+        }
+        _ => None,
+    };
+    let performed = perform(desk, command.try_into()?)?;
+    if let Some((study, next)) = opened {
+        prefetch::opened(desk, &study, next);
+    }
+    Ok(performed)
 }
 
 /// Does a command. The answer says whether undo takes it back.
@@ -144,6 +155,8 @@ fn set_read_state(desk: &Arc<Desk>, study: &StudyUid, state: ReadState) -> Resul
 
 /// Deletes studies from this computer; the person was asked before, by name.
 fn delete(desk: &Arc<Desk>, studies: &[StudyUid]) -> Result<(), Problem> {
+    // First, so that what was deleted does not come again.
+    desk.retrieving().forget(desk, studies);
     desk.cache()?.apply(&RecordCommand::DeleteStudies(studies.to_vec()), &who(), now())?;
     desk.light_box().close(desk, studies);
     desk.studies_changed();

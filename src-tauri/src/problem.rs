@@ -69,6 +69,9 @@ pub(crate) enum Fault {
     /// The settings changed since the list was drawn.
     #[error("The settings have no server of this name any more.")]
     NoSuchNode,
+    /// The keyring works and has none.
+    #[error("The keyring has no token or password for this server. Enter it in the settings of the server.")]
+    NoSecret,
     /// Every server is asked for everything by a search without words.
     #[error("The search needs at least one field.")]
     NothingToFind,
@@ -142,8 +145,11 @@ impl Fault {
             Self::Node(NodeError::NoAddress) => "settings.node-address",
             Self::Node(NodeError::Host) => "settings.node-host",
             Self::Node(NodeError::Url) => "settings.node-url",
+            Self::Node(NodeError::Priors) => "settings.node-priors",
+            Self::Node(NodeError::User) => "settings.node-user",
             Self::Node(NodeError::Retrievals) => "settings.node-retrievals",
             Self::NoSuchNode => "desk.no-such-server",
+            Self::NoSecret => "desk.no-secret",
             Self::NothingToFind => "desk.nothing-to-find",
             Self::BadSearch(_) => "desk.bad-search",
             Self::NotAllCame { .. } => "desk.not-all-came",
@@ -197,6 +203,12 @@ impl From<&CacheError> for Problem {
             values.insert("fault".into(), format!("@problem.key_file.{}", fault.word()));
         }
         Self { code: error.code().to_owned(), values, detail: error.to_string() }
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        Self::from(CacheError::from(error)).about_key(&KeySource::default())
     }
 }
 

@@ -1,185 +1,262 @@
-//! Studies of a server on their way into the encrypted cache: one job of the imports' queue.
+//! Studies of servers on their way here: a queue that survives a restart, so many at once, each with its progress.
 //!
-//! Each group of objects is durable before the next is taken, so what came stays when the rest does not. Not here:
-//! the order and the resuming, which are `medsight-pacs`'.
+//! What was asked for is noted in the encrypted records until it has ended or a person gave it up; so a retrieval that
+//! was cut off goes on at the next start, and what came before is not fetched again. What is fetched ahead stands in
+//! the same queue and gives way. Not here: which is next (`queue`), one retrieval (`run`), its place in the
+//! cache (`sink`).
 
-use crate::desk::{Desk, held, who};
-use crate::dto::{ImportProgress, ImportRefusal, ImportSummary};
-use crate::importing::{Beat, PROGRESS_BEAT};
-use crate::network;
+mod queue;
+mod run;
+mod sink;
+
+use crate::desk::{Desk, held};
+use crate::dto::{DeskEvent, ImportSummary, Notice, RetrievalRow};
 use crate::problem::{Fault, Problem};
-use medsight_base::StudyUid;
-use medsight_cache::{Cache, Took};
-use medsight_dicom::DicomHeaders;
-use medsight_pacs::{
-    Arrival, CancellationToken, NetError, Patience, Plan, Retrieval, RetrieveReport, Sink, Taken, Urgency,
-};
-use medsight_record::Refusal;
-use medsight_record::node::Node;
-use std::collections::{BTreeMap, BTreeSet};
+use medsight_base::{InstanceUid, StudyUid};
+use medsight_cache::RetrievalJob;
+use medsight_link::Arrival;
+use medsight_pacs::{Slots, Urgency};
+pub(crate) use queue::Wish;
+use queue::{Inner, Job, Phase};
+use run::Far;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A server that goes away in the middle is waited for so long.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Code of what was under way when the person cancelled: it is no refusal to be shown.
-const CALLED_OFF: &str = "called_off";
+/// How often the window hears how far they are.
+const TELL_BEAT: Duration = Duration::from_millis(100);
 
-/// What is wanted, and from where.
-#[derive(Clone, Debug, PartialEq)]
+/// What is on its way and what waits.
+#[derive(Default)]
 pub(crate) struct Retrieving {
-    pub(crate) node: Node,
-    pub(crate) studies: Vec<StudyUid>,
+    inner: Mutex<Inner>,
 }
 
-/// How far it is.
-#[derive(Clone, Debug, Default)]
-struct Count {
-    files: u64,
-    bytes: u64,
-    /// Missing when the study was first looked at, by study.
-    wanted: BTreeMap<String, BTreeSet<String>>,
-    /// Studies that got something new.
-    new: BTreeSet<String>,
-}
-
-/// The cache of the desk, with a count.
-struct CacheSink {
-    cache: Arc<Cache>,
-    cancel: CancellationToken,
-    count: Mutex<Count>,
-}
-
-impl Sink for CacheSink {
-    fn keep(&self, arrivals: &[Arrival]) -> Vec<Result<Taken, Refusal>> {
-        let all = |code: &str, why: &str| arrivals.iter().map(|_| Err(Refusal::new(code, why))).collect();
-        // What waits to be written is let go, so that Cancel is at once.
-        if self.cancel.is_cancelled() {
-            return all(CALLED_OFF, "The retrieval was cancelled.");
+impl Retrieving {
+    /// The cache is open: goes on with what was cut off.
+    pub(crate) fn begin(&self, desk: &Arc<Desk>) {
+        let jobs = desk.cache().and_then(|cache| cache.interrupted_retrievals().map_err(Problem::from));
+        let jobs = jobs.unwrap_or_default();
+        if jobs.iter().any(|job| !job.ahead) {
+            desk.notify(Notice::RetrievalResumed);
         }
-        let files: Vec<&[u8]> = arrivals.iter().map(|arrival| arrival.file.as_slice()).collect();
-        let answers = match self.cache.take_in(&DicomHeaders, &who(), &files) {
-            Ok(answers) => answers,
-            Err(error) => {
-                let code = if error.code() == "cache.disk-full" { "disk_full" } else { "io" };
-                return all(code, &error.to_string());
-            }
-        };
-        let mut count = held(&self.count);
-        count.files += arrivals.len() as u64;
-        count.bytes += files.iter().map(|file| file.len() as u64).sum::<u64>();
-        let mut taken = Vec::with_capacity(answers.len());
-        for (answer, arrival) in answers.into_iter().zip(arrivals) {
-            let answer = answer.map(|took| match took {
-                Took::New => Taken::New,
-                Took::AlreadyHere => Taken::AlreadyHere,
-            });
-            if matches!(answer, Ok(Taken::New)) {
-                let of = count.wanted.iter().find(|(_, wanted)| wanted.contains(&arrival.name.instance));
-                if let Some(study) = of.map(|(study, _)| study.clone()) {
-                    count.new.insert(study);
-                }
-            }
-            taken.push(answer);
+        for RetrievalJob { node, study, about, ahead } in jobs {
+            let urgency = if ahead { Urgency::Prior } else { Urgency::Asked };
+            held(&self.inner).put(Wish { node, study, about, urgency, open: false });
         }
-        taken
+        self.work(desk);
     }
 
-    fn missing(&self, study: &str, instances: &[String]) -> Result<Vec<String>, Refusal> {
-        let bad = |why: String| Refusal::new("io", why);
-        let uid = StudyUid::parse(study).map_err(|why| bad(why.to_string()))?;
-        let here = self.cache.instances_here(&uid).map_err(|why| bad(why.to_string()))?;
-        let here: BTreeSet<&str> = here.iter().map(|uid| uid.as_str()).collect();
-        let missing: Vec<String> =
-            instances.iter().filter(|uid| !here.contains(uid.as_str())).cloned().collect();
-        let mut count = held(&self.count);
-        count.wanted.entry(study.to_owned()).or_insert_with(|| missing.iter().cloned().collect());
-        Ok(missing)
-    }
-}
-
-impl CacheSink {
-    fn progress(&self, studies: usize, seconds: f64) -> ImportProgress {
-        let count = held(&self.count);
-        let total = count.wanted.values().map(|wanted| wanted.len() as u64).sum::<u64>();
-        let counting = count.wanted.len() < studies;
-        let left = total.saturating_sub(count.files) as f64 * seconds / count.files.max(1) as f64;
-        ImportProgress {
-            files_done: count.files,
-            files_total: total.max(count.files),
-            bytes_done: count.bytes,
-            // No server says how many bytes there will be.
-            bytes_total: 0,
-            bytes_per_second: if seconds > 0.0 { count.bytes as f64 / seconds } else { 0.0 },
-            seconds_left: (!counting && count.files > 0 && seconds > 2.0).then_some(left),
-            counting,
-            cancelling: self.cancel.is_cancelled(),
+    /// Puts studies into the queue; they are durable there when this returns.
+    pub(crate) fn add(&self, desk: &Arc<Desk>, wishes: Vec<Wish>) -> Result<(), Problem> {
+        let cache = desk.cache()?;
+        for wish in wishes {
+            cache.queue_retrieval(&RetrievalJob {
+                node: wish.node.clone(),
+                study: wish.study.clone(),
+                about: wish.about.clone(),
+                ahead: wish.urgency > Urgency::Asked,
+            })?;
+            held(&self.inner).put(wish);
         }
+        self.work(desk);
+        Ok(())
     }
-}
 
-/// Brings the studies here and answers with those that got something new, and the summary.
-pub(crate) fn run(
-    desk: &Arc<Desk>,
-    cache: &Arc<Cache>,
-    job: &Retrieving,
-    cancel: &CancellationToken,
-) -> (BTreeSet<String>, ImportSummary) {
-    let remote = match network::remote(&job.node) {
-        Ok(remote) => remote,
-        Err(why) => {
-            return (BTreeSet::new(), ImportSummary { failed: Some(why.into()), ..Default::default() });
-        }
-    };
-    let sink =
-        Arc::new(CacheSink { cache: Arc::clone(cache), cancel: cancel.clone(), count: Mutex::default() });
-    let urgency = |at: usize| if at == 0 { Urgency::Open } else { Urgency::Next };
-    let studies = job.studies.iter().enumerate().map(|(at, uid)| (uid.to_string(), urgency(at))).collect();
-    let parallel = usize::from(job.node.parallel_retrievals);
-    let retrieval = Retrieval { remote, studies, parallel, patience: Patience { retry_for: PATIENCE } };
-    let begun = Instant::now();
-    let report = tauri::async_runtime::block_on(async {
-        let plan = Arc::new(Plan::new());
-        let work = retrieval.run(&plan, sink.clone(), cancel, |_| {});
-        tokio::pin!(work);
-        let mut beat = Beat::new();
-        let mut tick = tokio::time::interval(PROGRESS_BEAT);
+    /// Starts what may begin.
+    fn work(&self, desk: &Arc<Desk>) {
         loop {
-            tokio::select! {
-                report = &mut work => break report,
-                _ = tick.tick() => {
-                    beat.tell(desk, || sink.progress(job.studies.len(), begun.elapsed().as_secs_f64()));
-                }
+            let nodes = desk.settings().settings.nodes.clone();
+            let most = |name: &str| {
+                let node = nodes.iter().find(|node| node.name == name);
+                node.map_or(1, |node| usize::from(node.parallel_retrievals))
+            };
+            let mut inner = held(&self.inner);
+            let Some(at) = inner.next(most).filter(|_| !inner.ending) else { break };
+            let job = &mut inner.jobs[at];
+            job.phase = Phase::Running;
+            let (id, node) = (job.id, job.node.clone());
+            let slots = inner.slots.entry(node.clone()).or_insert_with(|| Slots::new(most(&node))).clone();
+            drop(inner);
+            slots.set_most(most(&node));
+            let worker = Arc::clone(desk);
+            let thread = std::thread::Builder::new().name("retrieval".into());
+            let begun = thread.spawn(move || worker.retrieving().run(&worker, id, slots));
+            if begun.is_err() {
+                self.ended(desk, id, Err(Fault::Own.into()));
             }
         }
-    });
-    let new = std::mem::take(&mut held(&sink.count).new);
-    (new, summary(report))
+        self.tell(desk, true);
+    }
+
+    fn run(&self, desk: &Arc<Desk>, id: u32, slots: Arc<Slots>) {
+        let found = {
+            let inner = held(&self.inner);
+            let job = inner.jobs.iter().find(|job| job.id == id);
+            job.map(|job| (job.node.clone(), job.study.clone(), job.urgency, job.reins.clone()))
+        };
+        let Some((name, study, urgency, reins)) = found else { return };
+        let node = desk.settings().settings.nodes.iter().find(|node| node.name == name).cloned();
+        let ended = match node {
+            Some(node) => {
+                run::run(desk, &run::What { id, node: &node, study: &study, urgency }, slots, &reins)
+            }
+            None => Err(Fault::NoSuchNode.into()),
+        };
+        let is_whole = matches!(&ended, Ok(summary) if summary.failed.is_none() && !summary.cancelled);
+        self.ended(desk, id, ended);
+        // After the end is noted: whoever opens the study from here on opens it as it is.
+        desk.light_box().arrived(desk, &study, if is_whole { Arrival::Whole } else { Arrival::CutOff });
+        desk.studies_changed();
+        self.work(desk);
+    }
+
+    fn ended(&self, desk: &Arc<Desk>, id: u32, ended: Result<ImportSummary, Problem>) {
+        let summary =
+            ended.unwrap_or_else(|why| ImportSummary { failed: Some(why), ..ImportSummary::default() });
+        let found = {
+            let inner = held(&self.inner);
+            let job = inner.jobs.iter().find(|job| job.id == id);
+            // What failed is tried again at the next start, unless the person gives it up or nobody asked for it.
+            let is_over = |job: &Job| !inner.ending && (summary.failed.is_none() || job.is_ahead());
+            job.map(|job| (job.node.clone(), job.study.clone(), is_over(job)))
+        };
+        // Before anybody sees the end, so that it is one.
+        if let Some((node, study, true)) = &found {
+            forget(desk, node, study);
+        }
+        let mut inner = held(&self.inner);
+        if let Some(job) = inner.jobs.iter_mut().find(|job| job.id == id) {
+            job.phase = Phase::Ended(summary);
+        }
+        inner.jobs.retain(|job| job.is_active() || !job.is_ahead());
+        drop(inner);
+        self.tell(desk, true);
+    }
+
+    /// Cuts everything off as the end of the program does: the next start goes on with it.
+    pub(crate) fn end(&self) {
+        let mut inner = held(&self.inner);
+        inner.ending = true;
+        inner.jobs.iter().for_each(|job| job.reins.cancel.cancel());
+    }
+
+    /// Stops one, or all, at once; what came stays.
+    pub(crate) fn cancel(&self, desk: &Arc<Desk>, id: Option<u32>) {
+        self.stop(desk, |job| id.is_none_or(|id| job.id == id));
+    }
+
+    /// Studies were deleted here: nothing more of them comes.
+    pub(crate) fn forget(&self, desk: &Arc<Desk>, studies: &[StudyUid]) {
+        self.stop(desk, |job| studies.contains(&job.study));
+    }
+
+    fn stop(&self, desk: &Arc<Desk>, which: impl Fn(&Job) -> bool) {
+        let over: Vec<(u32, String, StudyUid)> = {
+            let inner = held(&self.inner);
+            let stopped = inner.jobs.iter().filter(|job| job.is_active() && which(job));
+            stopped
+                .map(|job| {
+                    job.reins.cancel.cancel();
+                    (job.id, job.node.clone(), job.study.clone())
+                })
+                .collect()
+        };
+        for (_, node, study) in &over {
+            forget(desk, node, study);
+        }
+        let mut inner = held(&self.inner);
+        let waiting = inner.jobs.iter_mut().filter(|job| job.phase == Phase::Waiting);
+        for job in waiting.filter(|job| over.iter().any(|(id, ..)| *id == job.id)) {
+            job.phase = Phase::Ended(ImportSummary { cancelled: true, ..ImportSummary::default() });
+        }
+        inner.jobs.retain(|job| job.is_active() || !job.is_ahead());
+        drop(inner);
+        self.tell(desk, true);
+    }
+
+    /// Tries one that failed or was cancelled again.
+    pub(crate) fn again(&self, desk: &Arc<Desk>, id: u32) -> Result<(), Problem> {
+        let wish = {
+            let inner = held(&self.inner);
+            let job = inner.jobs.iter().find(|job| job.id == id && !job.is_active());
+            job.map(|job| Wish {
+                node: job.node.clone(),
+                study: job.study.clone(),
+                about: job.about.clone(),
+                urgency: Urgency::Asked,
+                open: false,
+            })
+        };
+        self.add(desk, wish.into_iter().collect())
+    }
+
+    /// Puts away what has ended; what failed is given up.
+    pub(crate) fn dismiss(&self, desk: &Arc<Desk>) {
+        let (kept, ended): (Vec<Job>, Vec<Job>) =
+            std::mem::take(&mut held(&self.inner).jobs).into_iter().partition(Job::is_active);
+        held(&self.inner).jobs.extend(kept);
+        for job in ended {
+            forget(desk, &job.node, &job.study);
+        }
+        self.tell(desk, true);
+    }
+
+    /// Whether more of a study is on its way.
+    pub(crate) fn is_arriving(&self, study: &StudyUid) -> bool {
+        held(&self.inner).active(study).any(|job| job.phase == Phase::Running)
+    }
+
+    /// A study is shown: the rest of it goes before everything else.
+    pub(crate) fn opened(&self, desk: &Arc<Desk>, study: &StudyUid) {
+        let mut inner = held(&self.inner);
+        let mut raised = false;
+        for job in inner.active(study) {
+            raised |= job.urgency != Urgency::Open;
+            job.urgency = Urgency::Open;
+            job.reins.plan.raise(Urgency::Open);
+        }
+        inner.slots.values().for_each(|slots| slots.look_again());
+        drop(inner);
+        if raised {
+            self.work(desk);
+        }
+    }
+
+    /// A reader looks at this slice: it and its neighbours come first.
+    pub(crate) fn focus(&self, study: &StudyUid, instance: &InstanceUid) {
+        for job in held(&self.inner).active(study) {
+            job.reins.plan.focus(instance.as_str());
+        }
+    }
+
+    fn beat(&self, desk: &Arc<Desk>, id: u32, far: Far) {
+        if let Some(job) = held(&self.inner).jobs.iter_mut().find(|job| job.id == id) {
+            job.far = far;
+        }
+        self.tell(desk, false);
+    }
+
+    /// All that is on its way, waits, or has ended and was not put away.
+    pub(crate) fn rows(&self) -> Vec<RetrievalRow> {
+        held(&self.inner).jobs.iter().map(Job::row).collect()
+    }
+
+    fn tell(&self, desk: &Desk, at_once: bool) {
+        let mut inner = held(&self.inner);
+        let now = Instant::now();
+        if !at_once && inner.told.is_some_and(|told| now.duration_since(told) < TELL_BEAT) {
+            return;
+        }
+        inner.told = Some(now);
+        // In the order of the states: the next cannot overtake this one.
+        desk.tell(DeskEvent::Retrievals(inner.jobs.iter().map(Job::row).collect()));
+    }
 }
 
-fn summary(report: RetrieveReport) -> ImportSummary {
-    let cancelled = matches!(report.error, Some(NetError::Cancelled));
-    let refused = report.kept.refused.iter().filter(|(_, why)| why.code != CALLED_OFF);
-    let refused: Vec<ImportRefusal> =
-        refused.map(|(uid, why)| ImportRefusal { file: uid.clone(), why: Problem::from(why) }).collect();
-    let failed = match &report.error {
-        _ if cancelled => None,
-        Some(why) => Some(Problem::from(why)),
-        None if report.listed == 0 => Some(Fault::NothingListed.into()),
-        // What was refused is told file by file.
-        None if report.missing.len() > refused.len() => {
-            Some(Fault::NotAllCame { missing: report.missing.len(), listed: report.listed }.into())
-        }
-        None => None,
-    };
-    ImportSummary {
-        imported: report.kept.new,
-        already_present: report.here_before + report.kept.already_here,
-        studies: 0,
-        bytes: report.kept.bytes,
-        seconds: report.seconds,
-        refused,
-        cancelled,
-        failed,
+/// It is not gone on with at the next start.
+fn forget(desk: &Desk, node: &str, study: &StudyUid) {
+    // Left in the records it would only be asked for once more.
+    if let Ok(cache) = desk.cache() {
+        let _again = cache.end_retrieval(node, study);
     }
 }

@@ -58,12 +58,25 @@ impl Cache {
     /// # Errors
     /// [`CacheError::NotFound`]; [`CacheError::PixelsElsewhere`] when the images were evicted.
     pub fn manifest(&self, study: &StudyUid) -> Result<Manifest, CacheError> {
+        self.manifest_of(study, true)
+    }
+
+    /// As [`Self::manifest`], but with what is on this computer only: for a study that is on its way.
+    ///
+    /// # Errors
+    /// [`CacheError::NotFound`], …
+    pub fn manifest_here(&self, study: &StudyUid) -> Result<Manifest, CacheError> {
+        self.manifest_of(study, false)
+    }
+
+    fn manifest_of(&self, study: &StudyUid, whole: bool) -> Result<Manifest, CacheError> {
         self.read(|db| {
             let row = require(db, study)?;
             let record = tables::studies::by_id(db, row)?.ok_or(CacheError::NotFound("study"))?;
             let (rows, series): (Vec<i64>, Vec<SeriesRecord>) =
                 tables::series::of_study(db, row)?.into_iter().unzip();
             let mut stored = tables::instances::of_study(db, row)?;
+            stored.retain(|s| whole || s.blob.is_some());
             let place = |s: &Stored| rows.iter().position(|row| *row == s.series).unwrap_or(usize::MAX);
             let normals: Vec<_> = rows.iter().map(|row| series_normal(&stored, *row)).collect();
             let along = |s: &Stored| {

@@ -5,7 +5,7 @@ mod common;
 
 use common::{AT, Invented, file_of, filled, key, record, study_uid};
 use medsight_base::StudyUid;
-use medsight_cache::{Cache, Took};
+use medsight_cache::{Cache, RetrievalJob, Took};
 use medsight_record::{HeaderReader, InstanceRecord, Refusal};
 
 /// As [`Invented`], but like DICOM: what stands behind the last `|` is how an archive writes, not what it holds.
@@ -81,4 +81,32 @@ fn a_study_that_is_not_here_has_no_instances_here() {
     let cache = filled(folder.path(), 1);
     assert!(cache.instances_here(&StudyUid::parse("9.9.9").unwrap()).unwrap().is_empty());
     assert_eq!(cache.instances_here(&study_uid(1)).unwrap().len(), 6);
+}
+
+#[test]
+fn a_retrieval_that_was_cut_off_is_there_at_the_next_start_and_one_that_ended_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let job = |node: &str, study: u32, ahead| RetrievalJob {
+        node: node.into(),
+        study: study_uid(study),
+        about: "Doe^Jane".into(),
+        ahead,
+    };
+    {
+        let cache = Cache::open(folder.path(), &key()).unwrap();
+        for job in [job("a", 1, true), job("a", 2, false), job("b", 1, false), job("a", 3, false)] {
+            cache.queue_retrieval(&job).unwrap();
+        }
+        // Asked for by a person while it was fetched ahead.
+        cache.queue_retrieval(&job("a", 1, false)).unwrap();
+        cache.queue_retrieval(&job("a", 1, true)).unwrap();
+        cache.end_retrieval("a", &study_uid(2)).unwrap();
+    }
+    let cache = Cache::open(folder.path(), &key()).unwrap();
+    let left = [job("a", 1, false), job("b", 1, false), job("a", 3, false)];
+    assert_eq!(cache.interrupted_retrievals().unwrap(), left);
+    // Ended, it can be asked for again.
+    cache.end_retrieval("a", &study_uid(1)).unwrap();
+    cache.queue_retrieval(&job("a", 1, true)).unwrap();
+    assert_eq!(cache.interrupted_retrievals().unwrap().last(), Some(&job("a", 1, true)));
 }

@@ -6,9 +6,9 @@ use crate::attribute::{Tag, named, tags};
 use crate::new_dataset::{NewDataset, NewValue};
 use medsight_record::Refusal;
 
-/// Implementation Class UID (0002,0012): names the software that wrote the file.
+/// Implementation Class UID (0002,0012; PS3.7 D.3.3.2): this software, in files and in associations, a UUID under 2.25.
 pub const IMPLEMENTATION_CLASS_UID: &str = "2.25.193614620378224870614327610835270923417";
-/// Implementation Version Name (0002,0013).
+/// Implementation Version Name (0002,0013), at most 16 characters.
 pub const IMPLEMENTATION_VERSION: &str = concat!("MEDSIGHT_", env!("CARGO_PKG_VERSION"));
 /// Explicit VR little endian.
 const EXPLICIT: &str = "1.2.840.10008.1.2.1";

@@ -11,7 +11,7 @@ use egui_winit::accesskit_winit;
 use medsight_base::StudyUid;
 use medsight_codec::{ByteSource, FolderSource};
 use medsight_gpu::Gpu;
-use medsight_link::{FromLightBox, Hello, PROTOCOL, ToLightBox};
+use medsight_link::{Arrival, FromLightBox, Hello, PROTOCOL, ToLightBox};
 use medsight_record::words::Locale;
 use medsight_record::{Annotation, Manifest, ReadingSession};
 use medsight_render::Renderer;
@@ -24,7 +24,7 @@ use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoopProxy};
 use winit::window::{Window, WindowId};
 
 use crate::desk::{Desk, FromDesk, Sent};
-use crate::load::{Loader, News, Tell};
+use crate::load::{Loader, News, Stage, Tell};
 use crate::source::BlobSource;
 use crate::thumbnail;
 use crate::window::{StudyWindow, study_facts};
@@ -183,7 +183,7 @@ impl App {
         let id = self.open_window(event_loop, unknown, None, self.started)?;
         let files = crate::source::files_under(paths);
         let source: Arc<dyn ByteSource + Send + Sync> = Arc::new(FolderSource::new(files));
-        let loader = Loader::start(source, None, self.tell(id));
+        let loader = Loader::start(source, None, Stage::default(), self.tell(id));
         if let Some((window, _)) = self.windows.get_mut(&id) {
             window.load(loader, None, Vec::new());
         }
@@ -196,9 +196,10 @@ impl App {
         manifest: Manifest,
         annotations: Vec<Annotation>,
         session: Option<ReadingSession>,
+        is_arriving: bool,
     ) -> Result<(), String> {
         let began = Instant::now();
-        let store = self.store.clone().ok_or("no study can be opened before Hello")?;
+        let source = self.source(&manifest)?;
         let study = manifest.study.uid.clone();
         let known = self.windows.iter().find(|(_, (w, _))| w.study() == &study).map(|(id, _)| *id);
         if let Some((window, _)) = known.and_then(|id| self.windows.get(&id)) {
@@ -211,23 +212,43 @@ impl App {
         }
         let place = session.as_ref().and_then(|s| s.window_px);
         let id = self.open_window(event_loop, study, place, began)?;
-        let blobs: Result<Vec<(BlobId, u64)>, String> = manifest
-            .instances
-            .iter()
-            .map(|i| {
-                Ok((
-                    i.blob.parse().map_err(|_| "a file of the study has no valid place in the store")?,
-                    i.bytes,
-                ))
-            })
-            .collect();
-        let source: Arc<dyn ByteSource + Send + Sync> = Arc::new(BlobSource::new(store, blobs?));
         let tell = self.tell(id);
         let facts = study_facts(&manifest.study.patient, &manifest.study.description, manifest.study.date);
-        let loader = Loader::start(source, Some(manifest), tell);
+        let stage = Stage { is_shown: false, is_arriving };
+        let loader = Loader::start(source, Some(manifest), stage, tell);
         if let Some((window, _)) = self.windows.get_mut(&id) {
             window.light_box.facts = facts;
             window.load(loader, session, annotations);
+            window.set_arrival(if is_arriving { Arrival::More } else { Arrival::Whole });
+        }
+        Ok(())
+    }
+
+    /// The files of a study in the store.
+    fn source(&self, manifest: &Manifest) -> Result<Arc<dyn ByteSource + Send + Sync>, String> {
+        let store = self.store.clone().ok_or("no study can be opened before Hello")?;
+        let no_place = "a file of the study has no valid place in the store";
+        let blob =
+            |i: &medsight_record::ManifestInstance| Ok((i.blob.parse().map_err(|_| no_place)?, i.bytes));
+        let blobs: Result<Vec<(BlobId, u64)>, String> = manifest.instances.iter().map(blob).collect();
+        Ok(Arc::new(BlobSource::new(store, blobs?)))
+    }
+
+    /// More of a study that is shown: it is read anew, and what is on the screen stays meanwhile.
+    fn grow(&mut self, manifest: Manifest, arrival: Arrival) -> Result<(), String> {
+        let known = self.windows.iter_mut().find(|(_, (w, _))| *w.study() == manifest.study.uid);
+        // Closed in the meantime: the desk hears of it.
+        let Some((id, (window, _))) = known else { return Ok(()) };
+        let id = *id;
+        let Some((manifest, arrival)) = window.wait_with(manifest, arrival) else { return Ok(()) };
+        let source = self.source(&manifest)?;
+        // News of the files as they were before come too late from here on.
+        self.generation += 1;
+        let stage = Stage { is_shown: true, is_arriving: arrival == Arrival::More };
+        let loader = Loader::start(source, Some(manifest), stage, self.tell(id));
+        if let Some((window, generation)) = self.windows.get_mut(&id) {
+            *generation = self.generation;
+            window.grow(loader, arrival);
         }
         Ok(())
     }
@@ -259,12 +280,14 @@ impl App {
     fn message(&mut self, event_loop: &ActiveEventLoop, message: ToLightBox) {
         match message {
             ToLightBox::Hello(hello) => self.hello(event_loop, &hello),
-            ToLightBox::Open { manifest, annotations, session } => {
-                if let Err(why) = self.open_study(event_loop, *manifest, annotations, session.map(|s| *s)) {
-                    if let Some(desk) = &self.desk {
-                        desk.say(FromLightBox::Problem(why));
-                    }
-                }
+            ToLightBox::Open { manifest, annotations, session, arriving } => {
+                let session = session.map(|s| *s);
+                let opened = self.open_study(event_loop, *manifest, annotations, session, arriving);
+                self.report(opened);
+            }
+            ToLightBox::Arrived { manifest, arrival } => {
+                let grown = self.grow(*manifest, arrival);
+                self.report(grown);
             }
             ToLightBox::Saved { sequence } => {
                 let saved = self.desk.as_mut().and_then(|d| d.saved(sequence));
@@ -303,6 +326,12 @@ impl App {
         for (window, _) in self.windows.values_mut().filter(|(window, _)| window.study() == study) {
             tell(&mut window.light_box);
             window.window.request_redraw();
+        }
+    }
+
+    fn report(&self, done: Result<(), String>) {
+        if let (Err(why), Some(desk)) = (done, &self.desk) {
+            desk.say(FromLightBox::Problem(why));
         }
     }
 
@@ -368,6 +397,9 @@ impl App {
                 let study = window.study().clone();
                 if let (Some(first_image_ms), Some(desk)) = (after.first_image_ms, &self.desk) {
                     desk.say(FromLightBox::Shown { study: study.clone(), first_image_ms });
+                }
+                if let (Some(instance), Some(desk)) = (window.newly_visible(), &self.desk) {
+                    desk.say(FromLightBox::Visible { study: study.clone(), instance });
                 }
                 for effect in after.effects {
                     self.effect(id, &study, effect);
@@ -468,6 +500,10 @@ impl ApplicationHandler<Wake> for App {
             Wake::News(id, generation, news) => {
                 if let Some((window, _)) = self.windows.get_mut(&id).filter(|(_, g)| *g == generation) {
                     window.news(*news);
+                    if let Some((manifest, arrival)) = window.take_waiting() {
+                        let grown = self.grow(manifest, arrival);
+                        self.report(grown);
+                    }
                 }
             }
             Wake::Access(event) => {

@@ -98,6 +98,15 @@ struct Wanted {
     quit: bool,
 }
 
+/// What is there already, and what is still to come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stage {
+    /// The window shows an image of the study.
+    pub(crate) is_shown: bool,
+    /// More files are on their way: what lies on the images is read when all are there.
+    pub(crate) is_arriving: bool,
+}
+
 /// A study that is being loaded; dropped, it stops.
 pub(crate) struct Loader {
     wanted: Arc<(Mutex<Wanted>, Condvar)>,
@@ -113,6 +122,7 @@ impl Loader {
     pub(crate) fn start(
         source: Arc<dyn ByteSource + Send + Sync>,
         manifest: Option<Manifest>,
+        stage: Stage,
         tell: Tell,
     ) -> Self {
         let wanted: Arc<(Mutex<Wanted>, Condvar)> = Arc::default();
@@ -120,7 +130,7 @@ impl Loader {
         let loader = Self { wanted: wanted.clone(), cancel: cancel.clone(), tell: tell.clone() };
         let reader = Reader { source: source.clone(), tell: tell.clone(), wanted: wanted.clone() };
         spawn("reader", move || reader.run());
-        spawn("scout", move || Scout { source, manifest, tell, wanted, cancel }.run());
+        spawn("scout", move || Scout { source, manifest, stage, tell, wanted, cancel }.run());
         loader
     }
 
@@ -222,7 +232,7 @@ mod tests {
                 let _ = send.send(read.load(Ordering::SeqCst));
             }
         });
-        let _loader = Loader::start(source, None, tell);
+        let _loader = Loader::start(source, None, Stage::default(), tell);
         let before_first = receive.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
         assert!(before_first * 20 < total, "{before_first} of {total} bytes");
     }
@@ -237,7 +247,7 @@ mod tests {
                 let _ = send.send(files);
             }
         });
-        let _loader = Loader::start(Arc::new(FolderSource::new(files)), None, tell);
+        let _loader = Loader::start(Arc::new(FolderSource::new(files)), None, Stage::default(), tell);
         let refused = receive.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
         let (_, why) = refused.iter().find(|(name, _)| name == "rescale_slope_unreadable.dcm").unwrap();
         assert!(why.reason.contains("Rescale Slope (0028,1053)"), "{why:?}");

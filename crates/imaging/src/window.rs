@@ -3,6 +3,7 @@
 //! Input and drawing are here, as they decide whether a frame is due; what the loader brings is in `content`.
 
 mod content;
+mod growth;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -61,6 +62,7 @@ pub(crate) struct StudyWindow {
     pub(crate) session_changed: Option<Instant>,
     thumbnails: Vec<(usize, Vec<u8>, [usize; 2])>,
     buttons_down: u32,
+    arrival: growth::Arriving,
 }
 
 /// What a frame left to be done.
@@ -144,6 +146,7 @@ impl StudyWindow {
             session_changed: None,
             thumbnails: Vec::new(),
             buttons_down: 0,
+            arrival: growth::Arriving::default(),
         })
     }
 
@@ -238,6 +241,7 @@ impl StudyWindow {
             self.gpu.configure(&self.screen.surface, &self.screen.config).map_err(|e| e.to_string())?;
         }
         self.due = None;
+        self.stand_notice();
         self.light_box.now = Timestamp::from_system(SystemTime::now());
         self.light_box.clock_s = self.began.elapsed().as_secs_f64();
         let cine = self.light_box.advance_cines();

@@ -116,7 +116,12 @@ fn a_study_out_of_the_encrypted_store_is_shown_and_the_end_of_the_desk_is_the_en
         screen_px_per_mm: None,
     };
     wire::write_message(&mut to, &ToLightBox::Hello(Box::new(hello))).unwrap();
-    let open = ToLightBox::Open { manifest: Box::new(manifest), annotations: Vec::new(), session: None };
+    let open = ToLightBox::Open {
+        manifest: Box::new(manifest),
+        annotations: Vec::new(),
+        session: None,
+        arriving: false,
+    };
     wire::write_message(&mut to, &open).unwrap();
     let thumbnail = ToLightBox::Thumbnail { request: 5, blob, frame: 0, edge_px: 64 };
     wire::write_message(&mut to, &thumbnail).unwrap();

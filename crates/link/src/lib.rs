@@ -33,6 +33,18 @@ impl std::fmt::Debug for Hello {
     }
 }
 
+/// How much of a study is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrival {
+    /// More is on its way.
+    More,
+    /// All of it is there.
+    Whole,
+    /// It was cut off: the reader has to know that images are missing.
+    CutOff,
+}
+
 /// What the desk says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", content = "body", rename_all = "snake_case")]
@@ -47,6 +59,15 @@ pub enum ToLightBox {
         annotations: Vec<Annotation>,
         /// How it was laid out before.
         session: Option<Box<ReadingSession>>,
+        /// More of it is on its way: [`ToLightBox::Arrived`] brings it, until one is not [`Arrival::More`].
+        arriving: bool,
+    },
+    /// More of a study that is open is there now. What is shown stays, at its place.
+    Arrived {
+        /// All that there is now, also what was there before.
+        manifest: Box<Manifest>,
+        /// Whether more comes.
+        arrival: Arrival,
     },
     /// A command of [`FromLightBox::Record`] is durable.
     Saved {
@@ -145,6 +166,13 @@ pub enum FromLightBox {
         study: StudyUid,
         /// The series of the object.
         series: SeriesUid,
+    },
+    /// The slice that a reader looks at in a study that is on its way: it and its neighbours are wanted first.
+    Visible {
+        /// The study.
+        study: StudyUid,
+        /// The instance.
+        instance: InstanceUid,
     },
     /// A reader clicked on a number: the desk may show it.
     Selected(AnnotationId),

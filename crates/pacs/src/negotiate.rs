@@ -1,7 +1,6 @@
 //! How an association comes about: the connection, what is asked for, and why it was refused (PS3.8 9.3, annex D).
 
 use crate::association::{APPLICATION_CONTEXT, MOST_CONTEXTS, Proposal};
-use crate::part10::{IMPLEMENTATION_CLASS, IMPLEMENTATION_VERSION};
 use crate::tcp::PromptTcp;
 use crate::wire::{MAX_PDATA, Stream};
 use crate::{NetError, tls};
@@ -10,6 +9,7 @@ use dicom_ul::pdu::{
     AssociationRJServiceUserReason, AssociationRJSource, AssociationRQ, PresentationContextProposed,
     RequestorRoles, UserVariableItem,
 };
+use medsight_dicom::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION};
 use medsight_record::node::Dimse;
 use rustls::pki_types::ServerName;
 use std::collections::BTreeSet;
@@ -66,7 +66,7 @@ pub(crate) fn request_pdu(to: &Dimse, proposals: &[Proposal]) -> AssociationRQ {
 pub(crate) fn user_variables() -> Vec<UserVariableItem> {
     vec![
         UserVariableItem::MaxLength(MAX_PDATA),
-        UserVariableItem::ImplementationClassUID(IMPLEMENTATION_CLASS.to_owned()),
+        UserVariableItem::ImplementationClassUID(IMPLEMENTATION_CLASS_UID.to_owned()),
         UserVariableItem::ImplementationVersionName(IMPLEMENTATION_VERSION.to_owned()),
     ]
 }

@@ -4,13 +4,8 @@
 //! is sent.
 
 use crate::command::put;
-use medsight_dicom::{Object, tags};
+use medsight_dicom::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION, Object, tags};
 use medsight_record::Refusal;
-
-/// Implementation Class UID (0002,0012): the UUID of this program under 2.25.
-pub(crate) const IMPLEMENTATION_CLASS: &str = "2.25.215934017432187310283427195304872113945";
-/// Implementation Version Name (0002,0013), at most 16 characters.
-pub(crate) const IMPLEMENTATION_VERSION: &str = concat!("MEDSIGHT_", env!("CARGO_PKG_VERSION"));
 
 /// What an object is, as the association has to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +41,7 @@ pub(crate) fn file_head(name: &ObjectName, source_ae: &str) -> Vec<u8> {
     element(0x0002, b"UI", name.sop_class.as_bytes(), 0);
     element(0x0003, b"UI", name.instance.as_bytes(), 0);
     element(0x0010, b"UI", name.transfer_syntax.as_bytes(), 0);
-    element(0x0012, b"UI", IMPLEMENTATION_CLASS.as_bytes(), 0);
+    element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID.as_bytes(), 0);
     element(0x0013, b"SH", IMPLEMENTATION_VERSION.as_bytes(), b' ');
     if !source_ae.is_empty() {
         element(0x0016, b"AE", source_ae.as_bytes(), b' ');

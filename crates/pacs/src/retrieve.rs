@@ -4,15 +4,13 @@
 //! the same question is asked again: so nothing is lost and nothing comes twice, whether the peer, the line or this
 //! program was interrupted.
 
-use crate::fetch::GetSession;
-use crate::find::{Level, Query, find};
-use crate::keys::Keys;
-use crate::plan::{Item, Plan, Urgency};
+use crate::plan::{Plan, Urgency};
 use crate::sink::{Keeper, Kept, Sink};
+use crate::slots::Slots;
 use crate::store::{Patience, paused};
-use crate::web::{WebClient, WebQuery};
-use crate::{NetError, Wanted};
-use dicom_dictionary_std::tags;
+use crate::web::WebClient;
+use crate::worker::Worker;
+use crate::{NetError, list};
 use medsight_record::node::Dimse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,10 +18,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-/// Instances of one C-GET: few at first, so that the reader's slice is not behind others.
-const FIRST_BATCH: usize = 4;
-const LARGEST_BATCH: usize = 64;
 
 /// Where studies come from.
 #[derive(Clone)]
@@ -62,8 +56,8 @@ pub struct Retrieval {
     pub remote: Remote,
     /// Studies, each with why it is wanted.
     pub studies: Vec<(String, Urgency)>,
-    /// Requests at once; the node's setting, 5 unless it says otherwise.
-    pub parallel: usize,
+    /// Requests at once, shared by all retrievals from the peer; the node's setting, 5 unless it says otherwise.
+    pub slots: Arc<Slots>,
     /// How long to try again.
     pub patience: Patience,
 }
@@ -91,8 +85,9 @@ impl Retrieval {
             let before = report.kept.new + report.kept.already_here;
             let mut pass = Pass { listed: 0, here: 0, missing: Vec::new(), kept: Kept::default() };
             let ended = self.pass(plan, &sink, cancel, &came, &mut pass).await;
-            if report.listed == 0 {
-                (report.listed, report.here_before) = (pass.listed, pass.here);
+            // A listing that broke off is not the whole; and what came in an earlier pass was not here before.
+            if pass.listed > report.listed {
+                (report.listed, report.here_before) = (pass.listed, pass.here.saturating_sub(before));
             }
             report.kept.add(pass.kept);
             report.missing = pass.missing;
@@ -128,10 +123,11 @@ impl Retrieval {
         // A worker that fails ends the others: what they would fetch is asked for again.
         let stop = cancel.child_token();
         let mut workers = JoinSet::new();
-        for _ in 0..self.parallel.max(1) {
+        for _ in 0..self.slots.most() {
             let worker = Worker {
                 remote: self.remote.clone(),
                 plan: plan.clone(),
+                slots: self.slots.clone(),
                 keeper: keeper.clone(),
                 stop: stop.clone(),
                 came: came.clone(),
@@ -142,27 +138,20 @@ impl Retrieval {
         let mut ended = Ok(());
         let mut wanted: Vec<(String, Vec<String>)> = Vec::new();
         for (study, urgency) in &self.studies {
-            let items = match list(&self.remote, study, &stop).await {
-                Ok(items) => items,
-                Err(error) => {
-                    ended = Err(error);
-                    break;
-                }
-            };
-            let all: Vec<String> = items.iter().map(|item| item.instance.clone()).collect();
-            let missing = missing_of(sink, study, all).await?;
-            pass.listed += items.len() as u64;
-            pass.here += (items.len() - missing.len()) as u64;
-            plan.add(*urgency, items.into_iter().filter(|item| missing.contains(&item.instance)));
-            wanted.push((study.clone(), missing.into_iter().collect()));
+            ended = self.list(study, *urgency, plan, sink, &stop, pass, &mut wanted).await;
+            if ended.is_err() {
+                break;
+            }
         }
         plan.set_closed_if(ended.is_ok(), &stop);
         while let Some(worker) = workers.join_next().await {
             let worker = worker.unwrap_or_else(|_| Err(NetError::malformed("a worker that ended early")));
             // The first failure is the reason; the others were stopped by it.
-            if let (Err(error), true) = (worker, ended.is_ok()) {
+            if let Err(error) = worker {
                 stop.cancel();
-                ended = Err(error);
+                if matches!(ended, Ok(()) | Err(NetError::Cancelled)) {
+                    ended = Err(error);
+                }
             }
         }
         pass.kept = tally.await.unwrap_or_default();
@@ -170,6 +159,44 @@ impl Retrieval {
             pass.missing.extend(missing_of(sink, &study, instances).await?);
         }
         ended
+    }
+
+    /// Asks what a study has, series by series, and plans what is missing of it.
+    #[allow(clippy::too_many_arguments, reason = "what a pass is made of")]
+    async fn list(
+        &self,
+        study: &str,
+        urgency: Urgency,
+        plan: &Arc<Plan>,
+        sink: &Arc<dyn Sink>,
+        stop: &CancellationToken,
+        pass: &mut Pass,
+        wanted: &mut Vec<(String, Vec<String>)>,
+    ) -> Result<(), NetError> {
+        let slot = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(NetError::Cancelled),
+            slot = self.slots.acquire(|| plan.urgency(urgency)) => slot,
+        };
+        for (at, series) in list::series(&self.remote, study, stop).await?.into_iter().enumerate() {
+            let items = list::instances(&self.remote, study, &series, stop).await?;
+            let all: Vec<String> = items.iter().map(|item| item.instance.clone()).collect();
+            let missing = missing_of(sink, study, all).await?;
+            pass.listed += items.len() as u64;
+            pass.here += (items.len() - missing.len()) as u64;
+            plan.note(&items);
+            if at == 0 {
+                let mut numbers: Vec<_> = items.iter().map(|item| (item.number, &item.instance)).collect();
+                numbers.sort();
+                if let Some((_, middle)) = numbers.get(numbers.len() / 2) {
+                    plan.begin_at(middle);
+                }
+            }
+            plan.add(urgency, items.into_iter().filter(|item| missing.contains(&item.instance)));
+            wanted.push((study.to_owned(), missing.into_iter().collect()));
+        }
+        drop(slot);
+        Ok(())
     }
 }
 
@@ -191,7 +218,7 @@ struct Pass {
 }
 
 /// What came so far, over all passes.
-struct Came {
+pub(crate) struct Came {
     begun: Instant,
     count: AtomicU64,
     first_us: AtomicU64,
@@ -199,7 +226,7 @@ struct Came {
 }
 
 impl Came {
-    fn add(&self, count: u64) {
+    pub(crate) fn add(&self, count: u64) {
         let all = self.count.fetch_add(count, Ordering::Relaxed) + count;
         let took = (self.begun.elapsed().as_micros() as u64).max(1);
         let _later = self.first_us.compare_exchange(0, took, Ordering::Relaxed, Ordering::Relaxed);
@@ -216,109 +243,4 @@ async fn missing_of(
     let looked = tokio::task::spawn_blocking(move || sink.missing(&study, &instances));
     let io = |why| NetError::Io { what: "looking what is here already", source: std::io::Error::other(why) };
     Ok(looked.await.map_err(io)??.into_iter().collect())
-}
-
-/// What the peer has of a study.
-async fn list(remote: &Remote, study: &str, cancel: &CancellationToken) -> Result<Vec<Item>, NetError> {
-    match remote {
-        Remote::Web(client) => {
-            let keys = Keys::new().ask(Level::Image.usual_keys());
-            let study_uid = Some(study.to_owned());
-            let query =
-                WebQuery { level: Level::Image, study: study_uid, series: None, keys, limit: usize::MAX };
-            let (rows, _) = client.search(&query, cancel).await?;
-            Ok(rows.iter().filter_map(|row| Item::of(row, study, "")).collect())
-        }
-        Remote::Dimse(node) => {
-            let mut series = Vec::new();
-            let of_study = Keys::new().matching(tags::STUDY_INSTANCE_UID, study);
-            find(node, &Query::new(Level::Series, of_study.clone()), cancel, |row| {
-                series.push(row.text(tags::SERIES_INSTANCE_UID));
-                true
-            })
-            .await?;
-            let mut items = Vec::new();
-            for one in series {
-                let keys = of_study.clone().matching(tags::SERIES_INSTANCE_UID, &one);
-                find(node, &Query::new(Level::Image, keys), cancel, |row| {
-                    items.extend(Item::of(&row, study, &one));
-                    true
-                })
-                .await?;
-            }
-            Ok(items)
-        }
-    }
-}
-
-/// One of the requests at once.
-struct Worker {
-    remote: Remote,
-    plan: Arc<Plan>,
-    keeper: Keeper,
-    stop: CancellationToken,
-    came: Arc<Came>,
-}
-
-impl Worker {
-    async fn run(self) -> Result<(), NetError> {
-        match self.remote.clone() {
-            Remote::Web(client) => self.over_web(&client).await,
-            Remote::Dimse(node) => self.over_dimse(&node).await,
-        }
-    }
-
-    async fn next(&self, most: usize) -> Result<Vec<Item>, NetError> {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Err(NetError::Cancelled),
-            items = self.plan.take(most) => Ok(items),
-        }
-    }
-
-    async fn over_web(&self, client: &WebClient) -> Result<(), NetError> {
-        loop {
-            let Some(item) = self.next(1).await?.pop() else { return Ok(()) };
-            let wanted =
-                Wanted { study: item.study, series: Some(item.series), instances: vec![item.instance] };
-            match client.instances(&wanted, &self.keeper, &self.stop).await {
-                Ok(count) => self.came.add(count),
-                // Gone there since it was listed: it stays missing, and the others come.
-                Err(NetError::Http { status: 404 | 410, .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    async fn over_dimse(&self, node: &Dimse) -> Result<(), NetError> {
-        let mut session: Option<(GetSession, BTreeSet<String>)> = None;
-        let mut most = FIRST_BATCH;
-        loop {
-            let items = self.next(most).await?;
-            let Some(first) = items.first() else { break };
-            most = (most * 2).min(LARGEST_BATCH);
-            let classes: BTreeSet<String> =
-                items.iter().map(|item| item.sop_class.clone()).filter(|class| !class.is_empty()).collect();
-            // An association knows only the classes that it was made for.
-            if !matches!(&session, Some((_, known)) if classes.is_subset(known)) {
-                if let Some((old, _)) = session.take() {
-                    old.release().await;
-                }
-                let offered: Vec<String> = classes.iter().cloned().collect();
-                session = Some((GetSession::open(node, &offered, &self.stop).await?, classes));
-            }
-            let Some((mut open, known)) = session.take() else { continue };
-            let wanted = Wanted {
-                study: first.study.clone(),
-                series: Some(first.series.clone()),
-                instances: items.iter().map(|item| item.instance.clone()).collect(),
-            };
-            open.get(&wanted, &self.keeper, |came| self.came.add(came)).await?;
-            session = Some((open, known));
-        }
-        if let Some((open, _)) = session {
-            open.release().await;
-        }
-        Ok(())
-    }
 }

@@ -2,11 +2,13 @@
 //!
 //! Objects come in faster than they can be encrypted and written. A bounded channel makes the network wait; one
 //! thread takes what is queued as one group and answers for all of it. So a burst costs one commit, and
-//! a peer is never told that an object is kept before it is.
+//! a peer is never told that an object is kept before it is. A peer that sends one object and waits finds the thread
+//! idle: then the association's own thread keeps it, without two changes of threads an object.
 
 use crate::part10::ObjectName;
 use medsight_record::Refusal;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// Received objects that wait to be kept, at most.
@@ -83,6 +85,36 @@ struct Queued {
 pub(crate) struct Keeper {
     queue: mpsc::Sender<Queued>,
     budget: Arc<Semaphore>,
+    store: Arc<Store>,
+}
+
+/// The sink and what it took; locked while it works, so that it is called by one at a time.
+struct Store {
+    sink: Arc<dyn Sink>,
+    kept: Mutex<Kept>,
+}
+
+impl Store {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a group and counts it; one answer each.
+    fn keep(&self, kept: &mut Kept, group: &[Arrival]) -> Vec<Result<Taken, Refusal>> {
+        let mut outcomes = self.sink.keep(group);
+        outcomes.resize_with(group.len(), || Err(stopped()));
+        for (arrival, outcome) in group.iter().zip(&outcomes) {
+            match outcome {
+                Ok(Taken::New) => {
+                    kept.new += 1;
+                    kept.bytes += arrival.file.len() as u64;
+                }
+                Ok(Taken::AlreadyHere) => kept.already_here += 1,
+                Err(why) => kept.refused.push((arrival.name.instance.clone(), why.clone())),
+            }
+        }
+        outcomes
+    }
 }
 
 impl Keeper {
@@ -90,7 +122,9 @@ impl Keeper {
     pub(crate) fn start(sink: Arc<dyn Sink>) -> (Self, tokio::task::JoinHandle<Kept>) {
         let (queue, arrivals) = mpsc::channel(QUEUE);
         let budget = Arc::new(Semaphore::new(BUDGET_KIB as usize));
-        (Self { queue, budget }, tokio::task::spawn_blocking(move || keep_all(&*sink, arrivals)))
+        let store = Arc::new(Store { sink, kept: Mutex::default() });
+        let keeper = Self { queue, budget, store: store.clone() };
+        (keeper, tokio::task::spawn_blocking(move || keep_all(&store, arrivals)))
     }
 
     /// Hands an object over; waits while the queue is full. What becomes of it is in the tally.
@@ -100,6 +134,15 @@ impl Keeper {
 
     /// Hands an object over and waits until it is durable.
     pub(crate) async fn keep(&self, arrival: Arrival) -> Result<Taken, Refusal> {
+        let is_idle = self.queue.capacity() == QUEUE;
+        // Only there can a thread of the runtime be given to work that blocks.
+        if is_idle
+            && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread
+            && let Ok(mut kept) = self.store.kept.try_lock()
+        {
+            let work = || self.store.keep(&mut kept, std::slice::from_ref(&arrival)).pop();
+            return tokio::task::block_in_place(work).unwrap_or_else(|| Err(stopped()));
+        }
         let (answer, kept) = oneshot::channel();
         self.queue(arrival, Some(answer)).await?;
         kept.await.unwrap_or_else(|_| Err(stopped()))
@@ -116,9 +159,10 @@ fn stopped() -> Refusal {
     Refusal::new("stopped", "The store for received objects has stopped.")
 }
 
-fn keep_all(sink: &dyn Sink, mut arrivals: mpsc::Receiver<Queued>) -> Kept {
-    let mut kept = Kept::default();
+fn keep_all(store: &Store, mut arrivals: mpsc::Receiver<Queued>) -> Kept {
     while let Some(first) = arrivals.blocking_recv() {
+        // While somebody else keeps an object, more may come into this group.
+        let mut kept = store.lock();
         let (mut group, mut answers, mut shares) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);
         while let Some(Queued { arrival, answer, share }) = next {
@@ -127,22 +171,13 @@ fn keep_all(sink: &dyn Sink, mut arrivals: mpsc::Receiver<Queued>) -> Kept {
             shares.push(share);
             next = arrivals.try_recv().ok();
         }
-        let mut outcomes = sink.keep(&group).into_iter();
-        for (arrival, answer) in group.into_iter().zip(answers) {
-            let outcome = outcomes.next().unwrap_or_else(|| Err(stopped()));
-            match &outcome {
-                Ok(Taken::New) => {
-                    kept.new += 1;
-                    kept.bytes += arrival.file.len() as u64;
-                }
-                Ok(Taken::AlreadyHere) => kept.already_here += 1,
-                Err(why) => kept.refused.push((arrival.name.instance, why.clone())),
-            }
+        let outcomes = store.keep(&mut kept, &group);
+        for (outcome, answer) in outcomes.into_iter().zip(answers) {
             if let Some(answer) = answer {
                 // A peer that has gone away does not want to know.
                 let _gone = answer.send(outcome);
             }
         }
     }
-    kept
+    std::mem::take(&mut *store.lock())
 }

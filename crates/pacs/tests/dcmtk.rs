@@ -330,7 +330,7 @@ async fn a_peer_killed_in_the_middle_of_a_retrieval_gives_the_rest_and_nothing_t
     let retrieval = Retrieval {
         remote: Remote::Dimse(to),
         studies: vec![(study, Urgency::Open)],
-        parallel: 2,
+        slots: medsight_pacs::Slots::new(2),
         patience: Patience { retry_for: Duration::from_secs(30) },
     };
     let (came, mut at) = mpsc::unbounded_channel();

@@ -218,7 +218,7 @@ async fn a_server_that_names_an_object_it_never_gives_ends_in_a_list_of_what_is_
     let retrieval = Retrieval {
         remote: Remote::Web(server),
         studies: vec![("1.2".into(), Urgency::Open)],
-        parallel: 5,
+        slots: medsight_pacs::Slots::new(5),
         patience: Patience { retry_for: Duration::from_secs(2) },
     };
     let sink = Arc::new(MemorySink::default());

@@ -31,9 +31,12 @@ fn running(folder: &Path) -> Option<Running> {
 }
 
 fn client(http: u16, password: &str) -> WebClient {
-    let web =
-        Web { url: format!("http://127.0.0.1:{http}/dicom-web"), tls: None, connect_s: 5, answer_s: 30 };
-    WebClient::new(&web, Auth::Basic("peer".into(), password.to_owned().into())).unwrap()
+    signed_in(http, Auth::Basic("peer".into(), password.to_owned().into()))
+}
+
+fn signed_in(http: u16, auth: Auth) -> WebClient {
+    let url = format!("http://127.0.0.1:{http}/dicom-web");
+    WebClient::new(&Web { url, tls: None, connect_s: 5, answer_s: 30 }, auth).unwrap()
 }
 
 fn sources(files: &[PathBuf]) -> Vec<Source> {
@@ -108,7 +111,7 @@ async fn a_study_sent_by_stow_is_found_by_qido_and_comes_back_by_wado_the_same()
     let retrieval = Retrieval {
         remote: Remote::Web(web),
         studies: vec![(study, Urgency::Open)],
-        parallel: 5,
+        slots: medsight_pacs::Slots::new(5),
         patience: ONCE,
     };
     let report = retrieval.run(&Arc::new(Plan::new()), sink.clone(), &cancel, |_| {}).await;
@@ -135,6 +138,34 @@ async fn a_wrong_password_is_told_from_a_server_that_is_not_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_demands_a_bearer_token_gets_it_with_every_request() {
+    let folder = folder();
+    let Some(running) = running(folder.path()) else { return };
+    let (port, asked) = peers::front::bearer_front("token-of-rita", running.http);
+    let by_token = |token: &str| signed_in(port, Auth::Bearer(token.to_owned().into()));
+    let (files, study) = ct_series(&folder.path().join("ct"), 8, 64, 207);
+    let cancel = CancellationToken::new();
+    let query = WebQuery { level: Level::Study, study: None, series: None, keys: Keys::new(), limit: 1 };
+    let error = by_token("token-of-nobody").search(&query, &cancel).await.unwrap_err();
+    assert!(matches!(error, NetError::Http { status: 401, .. }), "{error}");
+    assert!(!error.to_string().contains("token-of"), "{error}");
+    let web = by_token("token-of-rita");
+    let stored = web.store(&sources(&files), ONCE, &cancel, |_| {}).await;
+    assert!(stored.deliveries.iter().all(|d| d.outcome == Outcome::Stored), "{stored:?}");
+    let sink = Arc::new(MemorySink::default());
+    let retrieval = Retrieval {
+        remote: Remote::Web(web),
+        studies: vec![(study, Urgency::Open)],
+        slots: medsight_pacs::Slots::new(3),
+        patience: ONCE,
+    };
+    let report = retrieval.run(&Arc::new(Plan::new()), sink.clone(), &cancel, |_| {}).await;
+    assert!(report.error.is_none() && report.missing.is_empty(), "{report:?}");
+    assert_all_came(&files, &sink);
+    assert!(asked.with_token() >= 10 && asked.refused() == 1, "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dimse_brings_the_same_study_by_c_get_and_by_c_move() {
     let folder = folder();
     let Some(running) = running(folder.path()) else { return };
@@ -148,7 +179,7 @@ async fn dimse_brings_the_same_study_by_c_get_and_by_c_move() {
     let retrieval = Retrieval {
         remote: Remote::Dimse(to.clone()),
         studies: vec![(study.clone(), Urgency::Open)],
-        parallel: 3,
+        slots: medsight_pacs::Slots::new(3),
         patience: ONCE,
     };
     let report = retrieval.run(&Arc::new(Plan::new()), sink.clone(), &cancel, |_| {}).await;
@@ -247,7 +278,7 @@ async fn orthanc_killed_in_the_middle_gives_the_rest_when_it_is_back_and_nothing
     let retrieval = Retrieval {
         remote: Remote::Web(web),
         studies: vec![(study, Urgency::Open)],
-        parallel: 2,
+        slots: medsight_pacs::Slots::new(2),
         patience: Patience { retry_for: Duration::from_secs(60) },
     };
     let (came, mut at) = mpsc::unbounded_channel();
@@ -357,7 +388,7 @@ async fn over_https_a_study_goes_and_comes_and_an_unknown_authority_is_refused()
     let retrieval = Retrieval {
         remote: Remote::Web(web),
         studies: vec![(study, Urgency::Open)],
-        parallel: 5,
+        slots: medsight_pacs::Slots::new(5),
         patience: ONCE,
     };
     let report = retrieval.run(&Arc::new(Plan::new()), sink.clone(), &cancel, |_| {}).await;

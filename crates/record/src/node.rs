@@ -21,6 +21,56 @@ pub struct Node {
     /// How many retrievals may run at once against it.
     #[serde(default = "five")]
     pub parallel_retrievals: u8,
+    /// What is fetched from it before anybody asks.
+    #[serde(default, skip_serializing_if = "Prefetch::is_off")]
+    pub prefetch: Prefetch,
+    /// How this workstation signs in to its DICOMweb.
+    #[serde(default, skip_serializing_if = "SignIn::is_none")]
+    pub sign_in: SignIn,
+}
+
+/// What is fetched ahead when a study is opened. Off unless switched on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prefetch {
+    /// The next study of the worklist.
+    #[serde(default)]
+    pub next: bool,
+    /// So many earlier studies of the patient, the newest first.
+    #[serde(default)]
+    pub priors: u8,
+}
+
+impl Prefetch {
+    /// Nothing is fetched ahead.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How this workstation shows who it is. The secret itself is in the keyring of the operating system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "lowercase", deny_unknown_fields)]
+pub enum SignIn {
+    /// Not at all, or by the certificate of the connection.
+    #[default]
+    None,
+    /// By a bearer token (RFC 6750).
+    Bearer,
+    /// By name and password (RFC 7617).
+    Basic {
+        /// The name.
+        user: String,
+    },
+}
+
+impl SignIn {
+    /// Nothing is shown.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// A DIMSE address.
@@ -81,6 +131,9 @@ pub struct Tls {
     pub server_name: Option<String>,
 }
 
+/// Most earlier studies that are fetched ahead.
+pub const MOST_PRIORS: u8 = 20;
+
 /// Most retrievals at once that are asked of one peer.
 pub const MOST_RETRIEVALS: u8 = 32;
 
@@ -107,12 +160,31 @@ pub enum NodeError {
     /// Not an address of the web.
     #[error("the node needs a DICOMweb URL that begins with https:// or http://")]
     Url,
+    /// More would be the whole archive.
+    #[error("at most 20 earlier studies can be fetched ahead")]
+    Priors,
+    /// A name that HTTP Basic cannot carry (RFC 7617 2: no colon), or none.
+    #[error("signing in with a password needs a name without a colon")]
+    User,
     /// None at once brings nothing; a hundred are an attack.
     #[error("from 1 to 32 retrievals can run at once")]
     Retrievals,
 }
 
 impl Node {
+    /// A node of this name with what is usual, and no address yet.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            dimse: None,
+            web: None,
+            parallel_retrievals: five(),
+            prefetch: Prefetch::default(),
+            sign_in: SignIn::None,
+        }
+    }
+
     /// Checks what the form cannot: titles, and that there is something to speak to.
     ///
     /// # Errors
@@ -134,6 +206,14 @@ impl Node {
         let is_web = |url: &str| url.starts_with("http://") || url.starts_with("https://");
         if self.web.as_ref().is_some_and(|web| !is_web(&web.url)) {
             return Err(NodeError::Url);
+        }
+        if self.prefetch.priors > MOST_PRIORS {
+            return Err(NodeError::Priors);
+        }
+        if let SignIn::Basic { user } = &self.sign_in
+            && (user.trim().is_empty() || user.contains(':') || user.chars().any(char::is_control))
+        {
+            return Err(NodeError::User);
         }
         if (1..=MOST_RETRIEVALS).contains(&self.parallel_retrievals) {
             Ok(())
@@ -193,6 +273,20 @@ mod tests {
     #[test]
     fn five_retrievals_run_at_once_unless_the_settings_say_otherwise() {
         assert_eq!(node("ARCHIVE").parallel_retrievals, 5);
+    }
+
+    #[test]
+    fn nothing_is_fetched_ahead_and_nobody_signs_in_unless_the_settings_say_so() {
+        let mut node = node("ARCHIVE");
+        assert!(node.prefetch.is_off() && node.sign_in.is_none());
+        node.prefetch = Prefetch { next: true, priors: 3 };
+        node.sign_in = SignIn::Basic { user: "rita".into() };
+        let text = toml::to_string(&node).unwrap();
+        assert_eq!(toml::from_str::<Node>(&text).unwrap(), node);
+        node.sign_in = SignIn::Basic { user: "a:b".into() };
+        assert_eq!(node.check(), Err(NodeError::User));
+        node.prefetch.priors = 21;
+        assert_eq!(node.check(), Err(NodeError::Priors));
     }
 
     #[test]

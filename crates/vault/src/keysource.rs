@@ -11,8 +11,11 @@ mod keyring_service;
 #[path = "keysource/native.rs"]
 mod keyring_service;
 
+mod secret;
+
 use crate::error::{KeyError, KeyFileFault};
 use crate::key::MasterKey;
+pub use secret::ServerSecret;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;

@@ -17,5 +17,5 @@ mod store;
 pub use blob::{BlobReader, BlobWriter, Durability};
 pub use error::{BlobError, KeyError, KeyFileFault};
 pub use key::{BlobKey, DerivedKey, MasterKey, Purpose};
-pub use keysource::KeySource;
+pub use keysource::{KeySource, ServerSecret};
 pub use store::{BlobEntry, BlobId, BlobStore};

@@ -6,7 +6,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test: what fails here fails the test")]
 
-use medsight_vault::{KeyError, KeySource, MasterKey};
+use medsight_vault::{KeyError, KeySource, MasterKey, ServerSecret};
 use secret_service::EncryptionType;
 use secret_service::blocking::SecretService;
 use std::fs::{self, Permissions};
@@ -148,6 +148,34 @@ fn the_first_run_makes_a_key_and_every_later_run_reads_the_same() {
         assert_eq!(source.load().unwrap().fingerprint(), first.fingerprint());
         assert_key_not_in_files(&first);
     });
+}
+
+#[test]
+fn a_token_of_a_server_is_kept_replaced_and_forgotten_in_the_keyring_and_nowhere_else() {
+    on_a_private_bus(
+        "a_token_of_a_server_is_kept_replaced_and_forgotten_in_the_keyring_and_nowhere_else",
+        || {
+            let secret = ServerSecret::of("https://pacs.test/dicom-web", "");
+            assert_eq!(secret.load().unwrap_err().code(), "key.no-keyring-service");
+            let daemon = Daemon::unlocked();
+            assert!(secret.load().unwrap().is_none());
+            for token in ["first-token", "second-token"] {
+                secret.keep(token.to_owned().into()).unwrap();
+                assert_eq!(secret.load().unwrap().unwrap().as_str(), token);
+            }
+            assert!(ServerSecret::of("https://pacs.test/dicom-web", "rita").load().unwrap().is_none());
+            let key = KeySource::default().create_if_first_run(false).unwrap();
+            // After the next sign-in.
+            drop(daemon);
+            let _daemon = Daemon::unlocked();
+            assert_eq!(secret.load().unwrap().unwrap().as_str(), "second-token");
+            secret.forget().unwrap();
+            assert!(secret.load().unwrap().is_none());
+            assert_eq!(KeySource::default().load().unwrap().fingerprint(), key.fingerprint());
+            lock_default_keyring();
+            assert_eq!(secret.load().unwrap_err().code(), "key.keyring-locked");
+        },
+    );
 }
 
 fn assert_key_not_in_files(key: &MasterKey) {

@@ -15,6 +15,8 @@ pub enum WindowCommand {
     OpenStudy {
         /// Study Instance UID.
         study_uid: String,
+        /// The study below it in the list: it may be fetched ahead.
+        next_uid: Option<String>,
     },
     /// Set how far the reading has come.
     SetReadState {
@@ -57,7 +59,7 @@ impl TryFrom<WindowCommand> for Command {
 
     fn try_from(command: WindowCommand) -> Result<Self, Problem> {
         Ok(match command {
-            WindowCommand::OpenStudy { study_uid } => {
+            WindowCommand::OpenStudy { study_uid, .. } => {
                 Self::Desk(DeskCommand::OpenStudy(StudyUid::parse(&study_uid)?))
             }
             WindowCommand::SetReadState { study_uid, state } => {

@@ -1,6 +1,6 @@
 //! What the desk tells the window without being asked.
 
-use super::{ImportState, SettingsView, StartState};
+use super::{ImportState, RetrievalRow, SettingsView, StartState};
 use crate::problem::Problem;
 use serde::Serialize;
 use ts_rs::TS;
@@ -37,6 +37,8 @@ pub enum Notice {
     NotSaved,
     /// An import that was cut off goes on.
     ImportResumed,
+    /// Retrievals that were cut off go on.
+    RetrievalResumed,
 }
 
 /// A change that the window shows.
@@ -61,6 +63,8 @@ pub enum DeskEvent {
     },
     /// The import went on.
     Import(ImportState),
+    /// Retrievals began, went on or ended: all of them.
+    Retrievals(Vec<RetrievalRow>),
     /// The light box changed.
     LightBox(LightBoxState),
     /// Settings changed.

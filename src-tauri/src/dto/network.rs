@@ -1,9 +1,9 @@
-//! Servers on the network: their form in the settings, a test of one, a search, and what is to be brought here.
+//! Servers on the network: their form in the settings, a test of one, a search.
 //!
 //! No secret crosses: certificates and keys are named by their files.
 
 use crate::problem::Problem;
-use medsight_record::node::{Dimse, Node, Tls, Web};
+use medsight_record::node::{Dimse, Node, Prefetch, SignIn, Tls, Web};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use ts_rs::TS;
@@ -20,6 +20,27 @@ pub struct NodeForm {
     pub web: Option<WebForm>,
     /// Retrievals at once, 1 to 32.
     pub parallel_retrievals: u8,
+    /// The next study of the worklist is fetched ahead.
+    pub prefetch_next: bool,
+    /// So many earlier studies of the patient are fetched ahead, 0 to 20.
+    pub prefetch_priors: u8,
+    /// How this workstation signs in to its DICOMweb.
+    pub sign_in: SignInForm,
+}
+
+/// How this workstation signs in. The secret does not cross back: it is in the keyring.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, TS)]
+#[serde(tag = "by", rename_all = "lowercase")]
+pub enum SignInForm {
+    /// Not at all, or by a certificate.
+    None,
+    /// By a bearer token.
+    Bearer,
+    /// By name and password.
+    Basic {
+        /// The name.
+        user: String,
+    },
 }
 
 /// A DIMSE address.
@@ -68,6 +89,28 @@ pub struct TlsForm {
     pub key: String,
     /// The name in the server's certificate, where it is not the host.
     pub server_name: String,
+}
+
+/// Asks a server as it stands in the form.
+#[derive(Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NodeTestRequest {
+    /// The server.
+    pub node: NodeForm,
+    /// The token or password that is typed; absent when the keyring has it.
+    pub secret: Option<String>,
+}
+
+/// Keeps the token or password of a server in the keyring. It crosses in this direction only.
+#[derive(Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecretRequest {
+    /// Base of the service.
+    pub url: String,
+    /// What it is used with.
+    pub sign_in: SignInForm,
+    /// The token or password; absent to take it out of the keyring.
+    pub secret: Option<String>,
 }
 
 /// How one way to a server answered.
@@ -146,16 +189,6 @@ pub struct FoundStudies {
     pub more: bool,
 }
 
-/// Brings studies of a server here.
-#[derive(Clone, Debug, Deserialize, TS)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RetrieveRequest {
-    /// Name of the server in the settings.
-    pub node: String,
-    /// Study Instance UIDs, the first wanted first.
-    pub study_uids: Vec<String>,
-}
-
 impl From<TlsForm> for Tls {
     fn from(form: TlsForm) -> Self {
         let file =
@@ -203,6 +236,12 @@ impl From<NodeForm> for Node {
                 answer_s: web.answer_s,
             }),
             parallel_retrievals: form.parallel_retrievals,
+            prefetch: Prefetch { next: form.prefetch_next, priors: form.prefetch_priors },
+            sign_in: match form.sign_in {
+                SignInForm::None => SignIn::None,
+                SignInForm::Bearer => SignIn::Bearer,
+                SignInForm::Basic { user } => SignIn::Basic { user: user.trim().to_owned() },
+            },
         }
     }
 }
@@ -227,6 +266,13 @@ impl From<&Node> for NodeForm {
                 answer_s: web.answer_s,
             }),
             parallel_retrievals: node.parallel_retrievals,
+            prefetch_next: node.prefetch.next,
+            prefetch_priors: node.prefetch.priors,
+            sign_in: match &node.sign_in {
+                SignIn::None => SignInForm::None,
+                SignIn::Bearer => SignInForm::Bearer,
+                SignIn::Basic { user } => SignInForm::Basic { user: user.clone() },
+            },
         }
     }
 }

@@ -1,5 +1,6 @@
-//! What is played: the tour of the first day, the desk by itself, starts that fail, and what must survive.
+//! What is played: the tour of the first day, the desk by itself, a study that arrives, starts that fail, and what must survive.
 
+pub(crate) mod arriving;
 pub(crate) mod desk_day;
 mod import;
 pub(crate) mod survival;

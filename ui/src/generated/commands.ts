@@ -2,7 +2,7 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { ChooseImport, DeskEvent, DeskState, FindRequest, FoundStudies, ImportPaths, NodeForm, NodeTest, Performed, RetrieveRequest, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
+import type { ChooseImport, DeskEvent, DeskState, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Performed, RetrievalChoice, RetrieveRequest, SecretRequest, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
 
 /** Everything the desk can be asked. A failure is thrown as a Problem. */
 export const commands = {
@@ -25,13 +25,21 @@ export const commands = {
   /** Imports files, folders, zip archives and DICOMDIRs by their paths. */
   importPaths: (request: ImportPaths) => invoke<null>("import_paths", { request }),
   /** Asks a server, as it stands in the form, whether it is there and knows this workstation. */
-  testNode: (request: NodeForm) => invoke<NodeTest>("test_node", { request }),
+  testNode: (request: NodeTestRequest) => invoke<NodeTest>("test_node", { request }),
+  /** Keeps the token or password of a server in the keyring, or takes it out. */
+  keepSecret: (request: SecretRequest) => invoke<null>("keep_secret", { request }),
   /** Looks for studies on a server of the settings. */
   findOnServer: (request: FindRequest) => invoke<FoundStudies>("find_on_server", { request }),
   /** Calls off what servers are being asked by test and search. */
   stopAsking: () => invoke<null>("stop_asking", { request: {} }),
-  /** Brings studies of a server into the cache, behind the imports that wait. */
+  /** Brings studies of a server into the cache, and shows them as they arrive where that was asked for. */
   retrieve: (request: RetrieveRequest) => invoke<null>("retrieve", { request }),
+  /** Stops one retrieval, or all; what came stays. */
+  cancelRetrieval: (request: RetrievalChoice) => invoke<null>("cancel_retrieval", { request }),
+  /** Tries a retrieval that has ended again. */
+  retryRetrieval: (request: RetrievalChoice) => invoke<null>("retry_retrieval", { request }),
+  /** Puts away the retrievals that have ended. */
+  dismissRetrievals: () => invoke<null>("dismiss_retrievals", { request: {} }),
   /** Puts the summary of the last import away. */
   dismissImport: () => invoke<null>("dismiss_import", { request: {} }),
   /** Puts the notice away. */

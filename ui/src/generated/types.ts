@@ -28,7 +28,7 @@ studyUid: string,
 /**
  * From Open to the first image.
  */
-firstImageMs: number, } } | { "type": "import", "body": ImportState } | { "type": "light_box", "body": LightBoxState } | { "type": "settings", "body": SettingsView } | { "type": "notice", "body": Notice } | { "type": "failure", "body": Problem };
+firstImageMs: number, } } | { "type": "import", "body": ImportState } | { "type": "retrievals", "body": Array<RetrievalRow> } | { "type": "light_box", "body": LightBoxState } | { "type": "settings", "body": SettingsView } | { "type": "notice", "body": Notice } | { "type": "failure", "body": Problem };
 
 export type DeskState = { 
 /**
@@ -47,6 +47,10 @@ lightBox: LightBoxState,
  * The import.
  */
 import: ImportState, 
+/**
+ * Studies on their way from servers.
+ */
+retrievals: Array<RetrievalRow>, 
 /**
  * What the person has not yet put away.
  */
@@ -368,7 +372,19 @@ web: WebForm | null,
 /**
  * Retrievals at once, 1 to 32.
  */
-parallelRetrievals: number, };
+parallelRetrievals: number, 
+/**
+ * The next study of the worklist is fetched ahead.
+ */
+prefetchNext: boolean, 
+/**
+ * So many earlier studies of the patient are fetched ahead, 0 to 20.
+ */
+prefetchPriors: number, 
+/**
+ * How this workstation signs in to its DICOMweb.
+ */
+signIn: SignInForm, };
 
 export type NodeTest = { 
 /**
@@ -380,9 +396,19 @@ dimse: EchoAnswer | null,
  */
 web: EchoAnswer | null, };
 
+export type NodeTestRequest = { 
+/**
+ * The server.
+ */
+node: NodeForm, 
+/**
+ * The token or password that is typed; absent when the keyring has it.
+ */
+secret: string | null, };
+
 export type Nothing = Record<symbol, never>;
 
-export type Notice = "light_box_ended" | "light_box_given_up" | "not_saved" | "import_resumed";
+export type Notice = "light_box_ended" | "light_box_given_up" | "not_saved" | "import_resumed" | "retrieval_resumed";
 
 export type Performed = { 
 /**
@@ -412,15 +438,83 @@ values: Record<string, string>,
  */
 detail: string, };
 
+export type RetrievalChoice = { 
+/**
+ * Number of the retrieval; absent for all.
+ */
+id: number | null, };
+
+export type RetrievalPhase = { "state": "waiting" } | { "state": "running" } | { "state": "cancelling" } | { "state": "ended", "about": ImportSummary };
+
+export type RetrievalRow = { 
+/**
+ * Counts up in one run of the desk.
+ */
+id: number, 
+/**
+ * Name of the server.
+ */
+node: string, 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * How the person knows it.
+ */
+about: string, 
+/**
+ * Nobody asked for it: it is fetched ahead.
+ */
+ahead: boolean, 
+/**
+ * Where it is.
+ */
+phase: RetrievalPhase, 
+/**
+ * Objects that came.
+ */
+filesDone: number, 
+/**
+ * Objects that were missing, as far as the server has listed them.
+ */
+filesTotal: number, 
+/**
+ * Bytes that came.
+ */
+bytesDone: number, 
+/**
+ * Bytes a second since it began.
+ */
+bytesPerSecond: number, };
+
 export type RetrieveRequest = { 
 /**
  * Name of the server in the settings.
  */
 node: string, 
 /**
- * Study Instance UIDs, the first wanted first.
+ * The first wanted first.
  */
-studyUids: Array<string>, };
+studies: Array<WantedStudy>, 
+/**
+ * Shows each on the light box as soon as its first image is here.
+ */
+open: boolean, };
+
+export type SecretRequest = { 
+/**
+ * Base of the service.
+ */
+url: string, 
+/**
+ * What it is used with.
+ */
+signIn: SignInForm, 
+/**
+ * The token or password; absent to take it out of the keyring.
+ */
+secret: string | null, };
 
 export type SeriesRow = { 
 /**
@@ -499,6 +593,12 @@ cacheFolder: string,
  * Bytes of images in the cache.
  */
 cacheBytes: number, };
+
+export type SignInForm = { "by": "none" } | { "by": "bearer" } | { "by": "basic", 
+/**
+ * The name.
+ */
+user: string, };
 
 export type SortColumn = "name" | "id" | "date" | "modality" | "description" | "images" | "state" | "accession" | "imported";
 
@@ -644,6 +744,16 @@ cacheFolder: string, };
 
 export type TroubleKind = "keyring_locked" | "no_keyring" | "keyring_waiting" | "key_missing" | "wrong_key" | "bad_key_source" | "disk_full" | "newer_schema" | "in_use" | "denied" | "damaged" | "settings" | "other";
 
+export type WantedStudy = { 
+/**
+ * Study Instance UID.
+ */
+uid: string, 
+/**
+ * How the person knows it, while nothing of it is here: name, date, description.
+ */
+about: string, };
+
 export type WebForm = { 
 /**
  * Base of the service, below which `/studies` is.
@@ -666,7 +776,11 @@ export type WindowCommand = { "do": "open_study", "with": {
 /**
  * Study Instance UID.
  */
-studyUid: string, } } | { "do": "set_read_state", "with": { 
+studyUid: string, 
+/**
+ * The study below it in the list: it may be fetched ahead.
+ */
+nextUid: string | null, } } | { "do": "set_read_state", "with": { 
 /**
  * Study Instance UID.
  */

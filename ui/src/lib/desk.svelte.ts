@@ -7,6 +7,7 @@ import type {
   Notice,
   Performed,
   Problem,
+  RetrievalRow,
   SettingsChange,
   SettingsView,
   StartState,
@@ -25,6 +26,8 @@ export class Desk {
   settings = $state<SettingsView | null>(null);
   lightBox = $state<LightBoxState>({ state: "idle" });
   importing = $state<ImportState>({ state: "idle" });
+  /** Studies on their way from servers. */
+  retrievals = $state.raw<RetrievalRow[]>([]);
   notice = $state<Notice | null>(null);
   version = $state("");
   page = $state<"worklist" | "settings">("worklist");
@@ -54,6 +57,7 @@ export class Desk {
     this.#settle(state.settings);
     this.lightBox = state.lightBox;
     this.importing = state.import;
+    this.retrievals = state.retrievals;
     this.notice = state.notice;
     this.version = state.version;
     this.#started(state.start);
@@ -69,7 +73,7 @@ export class Desk {
   async openStudy(uid: string | null = this.worklist.selectedUid): Promise<void> {
     if (uid === null) return;
     this.openingUid = uid;
-    await this.perform({ do: "open_study", with: { studyUid: uid } });
+    await this.perform({ do: "open_study", with: { studyUid: uid, nextUid: this.worklist.below(uid) } });
   }
 
   /** Has the desk do a command; what undo takes back is offered for a while. */
@@ -159,6 +163,9 @@ export class Desk {
         return;
       case "import":
         this.importing = event.body;
+        return;
+      case "retrievals":
+        this.retrievals = event.body;
         return;
       case "light_box":
         this.lightBox = event.body;

@@ -1,5 +1,5 @@
 // A server's form and a search of it: what is typed, what is wrong with it, and what goes to the desk.
-import type { DimseForm, FindRequest, NodeForm, TlsForm, WebForm } from "../generated/types";
+import type { DimseForm, FindRequest, NodeForm, SecretRequest, SignInForm, TlsForm, WebForm } from "../generated/types";
 import { parseDay } from "./dates";
 import type { WordKey } from "./words.svelte";
 
@@ -14,7 +14,13 @@ export type Draft = {
   web: Omit<WebForm, "tls">;
   webTls: boolean;
   webFiles: TlsForm;
+  signIn: SignInForm["by"];
+  user: string;
+  /** What is typed now; what is kept already never comes back. */
+  secret: string;
   parallelRetrievals: number | null;
+  prefetchNext: boolean;
+  prefetchPriors: number | null;
 };
 
 const noFiles = (): TlsForm => ({ authorities: "", certificate: "", key: "", serverName: "" });
@@ -26,7 +32,8 @@ export function draftOf(node: NodeForm | null): Draft {
   return {
     name: node?.name ?? "", hasDimse: node === null || node.dimse !== null, dimse: { ...dimse }, dimseTls: dimseTls !== null, dimseFiles: { ...(dimseTls ?? noFiles()) },
     hasWeb: node !== null && node.web !== null, web: { ...web }, webTls: webTls !== null, webFiles: { ...(webTls ?? noFiles()) },
-    parallelRetrievals: node?.parallelRetrievals ?? 5,
+    signIn: node?.signIn.by ?? "none", user: node?.signIn.by === "basic" ? node.signIn.user : "", secret: "",
+    parallelRetrievals: node?.parallelRetrievals ?? 5, prefetchNext: node?.prefetchNext ?? false, prefetchPriors: node?.prefetchPriors ?? 0,
   };
 }
 
@@ -36,7 +43,21 @@ export const nodeOf = (draft: Draft): NodeForm => ({
   dimse: draft.hasDimse ? { ...draft.dimse, host: draft.dimse.host.trim(), port: draft.dimse.port ?? 0, tls: draft.dimseTls ? { ...draft.dimseFiles } : null } : null,
   web: draft.hasWeb ? { ...draft.web, url: draft.web.url.trim(), tls: draft.webTls ? { ...draft.webFiles } : null } : null,
   parallelRetrievals: draft.parallelRetrievals ?? 0,
+  prefetchNext: draft.prefetchNext,
+  prefetchPriors: draft.prefetchPriors ?? 0,
+  signIn: signInOf(draft),
 });
+
+const signInOf = (draft: Draft): SignInForm =>
+  !draft.hasWeb || draft.signIn === "none" ? { by: "none" } : draft.signIn === "basic" ? { by: "basic", user: draft.user.trim() } : { by: "bearer" };
+
+/** What the keyring is told when the form is saved: what was typed, or that the secret of before is not used any more. */
+export function secretOf(draft: Draft, before: NodeForm | null): SecretRequest | null {
+  const signIn = signInOf(draft);
+  if (signIn.by !== "none" && draft.secret.trim() !== "") return { url: draft.web.url.trim(), signIn, secret: draft.secret.trim() };
+  if (signIn.by === "none" && before?.web && before.signIn.by !== "none") return { url: before.web.url, signIn: before.signIn, secret: null };
+  return null;
+}
 
 const within = (value: number | null | undefined, least: number, most: number) =>
   typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;
@@ -54,6 +75,8 @@ export function wrongWith(draft: Draft, others: string[]): WordKey | null {
     if (draft.dimse.host.trim() === "" || !within(draft.dimse.port, 1, 65535)) return "problem.settings.node-host";
   }
   if (draft.hasWeb && !/^https?:\/\/[^/\s]/.test(draft.web.url.trim())) return "problem.settings.node-url";
+  if (draft.hasWeb && draft.signIn === "basic" && (draft.user.trim() === "" || draft.user.includes(":"))) return "problem.settings.node-user";
+  if (!within(draft.prefetchPriors, 0, 20)) return "problem.settings.node-priors";
   if (!within(draft.parallelRetrievals, 1, 32)) return "problem.settings.node-retrievals";
   return null;
 }

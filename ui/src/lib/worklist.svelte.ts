@@ -150,6 +150,15 @@ export class Worklist {
     this.changed();
   }
 
+  /** The study below another one in the list, if it is in sight. */
+  below(uid: string): string | null {
+    for (const [block, rows] of this.#blocks) {
+      const at = rows.findIndex((row) => row.uid === uid);
+      if (at >= 0) return this.row(block * BLOCK + at + 1)?.uid ?? null;
+    }
+    return null;
+  }
+
   /** Selects the row at an index. */
   select(index: number): void {
     this.selectedIndex = index;

@@ -6,6 +6,7 @@ use super::{DecodeFrame, Deidentified, encode, overlays, pixels};
 use crate::attribute::{Tag, missing, named, tags};
 use crate::object::{DEFLATED, EXPLICIT, EXPLICIT_BIG_ENDIAN, IMPLICIT, Object, PixelData, is_pixel_data};
 use crate::parse::Encoding;
+use crate::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION};
 use medsight_base::InstanceUid;
 use medsight_record::Refusal;
 use std::borrow::Cow;
@@ -16,11 +17,6 @@ pub(super) const BLANK_PDF: &[u8] = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0
 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]>>endobj\n\
 xref\n0 4\n0000000000 65535 f \n0000000009 00000 n \n0000000053 00000 n \n0000000102 00000 n \n\
 trailer<</Size 4/Root 1 0 R>>\nstartxref\n168\n%%EOF\n";
-
-/// This program, in the meta header (PS3.10 7.1): a UUID-derived UID.
-const IMPLEMENTATION_CLASS_UID: &str = "2.25.193614620378224870614327610835270923417";
-/// Its version, at most 16 letters.
-const IMPLEMENTATION_VERSION: &str = concat!("MEDSIGHT_", env!("CARGO_PKG_VERSION"));
 
 /// Adds what the profile demands and makes the file.
 pub(super) fn file(

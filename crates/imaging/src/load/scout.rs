@@ -13,7 +13,7 @@ use medsight_image::Photometric;
 use medsight_record::{Manifest, Refusal};
 use medsight_viewport::SliceFacts;
 
-use super::{FoundSeries, FoundSlice, FoundStudy, News, Tell, Wanted, no_images};
+use super::{FoundSeries, FoundSlice, FoundStudy, News, Stage, Tell, Wanted, no_images};
 use crate::source::Part;
 use crate::{facts, layers};
 
@@ -26,6 +26,7 @@ struct Sorted {
 pub(super) struct Scout {
     pub(super) source: Arc<dyn ByteSource + Send + Sync>,
     pub(super) manifest: Option<Manifest>,
+    pub(super) stage: Stage,
     pub(super) tell: Tell,
     pub(super) wanted: Arc<(Mutex<Wanted>, Condvar)>,
     pub(super) cancel: Arc<AtomicBool>,
@@ -33,7 +34,9 @@ pub(super) struct Scout {
 
 impl Scout {
     pub(super) fn run(self) {
-        self.first();
+        if !self.stage.is_shown {
+            self.first();
+        }
         let (found, sorted) = match &self.manifest {
             Some(manifest) => self.by_manifest(manifest),
             None => self.by_scan(),
@@ -157,7 +160,9 @@ impl Scout {
             modality.is_some_and(|modality| layers::LAYER_MODALITIES.contains(&modality))
         };
         let derived = manifest.instances.iter().enumerate().filter(|(_, i)| is_layer(&i.series));
-        let (shown, histograms) = self.show_layers(derived.map(|(file, _)| file).collect());
+        let derived: Vec<usize> = derived.map(|(file, _)| file).collect();
+        let (shown, histograms) =
+            if self.stage.is_arriving { (derived, Vec::new()) } else { self.show_layers(derived) };
         let has_images = manifest.instances.iter().any(|i| i.frames > 0 && !is_layer(&i.series));
         let mut files: BTreeMap<&SeriesUid, Vec<usize>> = BTreeMap::new();
         let images = manifest.instances.iter().enumerate().filter(|(_, i)| i.frames > 0);
@@ -185,7 +190,9 @@ impl Scout {
         let reports: Vec<usize> = reports.map(|(file, _)| file).collect();
         let frames_of_reference: Vec<_> =
             found.iter().map(|s| (s.frame_of_reference.clone(), s.uid.clone())).collect();
-        self.show_reports(&reports, &frames_of_reference);
+        if !self.stage.is_arriving {
+            self.show_reports(&reports, &frames_of_reference);
+        }
         let without_pixels = |(file, i): &(usize, &medsight_record::ManifestInstance)| {
             i.frames == 0 && !shown.contains(file) && !reports.contains(file)
         };

@@ -44,6 +44,7 @@ impl StudyWindow {
             News::Frame { series, slice, frame } => self.put_frame(series, slice, frame),
             News::Thumbnail { series, rgba, size } => {
                 self.screen.painter.put_thumbnail(series, &rgba, size);
+                self.thumbnails.retain(|(other, ..)| *other != series);
                 self.thumbnails.push((series, rgba, size));
             }
             News::Building { series, share } => {
@@ -74,6 +75,7 @@ impl StudyWindow {
                 self.light_box.refused_files.extend(files);
             }
             News::Nothing(why) => {
+                self.sorted();
                 let mut nothing = Series::new(medsight_base::SeriesUid(medsight_base::Uid::from_uuid(0)), "");
                 nothing.failure = Some(why);
                 self.light_box.series = vec![nothing];
@@ -83,47 +85,7 @@ impl StudyWindow {
         self.window.request_redraw();
     }
 
-    /// The sorted series take the place of the first image, which stays on the screen.
-    fn put_series(&mut self, found: Vec<FoundSeries>, complete: bool) {
-        let first =
-            self.light_box.series.first().and_then(|s| Some((s.uid.clone(), s.slices.first()?.clone())));
-        let typical = self.light_box.series.first().and_then(|s| s.typical);
-        self.light_box.series = found.iter().map(to_series).collect();
-        self.found = found;
-        self.asked_volumes.clear();
-        self.forget_solids();
-        self.slices_from_volume.clear();
-        self.cached.clear();
-        self.screen.painter.forget_thumbnails();
-        self.thumbnails.clear();
-        let mut at = None;
-        if let Some((uid, shown)) = first {
-            for (s, series) in self.light_box.series.iter_mut().enumerate().filter(|(_, s)| s.uid == uid) {
-                let same = |x: &Slice| x.instance == shown.instance && x.frame_number == shown.frame_number;
-                if let Some(slice) = series.slices.iter().position(same) {
-                    series.typical = typical;
-                    if let FrameState::Ready(frame) = &shown.frame {
-                        put_frame(series, slice, frame.clone());
-                    }
-                    at = Some((s, slice));
-                }
-            }
-        }
-        match self.session.take().filter(|_| complete) {
-            Some(session) => self.light_box.restore(&session),
-            None => {
-                let (series, slice) = at.unwrap_or((0, 0));
-                let cell = &mut self.light_box.cells[0];
-                (cell.series, cell.slice) = (Some(series), slice);
-            }
-        }
-        for cell in &mut self.light_box.cells {
-            let count = cell.series.and_then(|s| self.light_box.series.get(s)).map_or(0, |s| s.slices.len());
-            cell.slice = cell.slice.min(count.saturating_sub(1));
-        }
-    }
-
-    fn forget_solids(&mut self) {
+    pub(super) fn forget_solids(&mut self) {
         self.asked_solids.clear();
         self.light_box.solids.clear();
     }
@@ -228,6 +190,8 @@ impl StudyWindow {
         loader.want_frames(frames);
         let makes_volume = |series: usize| {
             let can = self.found.get(series).is_some_and(|f| f.no_volume.is_none() && f.slices.len() > 1);
+            // A volume of half a series would have to be built again.
+            let can = can && !self.is_arriving();
             can && self.found.len() == self.light_box.series.len() && !self.asked_volumes.contains(&series)
         };
         let volumes = wanted_volumes(&self.light_box, self.first_image_ms.is_some(), makes_volume);
@@ -280,7 +244,7 @@ pub(crate) fn study_facts(
     StudyFacts { identity: patient.identity_line(date), description: parts.join(" · ") }
 }
 
-fn to_series(found: &FoundSeries) -> Series {
+pub(super) fn to_series(found: &FoundSeries) -> Series {
     let mut series = Series::new(found.uid.clone(), &found.modality);
     series.study = found.study.as_ref().map(|s| study_facts(&s.patient, &s.description, s.date));
     series.number = found.number;
@@ -302,7 +266,7 @@ fn to_series(found: &FoundSeries) -> Series {
     series
 }
 
-fn put_frame(series: &mut Series, slice: usize, frame: Arc<Frame>) {
+pub(super) fn put_frame(series: &mut Series, slice: usize, frame: Arc<Frame>) {
     let Some(at) = series.slices.get_mut(slice) else { return };
     if let (Some(facts), Some((min, max, _))) = (&at.facts, frame.samples.min_max_mean()) {
         let [a, b] = [min, max].map(|v| f64::from(facts.modality.apply(v as f32)));

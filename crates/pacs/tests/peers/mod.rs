@@ -6,6 +6,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot start its peer has failed")]
 
+pub mod front;
+
 use medsight_pacs::node::Dimse;
 use medsight_pacs::{Arrival, Sink, Taken};
 use medsight_record::{HeaderReader, Refusal};

@@ -8,8 +8,27 @@ use zeroize::Zeroizing;
 
 /// The key under this name.
 pub(super) fn load(service: &str, account: &str, place: &str) -> Result<MasterKey, KeyError> {
-    let stored = entry(service, account, place)?.get_secret().map_err(|error| key_error(error, place))?;
-    MasterKey::parse(&Zeroizing::new(stored)).ok_or_else(|| KeyError::NotAKey { place: place.to_owned() })
+    let stored = load_secret(service, account, place)?;
+    MasterKey::parse(&stored).ok_or_else(|| KeyError::NotAKey { place: place.to_owned() })
+}
+
+/// The bytes under this name.
+pub(super) fn load_secret(service: &str, account: &str, place: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let stored = entry(service, account, place)?.get_secret();
+    stored.map(Zeroizing::new).map_err(|error| key_error(error, place))
+}
+
+/// Keeps the secret of a server, in place of an earlier one.
+pub(super) fn replace(service: &str, account: &str, place: &str, text: &[u8]) -> Result<(), KeyError> {
+    store(service, account, place, text)
+}
+
+/// Takes what is under this name away.
+pub(super) fn remove(service: &str, account: &str, place: &str) -> Result<(), KeyError> {
+    match entry(service, account, place)?.delete_credential() {
+        Ok(()) | Err(Error::NoEntry) => Ok(()),
+        Err(error) => Err(key_error(error, place)),
+    }
 }
 
 /// Keeps a new key.

@@ -7,7 +7,7 @@
 
 use crate::error::KeyError;
 use crate::key::MasterKey;
-use secret_service::blocking::{Collection, Item, SecretService};
+use secret_service::blocking::{Collection, SecretService};
 use secret_service::{EncryptionType, Error};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,8 +19,17 @@ const CALL_PATIENCE: Duration = Duration::from_secs(10);
 /// What password programs show.
 const LABEL: &str = "MedSight: key of the encrypted image cache";
 
+/// What password programs show for the secret of a server.
+const SERVER_LABEL: &str = "MedSight: how this workstation signs in to a server";
+
 /// The key under this name.
 pub(super) fn load(service: &str, account: &str, place: &str) -> Result<MasterKey, KeyError> {
+    let stored = load_secret(service, account, place)?;
+    MasterKey::parse(&stored).ok_or_else(|| KeyError::NotAKey { place: place.to_owned() })
+}
+
+/// The bytes under this name.
+pub(super) fn load_secret(service: &str, account: &str, place: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let keyring = connect(place)?;
     let failed = |error| key_error(error, place);
     let found = keyring.search_items(attributes(service, account)).map_err(failed)?;
@@ -33,7 +42,7 @@ pub(super) fn load(service: &str, account: &str, place: &str) -> Result<MasterKe
             default_collection(&keyring, place)?;
             Err(KeyError::KeyMissing { place: place.to_owned() })
         }
-        [item] => read(item, place),
+        [item] => item.get_secret().map(Zeroizing::new).map_err(failed),
         several => Err(KeyError::Ambiguous { place: place.to_owned(), count: several.len() }),
     }
 }
@@ -47,6 +56,27 @@ pub(super) fn store(service: &str, account: &str, place: &str, text: &[u8]) -> R
         .create_item(LABEL, attributes(service, account), text, false, "text/plain")
         .map(drop)
         .map_err(|error| key_error(error, place))
+}
+
+/// Keeps the secret of a server in the default keyring, in place of an earlier one.
+pub(super) fn replace(service: &str, account: &str, place: &str, text: &[u8]) -> Result<(), KeyError> {
+    let keyring = connect(place)?;
+    let collection = default_collection(&keyring, place)?;
+    collection
+        .create_item(SERVER_LABEL, attributes(service, account), text, true, "text/plain")
+        .map(drop)
+        .map_err(|error| key_error(error, place))
+}
+
+/// Takes what is under this name away.
+pub(super) fn remove(service: &str, account: &str, place: &str) -> Result<(), KeyError> {
+    let keyring = connect(place)?;
+    let failed = |error| key_error(error, place);
+    let found = keyring.search_items(attributes(service, account)).map_err(failed)?;
+    if !found.locked.is_empty() {
+        return Err(KeyError::KeyringLocked);
+    }
+    found.unlocked.iter().try_for_each(|item| item.delete().map_err(failed))
 }
 
 /// Lets the service ask for the password of the keyring, or for a first keyring.
@@ -86,11 +116,6 @@ fn default_collection<'a>(keyring: &'a SecretService<'_>, place: &str) -> Result
         Ok(true) => Err(KeyError::KeyringLocked),
         Err(error) => Err(key_error(error, place)),
     }
-}
-
-fn read(item: &Item<'_>, place: &str) -> Result<MasterKey, KeyError> {
-    let stored = item.get_secret().map_err(|error| key_error(error, place))?;
-    MasterKey::parse(&Zeroizing::new(stored)).ok_or_else(|| KeyError::NotAKey { place: place.to_owned() })
 }
 
 fn attributes<'a>(service: &'a str, account: &'a str) -> HashMap<&'static str, &'a str> {

@@ -94,8 +94,8 @@ impl Peer {
                 node.dimse.ok_or_else(|| settings("this node of the settings has no DICOM address"))?
             }
         };
-        let check =
-            Node { name: self.peer.clone(), dimse: Some(dimse.clone()), web: None, parallel_retrievals: 5 };
+        let mut check = Node::new(&self.peer);
+        check.dimse = Some(dimse.clone());
         check.check().map_err(|why| settings(why.to_string()))?;
         Ok(dimse)
     }

@@ -78,7 +78,7 @@ pub(crate) async fn get(args: &Get, out: &Output, cancel: &CancellationToken) ->
     let retrieval = Retrieval {
         remote,
         studies: args.studies.iter().enumerate().map(|(at, uid)| (uid.clone(), urgency(at))).collect(),
-        parallel: args.parallel.clamp(1, 32),
+        slots: medsight_pacs::Slots::new(args.parallel.clamp(1, 32)),
         patience: Patience { retry_for: Duration::from_secs(args.retry_s) },
     };
     let plan = Arc::new(Plan::new());
