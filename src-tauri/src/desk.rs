@@ -15,12 +15,16 @@ use crate::start::{self, Place};
 use crate::thumbnails::Thumbnailer;
 use medsight_base::Timestamp;
 use medsight_cache::Cache;
+use medsight_record::words::Words;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Name of the event the window listens to.
 pub const EVENT: &str = "desk";
+
+/// Asks the person where a file is to be written, with a name to begin with; `None` when nothing was chosen.
+pub type SaveAs = Box<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>;
 
 /// What the desk needs of the program around it.
 pub struct Shell {
@@ -29,7 +33,7 @@ pub struct Shell {
     /// Asks the person for a folder (`true`) or files (`false`); empty when nothing was chosen.
     pub choose: Box<dyn Fn(bool) -> Vec<PathBuf> + Send + Sync>,
     /// Asks the person where a file is to be written, with a name to begin with.
-    pub save_as: Box<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>,
+    pub save_as: SaveAs,
 }
 
 /// The desk.
@@ -181,6 +185,11 @@ impl Desk {
 
     pub(crate) fn settings(&self) -> MutexGuard<'_, SettingsFile> {
         held(&self.settings)
+    }
+
+    /// The words of the language in use.
+    pub(crate) fn words(&self) -> Words {
+        Words::new(self.settings().locale())
     }
 
     pub(crate) fn light_box(&self) -> &LightBox {

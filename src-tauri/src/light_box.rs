@@ -209,12 +209,14 @@ impl LightBox {
                 // A stack may have thousands of headers; drawing goes on meanwhile.
                 let desk = Arc::clone(desk);
                 std::thread::spawn(move || {
-                    let made = writing::write(&desk, &study, &what).map_err(|problem| problem.detail);
+                    let made =
+                        writing::write(&desk, &study, &what).map_err(|problem| problem.told(&desk.words()));
                     desk.light_box().answer(ToLightBox::Written { study, made });
                 });
             }
             FromLightBox::DeleteWritten { study, series } => {
-                let failed = writing::delete(desk, &study, &series).err().map(|problem| problem.detail);
+                let failed =
+                    writing::delete(desk, &study, &series).err().map(|problem| problem.told(&desk.words()));
                 self.answer(ToLightBox::Deleted { study, series, failed });
             }
             // A window may not have come up: the reader is told here.
@@ -236,7 +238,7 @@ impl LightBox {
         let kept = cache.and_then(|cache| cache.apply(command, &who(), now()).map_err(Problem::from));
         let (answer, studies) = match kept {
             Ok(applied) => (ToLightBox::Saved { sequence }, applied.studies),
-            Err(error) => (ToLightBox::NotSaved { sequence, reason: error.detail }, Vec::new()),
+            Err(error) => (ToLightBox::NotSaved { sequence, reason: error.told(&desk.words()) }, Vec::new()),
         };
         let failed = matches!(answer, ToLightBox::NotSaved { .. });
         if let Some(process) = &held(&self.inner).process {

@@ -9,6 +9,7 @@ use medsight_pacs::NetError;
 use medsight_record::Refusal;
 use medsight_record::node::NodeError;
 use medsight_record::settings::SettingsError;
+use medsight_record::words::Words;
 use medsight_vault::{KeyError, KeySource};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -25,6 +26,24 @@ pub struct Problem {
     pub values: BTreeMap<String, String>,
     /// The same in English and in full, for whoever looks into it.
     pub detail: String,
+}
+
+impl Problem {
+    /// The problem in a language, as the window tells it; the English of whoever noticed where no words fit.
+    pub(crate) fn told(&self, words: &Words) -> String {
+        let known = words.all();
+        let Some(mut text) = known.get(&format!("problem.{}", self.code)).cloned() else {
+            return self.detail.clone();
+        };
+        // A value may name a word, which may have places of its own: two rounds fill all.
+        for _ in 0..2 {
+            for (name, value) in &self.values {
+                let word = value.strip_prefix('@').and_then(|key| known.get(key));
+                text = text.replace(&format!("{{{name}}}"), word.unwrap_or(value));
+            }
+        }
+        if text.contains('{') { self.detail.clone() } else { text }
+    }
 }
 
 /// What the desk itself has to say; the libraries have errors of their own.
@@ -294,6 +313,20 @@ impl Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_to_the_light_box_in_its_language() {
+        let problem = Problem {
+            code: "cache.disk-full".into(),
+            detail: "The disk is full.".into(),
+            ..Problem::default()
+        };
+        let told = problem.told(&Words::new(medsight_record::words::Locale::Es));
+        assert!(told.contains("disco") && !told.contains("disk"), "{told}");
+        let unknown =
+            Problem { code: "no-such-code".into(), detail: "As it was said.".into(), ..Problem::default() };
+        assert_eq!(unknown.told(&Words::new(medsight_record::words::Locale::De)), "As it was said.");
+    }
 
     #[test]
     fn a_refused_file_names_its_attributes_in_every_language() {

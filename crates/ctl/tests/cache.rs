@@ -1,4 +1,5 @@
 //! The verbs on the encrypted cache, by the real program: import, ls, export, cache, and what happens when it is
+//! The bench they share and the runs on it are one thing.
 //! killed or the disk is full.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its files has failed")]
 
@@ -279,6 +280,28 @@ fn doctor_has_a_row_for_each_check_and_says_what_to_do() {
         assert!(["ok", "warn", "fail"].contains(&status));
         assert_eq!(status == "ok", row["what_to_do"].as_str().unwrap().is_empty(), "{row}");
     }
+}
+
+#[test]
+fn doctor_asks_each_server_of_the_settings_and_says_which_does_not_answer() {
+    let bench = Bench::new();
+    let settings = bench.path("config/medsight/settings.toml");
+    fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    // A port that was free a moment ago: nobody listens there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let node = format!(
+        "[[nodes]]\nname = \"Archive\"\n[nodes.dimse]\ncalled_ae = \"PACS\"\ncalling_ae = \"MEDSIGHT\"\n\
+         host = \"127.0.0.1\"\nport = {port}\n[nodes.dimse.tls]\nauthorities = \"/not/there.pem\"\n"
+    );
+    fs::write(&settings, node).unwrap();
+    let mut doctor = bench.command(&["doctor"]);
+    let output = doctor.env("XDG_CONFIG_HOME", bench.path("config")).output().unwrap();
+    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let of = |check: &str| rows.iter().find(|row| row["check"] == check).unwrap().clone();
+    assert_eq!(of("server")["status"], "warn");
+    assert!(of("server")["detail"].as_str().unwrap().starts_with("Archive: DICOM: "), "{}", of("server"));
+    assert_eq!(of("certificates")["status"], "fail");
+    assert!(of("certificates")["detail"].as_str().unwrap().contains("/not/there.pem"));
 }
 
 #[test]

@@ -139,18 +139,19 @@ fn slice_spacing(along: &[f64], warnings: &mut Vec<VolumeWarning>) -> f64 {
     if largest - least <= EVEN * median {
         return median;
     }
-    let missing: f64 = gaps
-        .iter()
-        .map(|gap| gap / median)
-        .filter(|times| *times > 1.5 && (times - times.round()).abs() < 0.05)
-        .map(|times| times.round() - 1.0)
-        .sum();
-    let all_whole =
-        gaps.iter().all(|gap| (gap / median - (gap / median).round()).abs() < 0.05 && *gap > 0.5 * median);
-    if missing > 0.0 && all_whole {
+    let missing = missing_slices(along);
+    if missing > 0 {
+        let widest = along.windows(2).map(|pair| pair[1] - pair[0]).enumerate();
+        let (before, gap) =
+            widest.fold((0, 0.0), |best, (i, gap)| if gap > best.1 { (i, gap) } else { best });
         warnings.push(warning(
             "missing_slices",
-            format!("{missing} slices are missing: the distance is {median:.3} mm, but up to {largest:.3} mm between neighbours"),
+            format!(
+                "About {missing} slices are missing: neighbours are {median:.3} mm apart, but {gap:.3} mm lie between slices \
+                 {} and {}",
+                before + 1,
+                before + 2
+            ),
         ));
     }
     warnings.push(warning(
@@ -158,6 +159,23 @@ fn slice_spacing(along: &[f64], warnings: &mut Vec<VolumeWarning>) -> f64 {
         format!("The slice distance is uneven: from {least:.3} to {largest:.3} mm, median {median:.3} mm (Image Position (Patient) (0020,0032))"),
     ));
     median
+}
+
+/// How many slices would fill the gaps that are wider than the gaps around them. A stack whose distance changes
+/// once, as of a head scanned in two parts, has none.
+fn missing_slices(along: &[f64]) -> usize {
+    const AROUND: usize = 5;
+    let gaps: Vec<f64> = along.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let usual = |i: usize| {
+        let mut near = gaps[i.saturating_sub(AROUND)..(i + AROUND + 1).min(gaps.len())].to_vec();
+        near.sort_by(f64::total_cmp);
+        near[(near.len() - 1) / 2]
+    };
+    (0..gaps.len())
+        .map(|i| gaps[i] / usual(i))
+        .filter(|times| *times > 1.5)
+        .map(|t| t.round() as usize - 1)
+        .sum()
 }
 
 /// Slices that lie off the line through the first and the last are not a straight stack.
@@ -172,5 +190,46 @@ fn check_line(firsts: &[DVec3], line: DVec3, slice_mm: f64, warnings: &mut Vec<V
             "shifted_slices",
             format!("Slices are shifted sideways by up to {farthest:.2} mm against a straight stack"),
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stack(gaps_mm: &[f64]) -> Vec<f64> {
+        gaps_mm.iter().fold(vec![0.0], |mut along, gap| {
+            along.push(along[along.len() - 1] + gap);
+            along
+        })
+    }
+
+    fn codes(gaps_mm: &[f64]) -> Vec<String> {
+        let mut warnings = Vec::new();
+        slice_spacing(&stack(gaps_mm), &mut warnings);
+        warnings.into_iter().map(|w| w.code.to_string()).collect()
+    }
+
+    #[test]
+    fn a_hole_in_a_stack_is_missing_slices_even_where_the_distance_is_uneven_too() {
+        let mut gaps = vec![1.5; 30];
+        gaps[4] = 1.7;
+        gaps[12] = 69.0;
+        assert_eq!(missing_slices(&stack(&gaps)), 45);
+        assert_eq!(codes(&gaps), ["missing_slices", "uneven_spacing"]);
+    }
+
+    #[test]
+    fn two_holes_side_by_side_are_both_counted() {
+        let mut gaps = vec![2.5; 20];
+        gaps[8] = 5.0;
+        gaps[9] = 7.5;
+        assert_eq!(missing_slices(&stack(&gaps)), 3);
+    }
+
+    #[test]
+    fn a_head_scanned_in_two_parts_is_uneven_but_whole() {
+        let gaps = [vec![2.5; 12], vec![5.0; 14]].concat();
+        assert_eq!(codes(&gaps), ["uneven_spacing"]);
     }
 }

@@ -1,4 +1,5 @@
 //! What a reader of a de-identified file would notice: who it is about is gone, what it shows is there.
+//! It is one thing: a file goes in, and the same handful of questions is asked of what comes out.
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its samples has failed")]
 
 mod support;

@@ -21,6 +21,9 @@ struct Slot {
 /// A volume on the device, or why it is not there.
 type OnDevice = Result<Arc<VolumeTexture>, String>;
 
+/// Surfaces of segments on the device, or why they are not there.
+type SolidsOnDevice = Result<Arc<SolidsTexture>, String>;
+
 /// What one window has on the device.
 pub(crate) struct Painter {
     gpu: Arc<Gpu>,
@@ -30,7 +33,7 @@ pub(crate) struct Painter {
     lens: Option<Slot>,
     frames: Vec<(Arc<Frame>, Arc<FrameTexture>)>,
     volumes: Vec<(Arc<Volume>, OnDevice)>,
-    solids: Vec<(Arc<Solids>, Result<Arc<SolidsTexture>, String>)>,
+    solids: Vec<(Arc<Solids>, SolidsOnDevice)>,
     thumbnails: Vec<Option<(wgpu::Texture, TextureId, f32)>>,
     /// Pictures drawn so far.
     pub(crate) drawn: u64,

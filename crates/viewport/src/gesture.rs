@@ -262,7 +262,7 @@ impl LightBox {
     }
 
     fn begin_crosshair(&self, cell: usize, at: Pos2) -> Option<Gesture> {
-        if !self.crosshair || self.tool == Tool::Crosshair {
+        if !self.crosshair {
             return None;
         }
         let cross = self.crosshair_on(cell)?;

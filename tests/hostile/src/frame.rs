@@ -85,8 +85,8 @@ pub(crate) fn decode(bytes: &[u8]) {
         }
     }
     // The tiles of a slide are shown as one picture.
-    let Some(slide) = ImageInfo::read(&object).ok().and_then(|info| info.slide) else { return };
-    if let Ok(picture) = decode_shown(&object, Some(&slide), 0) {
+    let Ok(image) = ImageInfo::read(&object) else { return };
+    if let Ok(picture) = decode_shown(&object, &image, 0) {
         assert_eq!(picture.samples.len() % (picture.rows * picture.columns), 0);
     }
 }

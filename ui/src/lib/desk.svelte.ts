@@ -50,17 +50,23 @@ export class Desk {
   /** Puts the cursor into the list; set by the list. */
   focusList: () => void = () => {};
 
-  /** Reads the state once and listens from then on. */
+  /** Reads the state once and listens from then on. What an event said meanwhile is newer than the state that was read. */
   async open(): Promise<void> {
-    await onDeskEvent((event) => this.#hear(event));
+    const heard = new Set<DeskEvent["type"]>();
+    let reading = true;
+    await onDeskEvent((event) => {
+      if (reading) heard.add(event.type);
+      this.#hear(event);
+    });
     const state = await commands.deskState();
-    this.#settle(state.settings);
-    this.lightBox = state.lightBox;
-    this.importing = state.import;
-    this.retrievals = state.retrievals;
-    this.notice = state.notice;
+    reading = false;
+    if (!heard.has("settings")) this.#settle(state.settings);
+    if (!heard.has("light_box")) this.lightBox = state.lightBox;
+    if (!heard.has("import")) this.importing = state.import;
+    if (!heard.has("retrievals")) this.retrievals = state.retrievals;
+    if (!heard.has("notice")) this.notice = state.notice;
     this.version = state.version;
-    this.#started(state.start);
+    if (!heard.has("start")) this.#started(state.start);
   }
 
   /** Opens the cache again after trouble. */

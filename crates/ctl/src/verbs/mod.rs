@@ -4,6 +4,7 @@ pub(crate) mod bench_internal;
 pub(crate) mod cache;
 pub(crate) mod decode;
 pub(crate) mod doctor;
+mod doctor_servers;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod info;

@@ -12,12 +12,13 @@ const ERRORS: [&str; 3] =
 /// What stands before the code of a refusal, and before that of a warning. The crates that refuse and warn.
 const REFUSALS: [&str; 6] = ["Refusal::new(", ".refuse(", "pages(", "Err((", "return Err(\"", ".ok_or(\""];
 const WARNINGS: [&str; 2] = ["warning(", "VolumeWarning {"];
-const SPEAKERS: [&str; 5] = [
+const SPEAKERS: [&str; 6] = [
     "crates/dicom/src/",
     "crates/codec/src/",
     "crates/cache/src/import",
     "crates/image/src/",
     "crates/imaging/src/",
+    "src-tauri/src/writing.rs",
 ];
 
 /// Compares the codes of the sources with the words of English.

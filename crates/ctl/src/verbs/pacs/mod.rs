@@ -10,6 +10,8 @@ mod send;
 mod sink;
 mod web;
 
+pub(super) use peer::person_settings;
+
 use crate::output::{Exit, Output};
 use clap::Subcommand;
 use medsight_cache::CacheError;

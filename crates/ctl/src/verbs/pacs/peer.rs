@@ -217,7 +217,8 @@ fn named(file: Option<&Path>, name: &str) -> Result<Node, NetError> {
     node.ok_or_else(|| settings(format!("no node of the settings is called {name}")))
 }
 
-fn person_settings() -> Option<PathBuf> {
+/// The settings of this person, where the desk keeps them.
+pub(crate) fn person_settings() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = if cfg!(windows) {
         variable("APPDATA")
