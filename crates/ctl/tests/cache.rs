@@ -1,6 +1,6 @@
 //! The verbs on the encrypted cache, by the real program: import, ls, export, cache, and what happens when it is
-//! The bench they share and the runs on it are one thing.
 //! killed or the disk is full.
+//! The bench they share and the runs on it are one thing.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its files has failed")]
 
 use serde_json::Value;

@@ -251,6 +251,9 @@ export const hotkeys = {
     ],
     "window.preset_9": [
       "9"
+    ],
+    "write.report": [
+      "Ctrl+S"
     ]
   }
 } as const;
