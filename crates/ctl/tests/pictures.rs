@@ -72,6 +72,9 @@ fn every_view_of_a_series_is_drawn_and_timed() {
 fn an_unknown_preset_is_wrong_usage_and_a_missing_folder_is_not_found() {
     let series = sample("mr_head_t1_3d");
     assert_eq!(ctl(&["render", series.to_str().unwrap(), "--preset", "gold", "--size", "9x9"]).0, 2);
+    let composited =
+        ["render", series.to_str().unwrap(), "--view", "mip", "--preset", "ct-bone", "--size", "9x9"];
+    assert_eq!(ctl(&composited).0, 2, "a preset that is not of the view is not taken for it");
     assert_eq!(ctl(&["render", "/nowhere/at/all"]).0, 3);
 }
 

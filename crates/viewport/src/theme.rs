@@ -52,6 +52,8 @@ pub const OK: Color32 = hex(0x72BE8E);
 pub const MEASURE: Color32 = hex(0xDCCB72);
 /// Measurements of reports.
 pub const REPORTED: Color32 = hex(0x8CC8E6);
+/// Patients, where a window shows several: told apart by everybody (Okabe and Ito 2008).
+pub const PATIENTS: [Color32; 4] = [hex(0xE69F00), hex(0x56B4E9), hex(0x009E73), hex(0xCC79A7)];
 /// Overlay planes: drawings and text of the image itself.
 pub const OVERLAY: Color32 = hex(0xF2F2EC);
 /// Overlay planes that mark a region.

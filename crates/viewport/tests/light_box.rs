@@ -663,3 +663,42 @@ fn an_image_that_lies_in_the_patient_is_not_calibrated_by_hand() {
     assert_eq!(h.state().popup, Popup::None);
     assert!(h.state().notice.as_deref().is_some_and(|n| n.contains("pixel spacing")));
 }
+
+#[test]
+fn two_patients_in_one_window_are_named_on_every_image_whatever_else_is_hidden() {
+    let mut b = light_box();
+    let mut other = b.series[0].clone();
+    other.uid = SeriesUid::parse("1.2.4").unwrap();
+    other.study =
+        Some(medsight_viewport::StudyFacts { identity: "ROE^RICHARD · ID 7".into(), ..Default::default() });
+    b.series.push(other);
+    b.cells[1] = Cell::showing(1, 3);
+    let mut h = harness(b);
+    h.state_mut().command(ViewCommand::Layout(1));
+    h.run();
+    let bars = |h: &Harness<'_, LightBox>| {
+        let of = |shape: &egui::epaint::ClippedShape| match &shape.shape {
+            egui::Shape::Rect(rect) if medsight_viewport::theme::PATIENTS.contains(&rect.fill) => {
+                Some(rect.fill)
+            }
+            _ => None,
+        };
+        h.output().shapes.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    let texts = |h: &Harness<'_, LightBox>| {
+        let of = |shape: &egui::epaint::ClippedShape| match &shape.shape {
+            egui::Shape::Text(text) => Some(text.galley.text().to_owned()),
+            _ => None,
+        };
+        h.output().shapes.iter().filter_map(of).collect::<Vec<_>>().join("|")
+    };
+    for _ in 0..3 {
+        let colors: std::collections::BTreeSet<[u8; 4]> = bars(&h).iter().map(|c| c.to_array()).collect();
+        assert_eq!(colors.len(), 2, "{:?}", h.state().overlays);
+        assert!(texts(&h).contains("ROE^RICHARD"), "{:?}", h.state().overlays);
+        h.state_mut().command(ViewCommand::CycleOverlays);
+        h.run();
+    }
+    // One patient needs no bar.
+    assert!(bars(&harness(light_box())).is_empty());
+}

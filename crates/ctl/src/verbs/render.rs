@@ -96,11 +96,8 @@ fn render(args: &Args, out: &Output) -> Result<Document, (Exit, Refusal)> {
         picture::check_folder(path)?;
     }
     let (volume, modality) = load(args, out)?;
-    let preset = preset(args, &modality).map_err(|name| {
-        let names: Vec<_> = Preset::all().into_iter().map(|p| p.name.replace('_', "-")).collect();
-        let reason = format!("There is no preset {name}. There are: {}.", names.join(", "));
-        (Exit::Usage, Refusal::new("no_such_preset", reason))
-    })?;
+    let preset =
+        preset(args, &modality).map_err(|reason| (Exit::Usage, Refusal::new("no_such_preset", reason)))?;
     let fault = |reason| (Exit::Fault, Refusal::new("fault", reason));
     let (document, pixels) = measure(args, &volume, &preset).map_err(fault)?;
     if let Some(path) = &args.out {
@@ -110,6 +107,9 @@ fn render(args: &Args, out: &Output) -> Result<Document, (Exit, Refusal)> {
 }
 
 /// The preset by its name with `-` or `_`, or the first of the modality and view.
+///
+/// # Errors
+/// That there is none of this name, or that it is not of the view that was asked for.
 fn preset(args: &Args, modality: &str) -> Result<Preset, String> {
     let name = args.preset.as_deref().map(|name| name.replace('-', "_"));
     let wanted_mode = match (args.view, name.as_deref()) {
@@ -117,13 +117,27 @@ fn preset(args: &Args, modality: &str) -> Result<Preset, String> {
         _ => transfer::PresetMode::Composite,
     };
     match name {
-        Some(name) if name != "mip" => Preset::named(&name).ok_or(name),
+        Some(name) if name != "mip" => {
+            let of_view = |p: &Preset| args.view != View::Mip || p.mode == transfer::PresetMode::Mip;
+            let names = || {
+                let all = Preset::all().into_iter().filter(of_view);
+                all.map(|p| p.name.replace('_', "-")).collect::<Vec<_>>().join(", ")
+            };
+            match Preset::named(&name) {
+                None => Err(format!("There is no preset {name}. There are: {}.", names())),
+                Some(preset) if !of_view(&preset) => Err(format!(
+                    "The preset {name} is not a maximum intensity projection; leave it out, or take one of: {}.",
+                    names()
+                )),
+                Some(preset) => Ok(preset),
+            }
+        }
         _ => {
             let mut all = Preset::all().into_iter();
             let first = all.find(|p| p.mode == wanted_mode && p.suits(modality));
             first
                 .or_else(|| Preset::all().into_iter().find(|p| p.mode == wanted_mode))
-                .ok_or_else(String::new)
+                .ok_or_else(|| "There is no preset of this view.".to_owned())
         }
     }
 }

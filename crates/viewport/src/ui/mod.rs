@@ -11,6 +11,7 @@ mod overlay;
 mod page;
 mod palette;
 mod panel;
+mod patient_bar;
 mod strip;
 mod tools;
 mod view_3d;
@@ -111,6 +112,10 @@ impl LightBox {
 
 fn header(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
     ui.horizontal_centered(|ui| {
+        if let Some(color) = patient_bar::color_of_cell(light_box, light_box.active) {
+            let (_, bar) = ui.allocate_space(egui::vec2(8.0, 20.0));
+            patient_bar::beside(ui.painter(), bar, color);
+        }
         ui.add(
             egui::Label::new(
                 RichText::new(&light_box.study_of(light_box.active).identity).color(theme::TEXT_1).strong(),

@@ -48,7 +48,12 @@ pub(super) fn corners(painter: &Painter, light_box: &LightBox, index: usize, rec
             .map(|p| words.text(&format!("volume_preset.{}", p.name)).to_owned());
         top_left.push((format!("3D · {}", preset.unwrap_or_default()), theme::TEXT_IMAGE));
     }
-    if light_box.overlays == Overlays::All {
+    let several = super::patient_bar::color_of_cell(light_box, index);
+    if let Some(color) = several {
+        super::patient_bar::above(painter, rect, color);
+    }
+    // With several patients in the window, whose image it is cannot be hidden.
+    if light_box.overlays == Overlays::All || several.is_some() {
         let identity = light_box.study_of(index).identity.clone();
         let width = rect.width() * 0.5;
         top_left.extend(wrap(&identity, width).into_iter().map(|l| (l, theme::TEXT_IMAGE)));
@@ -56,7 +61,7 @@ pub(super) fn corners(painter: &Painter, light_box: &LightBox, index: usize, rec
     if light_box.is_key_image(index) {
         top_left.push((format!("◆ {}", words.text("tool.key_image")), theme::MEASURE));
     }
-    let end = if light_box.overlays == Overlays::None {
+    let end = if light_box.overlays == Overlays::None && several.is_none() {
         rect.top() + MARGIN
     } else {
         column(painter, rect.min + vec2(MARGIN, MARGIN), Align2::LEFT_TOP, &top_left, LINE)

@@ -7,6 +7,7 @@ use super::command_key;
 use crate::apply::Action;
 use crate::light_box::{LightBox, Popup, SaveState};
 use crate::measure::{has_scale, lines, scale_key};
+use crate::series::Series;
 use crate::theme;
 
 pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
@@ -131,11 +132,19 @@ pub(super) fn heading(ui: &mut Ui, text: &str) {
     ui.separator();
 }
 
-/// Where an annotation stands, in words.
+/// Where an annotation stands, in words; with the patient where the window shows several.
 fn place(light_box: &LightBox, annotation: &Annotation) -> String {
-    let Some(series) = light_box.series.iter().find(|s| s.holds(&annotation.place)) else {
+    let Some(index) = light_box.series.iter().position(|s| s.holds(&annotation.place)) else {
         return String::new();
     };
+    let series = &light_box.series[index];
+    let whose = super::patient_bar::color_of_series(light_box, index).and(series.study.as_ref());
+    let patient = whose.and_then(|study| study.identity.split(" · ").next());
+    let stands = stands(light_box, series, annotation);
+    patient.map_or_else(|| stands.clone(), |patient| format!("{patient} · {stands}"))
+}
+
+fn stands(light_box: &LightBox, series: &Series, annotation: &Annotation) -> String {
     match &annotation.place {
         Place::Image { instance, frame, .. } => {
             let at = series.slices.iter().position(|s| &s.instance == instance && s.frame_number == *frame);

@@ -75,6 +75,9 @@ fn entry(
         let font = FontId::proportional(20.0);
         painter.text(picture.center(), Align2::CENTER_CENTER, page.letters(), font, theme::TEXT_2);
     }
+    if let Some(color) = super::patient_bar::color_of_series(light_box, index) {
+        super::patient_bar::beside(&painter, picture, color);
+    }
     let is_active = light_box.cells[light_box.active].series == Some(index);
     let edge = match (is_active, is_shown || response.hovered() || response.has_focus()) {
         (true, _) => Stroke::new(2.0, theme::ACCENT),
