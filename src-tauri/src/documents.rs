@@ -59,7 +59,7 @@ mod tests {
     use crate::importing;
     use medsight_base::{SeriesUid, Timestamp};
     use medsight_dicom::NewDataset;
-    use medsight_dicom::derived::{Device, NewInstance, NewPdf, Origin};
+    use medsight_dicom::derived::{Device, ENCAPSULATED_PDF, NewInstance, NewPdf, Origin};
     use medsight_dicom::tags;
     use std::time::{Duration, Instant};
 
@@ -67,7 +67,11 @@ mod tests {
 
     fn report(study: &StudyUid, instance: &InstanceUid) -> Vec<u8> {
         let mut source = NewDataset::new();
-        source.text(tags::STUDY_INSTANCE_UID, study.as_str()).text(tags::PATIENT_ID, "T-1");
+        source
+            .text(tags::SOP_CLASS_UID, ENCAPSULATED_PDF)
+            .text(tags::SOP_INSTANCE_UID, "2.25.73")
+            .text(tags::STUDY_INSTANCE_UID, study.as_str())
+            .text(tags::PATIENT_ID, "T-1");
         let source = source.to_file().unwrap();
         let header = NewInstance {
             origin: Origin::of(&Object::parse(&source).unwrap()).unwrap(),
