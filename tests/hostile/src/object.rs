@@ -43,7 +43,11 @@ pub(crate) fn dicomdir(data: &[u8]) {
 /// Who a file is about is gone, and what is left opens again and has its pixels. Two bytes choose the options.
 pub(crate) fn deidentify_file(data: &[u8]) {
     let Some((choice, bytes)) = data.split_first_chunk::<2>() else { return };
-    let choice = u16::from_le_bytes(*choice);
+    // Full and moved dates exclude each other: of both, moved ones.
+    let choice = match u16::from_le_bytes(*choice) {
+        both if both & 0x30 == 0x30 => both & !0x10,
+        choice => choice,
+    };
     let options = DeidentifyOption::ALL.into_iter().enumerate();
     let options = options.filter(|(bit, _)| choice >> bit & 1 == 1).map(|(_, option)| option);
     let Ok(profile) = Profile::new(options) else { return };

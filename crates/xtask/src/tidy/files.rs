@@ -17,6 +17,11 @@ const MACHINE_PATHS: &[&str] = &[
     concat!("C:\\Us", "ers"),
 ];
 
+/// The programs of the application, and what opens a socket for others in them: viewers that listen are found from
+/// outside and read by anybody. The listener of `pacs` is for `medsightctl`, where a person asks for it.
+const DO_NOT_LISTEN: &[&str] = &["src-tauri/", "crates/imaging/", "crates/viewport/", "crates/link/"];
+const LISTENING: &[&str] = &["TcpListener", "UdpSocket", "UnixListener", "ListenSettings"];
+
 const CODE: &[&str] = &["rs", "wgsl", "ts", "svelte", "css", "js", "mjs", "html"];
 const TEXT: &[&str] = &["md", "toml", "json", "sh", "py", "yml", "yaml", "txt"];
 
@@ -38,6 +43,7 @@ pub(super) fn check(paths: &[String], found: &mut Vec<String>) {
             continue;
         }
         opening(path, extension, &text, found);
+        listening(path, &text, found);
         let generated = path.contains("/generated/");
         if code && !generated {
             length(path, &text, found);
@@ -59,6 +65,15 @@ fn opening(path: &str, extension: &str, text: &str, found: &mut Vec<String>) {
         "rs" if !text.starts_with("//!") => found.push(format!("{path}: does not open with `//!`")),
         "wgsl" if !text.starts_with("//") => found.push(format!("{path}: does not open with a comment")),
         _ => {}
+    }
+}
+
+fn listening(path: &str, text: &str, found: &mut Vec<String>) {
+    if !DO_NOT_LISTEN.iter().any(|folder| path.starts_with(folder)) || !path.ends_with(".rs") {
+        return;
+    }
+    if let Some(word) = LISTENING.iter().find(|word| text.contains(**word)) {
+        found.push(format!("{path}: `{word}` listens: see the invariants of ARCHITECTURE.md"));
     }
 }
 
@@ -96,6 +111,14 @@ mod tests {
             "source = \"registry+https://github.com/rust-lang/crates.io-index\"",
             &mut found,
         );
+        assert_eq!(found.len(), 1);
+    }
+
+    #[test]
+    fn a_desk_that_listens_is_found_and_the_network_crate_may() {
+        let mut found = Vec::new();
+        listening("src-tauri/src/app.rs", "let l = TcpListener::bind(all)?;", &mut found);
+        listening("crates/pacs/src/listen.rs", "let l = TcpListener::bind(one)?;", &mut found);
         assert_eq!(found.len(), 1);
     }
 
