@@ -49,16 +49,13 @@ pub(crate) fn of_frame(image: &ImageInfo, frame: usize) -> SliceFacts {
         modality: info.modality_lut.to_image(),
         file_modality: info.modality_lut.to_image(),
         unit: info.unit.clone(),
-        real_world: info
-            .real_world
-            .as_deref()
-            .filter(|m| m.form != MappingForm::IDENTITY)
-            .and_then(real_world),
+        real_world: info.real_world.as_deref().filter(|m| m.form != MappingForm::IDENTITY).map(real_world),
         windows: info.windows.iter().map(|w| (w.window, w.explanation.clone())).collect(),
         voi_lut: info.voi_tables.first().and_then(|t| t.display_values()).map(Arc::new),
         palette: image.palette.as_ref().and_then(|p| p.to_image()).map(Arc::new),
         padding: image.padding.map(|[low, high]| [low as f64, high as f64]),
         suv_bw: image.suv.as_ref().and_then(|suv| suv.as_ref().ok()).map(|suv| suv.body_weight),
+        uptakes: uptakes(image),
         overlays: image.overlays.clone(),
         shutter: image.shutter.clone(),
         is_color: !encoded.is_grey(),
@@ -68,16 +65,31 @@ pub(crate) fn of_frame(image: &ImageInfo, frame: usize) -> SliceFacts {
     }
 }
 
-/// A mapping by a line; tables are not shown.
-fn real_world(mapping: &RealWorldMapping) -> Option<RealWorld> {
-    let MappingForm::Linear { slope, intercept } = mapping.form else { return None };
-    Some(RealWorld {
+fn real_world(mapping: &RealWorldMapping) -> RealWorld {
+    let (slope, intercept, table) = match &mapping.form {
+        MappingForm::Linear { slope, intercept } => (*slope, *intercept, None),
+        MappingForm::Table(values) => (0.0, 0.0, Some(values.clone().into())),
+    };
+    RealWorld {
         label: mapping.label.clone(),
         slope,
         intercept,
         range: mapping.range,
+        table,
         unit: mapping.unit_text(),
-    })
+    }
+}
+
+/// Uptake values beside the one by body weight, as far as the file has what they need.
+fn uptakes(image: &ImageInfo) -> Vec<(&'static str, f64)> {
+    let suv = image.suv.as_ref().and_then(|suv| suv.as_ref().ok());
+    let Some(by_size) = suv.and_then(|suv| suv.by_size.as_ref().ok()) else { return Vec::new() };
+    let named = [
+        ("SUVlbm", by_size.lean_body_mass.as_ref().ok()),
+        ("SUVlbm (Janma)", by_size.lean_body_mass_janma.as_ref().ok()),
+        ("SUVbsa", Some(&by_size.body_surface)),
+    ];
+    named.into_iter().filter_map(|(name, factor)| Some((name, *factor?))).collect()
 }
 
 /// The same facts for pixels that are modality values already, as voxels are.

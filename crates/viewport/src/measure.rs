@@ -209,6 +209,7 @@ pub(crate) mod tests {
             palette: None,
             padding: None,
             suv_bw: None,
+            uptakes: Vec::new(),
             overlays: Vec::new(),
             shutter: None,
             is_color: false,

@@ -82,7 +82,7 @@ pub enum Said {
     },
 }
 
-/// A quantity of stored values: Real World Value Mapping (PS3.3 C.7.6.16.2.11), linear.
+/// A quantity of stored values: Real World Value Mapping (PS3.3 C.7.6.16.2.11), by a line or by a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RealWorld {
     /// LUT Label (0040,9210): `ADC`; may be empty.
@@ -93,6 +93,8 @@ pub struct RealWorld {
     pub intercept: f64,
     /// First and last stored value that it is for.
     pub range: [f64; 2],
+    /// The quantity of each stored value of the range, instead of the line.
+    pub table: Option<Arc<[f64]>>,
     /// Its unit, may be empty.
     pub unit: String,
 }
@@ -104,7 +106,14 @@ impl RealWorld {
             Modality::Rescale { slope, intercept } if *slope != 0.0 => (value - intercept) / slope,
             _ => return None,
         };
-        (self.range[0]..=self.range[1]).contains(&stored).then_some(stored * self.slope + self.intercept)
+        let Some(table) = &self.table else {
+            return (self.range[0]..=self.range[1])
+                .contains(&stored)
+                .then_some(stored * self.slope + self.intercept);
+        };
+        // Stored values are whole numbers; what a rescale and back left behind the point is rounding.
+        let index = stored.round() - self.range[0];
+        (index >= 0.0).then(|| table.get(index as usize).copied()).flatten()
     }
 }
 
@@ -139,6 +148,8 @@ pub struct SliceFacts {
     pub padding: Option<[f64; 2]>,
     /// PET: SUV by body weight in a modality value of 1, where all that it needs is in the file.
     pub suv_bw: Option<f64>,
+    /// PET: other uptake values than by body weight, by name (`SUVlbm`), in a modality value of 1.
+    pub uptakes: Vec<(&'static str, f64)>,
     /// Drawings over the image.
     pub overlays: Vec<Arc<OverlayPlane>>,
     /// What of the image is covered.
@@ -336,5 +347,26 @@ impl Series {
             Some(volume) => volume.min_max.map(f64::from),
             None => self.range.unwrap_or([0.0, 1.0]),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_real_world_value_by_table_is_entered_by_the_stored_value_behind_the_rescaled_one() {
+        // Modality = 0.1 × stored − 1; stored 10 to 12 stand for 5, 7 and 11 ms.
+        let mapping = RealWorld {
+            label: "T1".into(),
+            slope: 0.0,
+            intercept: 0.0,
+            range: [10.0, 12.0],
+            table: Some([5.0, 7.0, 11.0].into()),
+            unit: "ms".into(),
+        };
+        let modality = Modality::Rescale { slope: 0.1, intercept: -1.0 };
+        let of = |stored: f64| mapping.of_modality_value(0.1 * stored - 1.0, &modality);
+        assert_eq!([9.0, 10.0, 11.0, 12.0, 13.0].map(of), [None, Some(5.0), Some(7.0), Some(11.0), None]);
     }
 }

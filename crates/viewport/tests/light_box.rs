@@ -57,6 +57,7 @@ fn light_box() -> LightBox {
             palette: None,
             padding: None,
             suv_bw: None,
+            uptakes: Vec::new(),
             overlays: Vec::new(),
             shutter: None,
             is_color: false,

@@ -340,6 +340,8 @@ pub(super) fn probe_lines(light_box: &LightBox, index: usize, surface: &Surface,
             lines.push(format!("{} {unit}", words.number(value, decimals_of(value))).trim_end().to_owned());
             let factor = light_box.facts(index).and_then(|facts| facts.suv_bw);
             lines.extend(factor.map(|factor| format!("SUVbw {}", words.number(value * factor, 2))));
+            let uptakes = light_box.facts(index).map_or(&[][..], |facts| &facts.uptakes);
+            lines.extend(uptakes.iter().map(|(name, f)| format!("{name} {}", words.number(value * f, 2))));
             lines.extend(real_world_line(light_box, index, value));
         }
         Some(Value::Color([r, g, b])) => lines.push(format!("R {r} G {g} B {b}")),
