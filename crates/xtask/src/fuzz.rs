@@ -57,8 +57,7 @@ fn one(target: &str, seconds: u64) -> Result<()> {
         // The stable compiler's, which runs this program.
         .env_remove("CARGO")
         .env("PATH", path)
-        // Optimised, or cargo-fuzz switches on checks in openjp2 that Cargo.toml switches off.
-        .args(["run", "nightly", "cargo", "fuzz", "run", "-O", "--fuzz-dir", "tests/fuzz", target])
+        .args(["run", "nightly", "cargo", "fuzz", "run", "--fuzz-dir", "tests/fuzz", target])
         .arg(gathered)
         .arg(format!("tests/fuzz/seeds/{target}"))
         .args(["--", "-rss_limit_mb=2048", "-timeout=5"])
