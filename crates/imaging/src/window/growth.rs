@@ -112,6 +112,13 @@ impl StudyWindow {
         let names = |all: &[Series]| all.iter().map(|s| s.uid.clone()).collect::<Vec<_>>();
         let names_before = names(&before);
         self.light_box.series = found.iter().map(to_series).collect();
+        if self.is_arriving() {
+            // Gaps are still being filled, and the header says so; what is missing in the end is said in the end.
+            let of_gaps = |code: &str| matches!(code, "missing_slices" | "uneven_spacing");
+            for series in &mut self.light_box.series {
+                series.warnings.retain(|warning| !of_gaps(&warning.code));
+            }
+        }
         self.sorted();
         self.unsay();
         self.arrival.images = found.iter().map(|series| series.slices.len()).sum();
