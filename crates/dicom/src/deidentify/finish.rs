@@ -78,6 +78,8 @@ pub(super) fn file(
         .to_string();
     let mut bytes = meta_header(&class, &instance_uid, &syntax);
     append(&mut bytes, pieces, syntax == DEFLATED)?;
+    // A damaged file of mixed encodings may come out as one that nobody can open: that is no export.
+    Object::parse(&bytes)?;
     Ok(Deidentified { bytes, instance_uid, cleaned_frames, may_show_identity: plan.may_show_identity })
 }
 
