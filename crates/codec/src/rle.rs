@@ -1,7 +1,7 @@
 //! RLE Lossless (PS3.5 annex G): PackBits, one segment for each byte of each sample, high bytes first.
 
 use crate::guard::damaged;
-use crate::samples::{from_values, from_words};
+use crate::samples::{from_bytes, from_values, from_words};
 use medsight_dicom::Encoded;
 use medsight_image::Samples;
 use medsight_record::Refusal;
@@ -29,11 +29,22 @@ pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal
     }
     let shift = encoded.high_bit + 1 - encoded.bits_stored;
     if let (2, 1, &[high, low]) = (width, encoded.samples_per_pixel, &segments[..]) {
-        // Both bytes go to their place at once: planes of their own would have to be woven.
+        // Every byte goes to its place at once, here and in colours: planes of their own would have to be woven.
         let mut words = vec![0_u16; size];
         unpack_into(high, &mut words, |word, byte| *word = u16::from(byte) << 8)?;
         unpack_into(low, &mut words, |word, byte| *word |= u16::from(byte))?;
         return Ok(from_words(encoded, shift, words));
+    }
+    if let (1, 3, &[red, green, blue]) = (width, encoded.samples_per_pixel, &segments[..]) {
+        let mut woven = vec![0; size * 3];
+        let pixels = woven.as_chunks_mut::<3>().0;
+        unpack_into(red, pixels, |pixel, byte| pixel[0] = byte)?;
+        unpack_into(green, pixels, |pixel, byte| pixel[1] = byte)?;
+        unpack_into(blue, pixels, |pixel, byte| pixel[2] = byte)?;
+        return Ok(match shift {
+            0 => from_bytes(encoded, woven),
+            _ => from_values(encoded, shift, woven.iter().map(|b| u32::from(*b))),
+        });
     }
     let planes: Vec<Vec<u8>> =
         segments.iter().map(|packed| unpack(packed, size)).collect::<Result<_, _>>()?;
@@ -44,11 +55,6 @@ pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal
     let samples = encoded.samples_per_pixel;
     Ok(match (width, samples, &planes[..]) {
         (1, 1, [bytes]) => from_values(encoded, shift, bytes.iter().map(|b| u32::from(*b))),
-        (1, 3, [red, green, blue]) => {
-            let pixels = red.iter().zip(green).zip(blue);
-            let woven: Vec<u8> = pixels.flat_map(|((red, green), blue)| [*red, *green, *blue]).collect();
-            from_values(encoded, shift, woven.iter().map(|b| u32::from(*b)))
-        }
         _ => {
             let value = |i: usize| {
                 let (pixel, sample) = (i / samples, i % samples);

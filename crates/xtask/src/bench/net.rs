@@ -4,9 +4,10 @@
 //! durable before it answers, and to storescp, which does neither. `stow`: ours by STOW-RS and storescu by C-STORE,
 //! each to the same Orthanc, emptied in between. All by the wall clock of the whole program.
 //!
-//! dcmtk's programs run with `TCP_NODELAY=1` (dcmtk's docs/envvars.txt): without it Nagle's algorithm holds back the end of
-//! every object for 40 ms, and the comparison would be with that. Besides the medians of all benchmarks the least time of
-//! each side is told: on a machine that does other work it is the one that says most of the programs.
+//! dcmtk's programs, and Orthanc, which is made of it, run with `TCP_NODELAY=1` (dcmtk's docs/envvars.txt): without it
+//! Nagle's algorithm holds back the end of every object for 40 ms, and the comparison would be with that. Besides the
+//! medians of all benchmarks the least time of each side is told: on a machine that does other work it is the one that
+//! says most of the programs.
 
 use super::{Case, ROUNDS, ct_300, warm};
 use crate::run;
@@ -121,7 +122,8 @@ fn stow(slices: &Path, work: &Path, storescu: &Path, orthanc: &Path, bytes: u64)
     let prepare = || {
         drop(server.take());
         fresh(&store)?;
-        let mut command = Command::new(orthanc);
+        // Orthanc's DICOM side is dcmtk too.
+        let mut command = prompt(orthanc);
         command.arg(&file);
         server = Some(Server::start(command, http)?);
         Ok(())
