@@ -16,6 +16,7 @@ mod encode;
 mod finish;
 mod overlays;
 mod pixels;
+mod private;
 mod profile;
 mod pseudonym;
 mod table;

@@ -108,6 +108,35 @@ fn private_attributes_go_and_safe_ones_stay_only_when_asked_for() {
     assert_eq!(private, [Tag(0x0019, 0x0010), Tag(0x0019, 0x100C)]);
 }
 
+#[test]
+fn in_a_safe_private_sequence_only_what_is_safe_itself_stays() {
+    let item = vec![
+        (Tag(0x2001, 0x0010), text("LO", "Philips Imaging DD 001")),
+        (Tag(0x2001, 0x1003), Value::Bytes("FL", 1000_f32.to_le_bytes().to_vec())),
+        (Tag(0x2001, 0x10EE), text("LO", "Zebulon, in an item")),
+        (tags::PATIENT_NAME, text("PN", "Zebulon^Quentin")),
+    ];
+    let mut file = patient();
+    file.put(Tag(0x2001, 0x0010), text("LO", "Philips Imaging DD 001"));
+    file.put(Tag(0x2001, 0x105F), Value::Items(vec![item]));
+    let done = run(&file.bytes(), "basic+retain-safe-private").unwrap();
+    assert!(!contains(&done.bytes, b"Zebulon"));
+    let object = Object::parse(&done.bytes).unwrap();
+    let item = object.data().first_item(Tag(0x2001, 0x105F)).unwrap();
+    let private: Vec<Tag> = item.tags().filter(|tag| tag.group() % 2 == 1).collect();
+    assert_eq!(private, [Tag(0x2001, 0x0010), Tag(0x2001, 0x1003)]);
+}
+
+#[test]
+fn a_uid_in_a_safe_private_attribute_is_replaced() {
+    let mut file = patient();
+    file.put(Tag(0x0099, 0x0010), text("LO", "NQHeader"));
+    file.put(Tag(0x0099, 0x1002), text("UI", "1.2.3.4.5"));
+    let object = after(&file.bytes(), "basic+retain-safe-private");
+    let uid = object.data().text_or_empty(Tag(0x0099, 0x1002));
+    assert!(uid.starts_with("2.25."), "{uid}");
+}
+
 /// An overlay plane of 30 × 40 bits, all of them set.
 fn overlay(file: &mut File, group: u16, kind: &str) {
     let short = |n: u16| Value::Bytes("US", n.to_le_bytes().to_vec());

@@ -1,4 +1,4 @@
-//! Table E.1-1 of PS3.15 as data (`table.txt`), and the safe private attributes (`safe_private.txt`).
+//! Table E.1-1 of PS3.15 as data (`table.txt`).
 
 use super::profile::{DeidentifyOption as O, Profile};
 use crate::attribute::Tag;
@@ -50,7 +50,7 @@ pub(super) fn row(tag: Tag) -> Option<&'static Row> {
     rows.get(&tag)
 }
 
-fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
+pub(super) fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().filter(|line| !line.starts_with('#'))
 }
 
@@ -66,15 +66,6 @@ fn parsed(line: &'static str) -> Option<(Tag, Row)> {
     Some((Tag(number(group)?, number(element)?), Row { basic, options }))
 }
 
-/// True for a private attribute that Table E.3.10-1 calls safe. `element` is within its block.
-pub(super) fn is_safe_private(creator: &str, group: u16, element: u8) -> bool {
-    lines(include_str!("safe_private.txt")).any(|line| {
-        let mut words = line.splitn(3, ' ');
-        let mut number = || u16::from_str_radix(words.next().unwrap_or_default(), 16).ok();
-        (number(), number()) == (Some(group), Some(u16::from(element))) && words.next() == Some(creator)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,12 +77,5 @@ mod tests {
         assert_eq!(all, 655, "656 rows in edition 2026c, one of them private attributes");
         assert!(row(Tag(0x0010, 0x0010)).is_some_and(|row| row.basic == "Z"));
         assert!(row(Tag(0x6002, 0x0010)).is_some_and(|row| row.basic == "X"));
-    }
-
-    #[test]
-    fn a_private_attribute_is_safe_only_under_its_own_creator() {
-        assert!(is_safe_private("SIEMENS MR HEADER", 0x0019, 0x0C));
-        assert!(!is_safe_private("SOMEBODY ELSE", 0x0019, 0x0C));
-        assert!(!is_safe_private("SIEMENS MR HEADER", 0x0029, 0x0C));
     }
 }

@@ -1,6 +1,7 @@
 //! The data set, element by element, into a new file.
 
 use super::action::{Action, action, basic};
+use super::private::{self, Safe};
 use super::profile::{DeidentifyOption as O, Profile};
 use super::pseudonym::Pseudonyms;
 use super::words::Cleaner;
@@ -75,8 +76,8 @@ impl Walk<'_> {
                 continue;
             }
             if tag.group() % 2 == 1 {
-                if let Some(creator) = self.safe_private(data, element) {
-                    pieces.push((tag, copied(data, element)));
+                if let Some((creator, kept)) = self.safe_private(data, element, mode, depth)? {
+                    pieces.push((tag, kept));
                     if !creators.contains(&creator) {
                         creators.push(creator);
                     }
@@ -96,15 +97,38 @@ impl Walk<'_> {
         Ok(pieces)
     }
 
-    /// The creator of a private attribute that may stay.
-    fn safe_private(&self, data: &Dataset<'_>, element: &Element) -> Option<Tag> {
+    /// A private attribute that may stay, and its creator's tag.
+    fn safe_private(
+        &self,
+        data: &Dataset<'_>,
+        element: &Element,
+        mode: Mode,
+        depth: usize,
+    ) -> Result<Option<(Tag, Vec<u8>)>, Refusal> {
         let tag = element.tag;
         let (block, within) = (tag.element() >> 8, (tag.element() & 0xFF) as u8);
-        if !self.profile.has(O::RetainSafePrivate) || block < 0x10 || is_sequence(data, element) {
-            return None;
+        if !self.profile.has(O::RetainSafePrivate) || block < 0x10 || mode == Mode::Dummy {
+            return Ok(None);
         }
         let creator = Tag(tag.group(), block);
-        table::is_safe_private(&data.text(creator)?, tag.group(), within).then_some(creator)
+        let vr = if is_sequence(data, element) { *b"SQ" } else { data.vr(element) };
+        let Some(safe) = data.text(creator).and_then(|name| private::safe(&name, tag.group(), within, vr))
+        else {
+            return Ok(None);
+        };
+        let mut out = Vec::new();
+        match safe {
+            Safe::Value => out = copied(data, element),
+            Safe::Uids => {
+                let uids = self.uids(&data.text_or_empty(tag));
+                encode::element(&mut out, data.encoding, tag, element.vr, uids.as_bytes());
+            }
+            Safe::Sequence => {
+                let (items, inner) = self.items(data, element, mode, depth)?;
+                encode::sequence(&mut out, data.encoding, inner, tag, element.vr, &items);
+            }
+        }
+        Ok(Some((creator, out)))
     }
 
     fn element(
@@ -229,6 +253,19 @@ impl Walk<'_> {
             Action::Clean { .. } if mode == Mode::Table => Mode::CleanText,
             _ => mode,
         };
+        let (items, inner) = self.items(data, element, mode, depth)?;
+        encode::sequence(out, data.encoding, inner, tag, element.vr, &items);
+        Ok(())
+    }
+
+    /// The items of a sequence, treated, and how they are encoded.
+    fn items(
+        &self,
+        data: &Dataset<'_>,
+        element: &Element,
+        mode: Mode,
+        depth: usize,
+    ) -> Result<(Vec<Vec<u8>>, Encoding), Refusal> {
         let mut items = Vec::new();
         let mut inner = data.encoding;
         for item in data.whole_items(element)? {
@@ -242,8 +279,7 @@ impl Walk<'_> {
                 break; // One item says as little as several, and does not say how many there were.
             }
         }
-        encode::sequence(out, data.encoding, inner, tag, element.vr, &items);
-        Ok(())
+        Ok((items, inner))
     }
 
     /// Content items that say who the subject of a report is (PS3.15 E.3.4, TID 1007).
