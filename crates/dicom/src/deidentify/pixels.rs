@@ -57,7 +57,10 @@ pub(super) fn plan(object: &Object<'_>, profile: &Profile) -> Result<Plan, Refus
     let mut fill = |(x, y): &Rectangle, black: bool| {
         for row in y.start.min(encoded.rows)..y.end.min(encoded.rows) {
             let from = row * encoded.columns;
-            mask[from + x.start.min(encoded.columns)..from + x.end.min(encoded.columns)].fill(black);
+            // A region whose end lies before its beginning shows nothing.
+            if let Some(pixels) = mask.get_mut(from + x.start..from + x.end.min(encoded.columns)) {
+                pixels.fill(black);
+            }
         }
     };
     regions.iter().for_each(|region| fill(region, false));
