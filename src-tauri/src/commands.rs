@@ -6,13 +6,13 @@
 use crate::bindings::Bindings;
 use crate::desk::Desk;
 use crate::dto::{
-    ChooseImport, DeskState, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Nothing,
-    Performed, RetrievalChoice, RetrieveRequest, SecretRequest, StartState, StudyDetails, StudyRequest,
-    Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage,
-    WorklistRequest,
+    ChooseImport, DeskState, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies,
+    ImportPaths, NodeTest, NodeTestRequest, Nothing, Performed, RetrievalChoice, RetrieveRequest,
+    SecretRequest, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand,
+    WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
-use crate::{importing, network, perform, sign_in, studies, thumbnails};
+use crate::{films, importing, network, perform, sign_in, studies, thumbnails};
 use std::sync::Arc;
 
 macro_rules! commands {
@@ -59,6 +59,12 @@ commands! {
     study(StudyRequest) -> StudyDetails = studies::details;
     /// The small picture of a series: from the cache, or made now.
     thumbnail(ThumbnailRequest) -> Thumbnail = thumbnails::thumbnail;
+    /// A film on its way to the player: noted as opened.
+    film(FilmRequest) -> FilmFacts = films::open;
+    /// The next piece of a film's stream; empty behind its end.
+    film_piece(FilmPieceRequest) -> FilmPiece = films::piece;
+    /// Writes a film's stream where the person says; false when they say nowhere.
+    save_film(FilmRequest) -> bool = films::save;
     /// Does a command of a person, and says whether undo takes it back.
     perform(WindowCommand) -> Performed = perform::from_window;
     /// Asks for a folder or files and imports them; false when the person chose nothing.

@@ -9,6 +9,8 @@ use medsight_base::{InstanceUid, StudyUid};
 use medsight_cache::CacheError;
 use medsight_dicom::Object;
 use medsight_dicom::derived::Document;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,7 +25,8 @@ pub(crate) fn save(desk: &Arc<Desk>, study: &StudyUid, instance: &InstanceUid) -
     let document = Document::read(&object).map_err(|refusal| Problem::from(&refusal))?;
     // The title may name the patient: the person gives the file its name.
     let Some(path) = desk.save_as(&format!("document.{}", ending(&document.mime))) else { return Ok(()) };
-    write(&path, document.bytes).map_err(|error| CacheError::Export { file: path.clone(), error })?;
+    write(&path, |file| file.write_all(document.bytes))
+        .map_err(|error| CacheError::Export { file: path.clone(), error })?;
     Ok(cache.exported(study, &who(), now(), serde_json::json!({"document": instance}))?)
 }
 
@@ -37,12 +40,16 @@ fn ending(mime: &str) -> &'static str {
     }
 }
 
-/// The whole document or none: written beside its place and then put there.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// The whole file or none: written beside its place and then put there.
+pub(crate) fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
     let part = path.with_file_name(name);
-    let written = std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path));
+    let filled = File::create(&part).and_then(|mut file| {
+        fill(&mut file)?;
+        file.sync_all()
+    });
+    let written = filled.and_then(|()| std::fs::rename(&part, path));
     if written.is_err() {
         let _half_written = std::fs::remove_file(&part);
     }

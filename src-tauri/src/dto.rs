@@ -5,6 +5,7 @@
 
 mod command;
 mod event;
+mod film;
 mod import;
 mod network;
 mod retrieval;
@@ -15,6 +16,7 @@ mod worklist;
 
 pub use command::{Performed, WindowCommand};
 pub use event::{DeskEvent, LightBoxState, Notice};
+pub use film::{FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FilmRow};
 pub use import::{ChooseImport, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary};
 pub use network::{
     DimseForm, EchoAnswer, FindRequest, FoundStudies, FoundStudy, NodeForm, NodeTest, NodeTestRequest,

@@ -1,11 +1,11 @@
 //! The desk as a person meets it, without its window: started, filled, searched, changed, closed, started again.
 
-use crate::args::Args;
-use crate::desk::{Desk, Shell};
+use crate::desk::Desk;
 use crate::dto::{
-    ImportPaths, ImportState, ImportSummary, Performed, SettingsChange, StartState, StudyRequest,
-    TroubleKind, WindowCommand, WorklistFilter, WorklistRequest,
+    ImportPaths, ImportState, Performed, SettingsChange, StartState, StudyRequest, TroubleKind,
+    WindowCommand, WorklistFilter, WorklistRequest,
 };
+use crate::support::{self, import};
 use crate::{importing, perform, studies};
 use medsight_record::{Locale, ReadState};
 use std::path::{Path, PathBuf};
@@ -13,30 +13,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 fn desk(folder: &Path) -> Arc<Desk> {
-    let args = Args {
-        cache: Some(folder.join("cache")),
-        key: format!("key-file:{}", folder.join("key").display()).parse().ok(),
-        import: Vec::new(),
-    };
-    let shell =
-        Shell { tell: Box::new(|_| ()), choose: Box::new(|_| Vec::new()), save_as: Box::new(|_| None) };
-    Desk::new(args, Some(folder.join("settings.toml")), shell)
+    support::new_desk(folder, |_| None)
 }
 
 fn samples(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/samples/studies").join(name)
-}
-
-fn import(desk: &Arc<Desk>, path: &Path) -> ImportSummary {
-    importing::import_paths(desk, ImportPaths { paths: vec![path.display().to_string()] }).unwrap();
-    let begun = Instant::now();
-    loop {
-        if let ImportState::Ended(summary) = desk.importing().state() {
-            return summary;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(120), "the import does not end");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn rows(desk: &Arc<Desk>, text: &str) -> Vec<crate::dto::StudyRow> {

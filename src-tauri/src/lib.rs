@@ -12,6 +12,7 @@ mod commands;
 pub mod desk;
 mod documents;
 pub mod dto;
+mod films;
 mod importing;
 #[cfg(test)]
 mod journeys;
@@ -28,5 +29,7 @@ mod settings;
 mod sign_in;
 mod start;
 mod studies;
+#[cfg(test)]
+mod support;
 mod thumbnails;
 mod writing;

@@ -5,6 +5,7 @@ use crate::dto::{
     FacetCount, Measurement, SeriesRow, SortColumn, StudyDetails, StudyRequest, WorklistFacets,
     WorklistFilter, WorklistPage, WorklistRequest,
 };
+use crate::films;
 use crate::problem::{Fault, Problem};
 use medsight_base::{DicomDate, SeriesUid, StudyUid};
 use medsight_cache::{DateRange, Filter, Query, Sort};
@@ -61,6 +62,7 @@ pub(crate) fn details(desk: &Arc<Desk>, request: StudyRequest) -> Result<StudyDe
         // The age at the study, as on the light box; today's where the study has no date.
         identity: study.patient.identity_line(study.date.or(DicomDate::parse(&request.today))),
         study: study.into(),
+        films: films::of_study(&cache, &uid)?,
         series: series.into_iter().map(series_row).collect(),
         measurements,
     })

@@ -38,4 +38,5 @@ pub use folder::{default_folder, key_source};
 pub use import::{Import, ImportJob, Progress, Rejected, Summary, Took};
 pub use quota::{Evicted, Usage};
 pub use retrieval::RetrievalJob;
+pub use study::StoredForm;
 pub use worklist::{DateRange, Facets, Filter, Page, Query, Sort};

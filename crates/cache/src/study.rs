@@ -3,7 +3,23 @@
 use crate::{Cache, CacheError, apply::require, tables};
 use medsight_base::{InstanceUid, SeriesUid, StudyUid};
 use medsight_record::{Annotation, Manifest, ManifestInstance, ReadingSession, SeriesRecord, StudyRecord};
+use medsight_vault::BlobId;
 use tables::instances::{Geometry, Stored};
+
+/// One file of a study, and what kind of object it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredForm {
+    /// SOP Instance UID (0008,0018).
+    pub uid: InstanceUid,
+    /// Series Instance UID (0020,000E).
+    pub series: SeriesUid,
+    /// SOP Class UID (0008,0016).
+    pub sop_class: String,
+    /// Transfer Syntax UID (0002,0010) of the stored bytes.
+    pub transfer_syntax: String,
+    /// Where its bytes are; `None` when they are not on this computer.
+    pub blob: Option<BlobId>,
+}
 
 impl Cache {
     /// The record of a study; `None` when it is not here.
@@ -35,6 +51,14 @@ impl Cache {
             let stored = tables::instances::of_study(db, row)?;
             Ok(stored.into_iter().filter(|s| s.blob.is_some()).map(|s| s.uid).collect())
         })
+    }
+
+    /// In what form each file of a study is stored: what an image program opens, and what another one does.
+    ///
+    /// # Errors
+    /// [`CacheError::NotFound`], …
+    pub fn stored_forms(&self, study: &StudyUid) -> Result<Vec<StoredForm>, CacheError> {
+        self.read(|db| Ok(tables::instances::forms_of_study(db, require(db, study)?)?))
     }
 
     /// What stands on a study, oldest change first.

@@ -96,8 +96,8 @@ pub(crate) fn compression(uid: &str) -> Result<Compression, Refusal> {
             return Refusal::new(
                 "video",
                 format!(
-                    "The file is a film: Transfer Syntax UID (0002,0010) is {} ({uid}). It is kept and listed, but not \
-                     played here. Export it and play it with another program.",
+                    "The file is a film: Transfer Syntax UID (0002,0010) is {} ({uid}). The desk plays it, \
+                     from the panel of its study; another program can once it is exported.",
                     transfer_syntax_name(uid)
                 ),
             );

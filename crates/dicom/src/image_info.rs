@@ -244,7 +244,7 @@ impl ImageInfo {
 }
 
 /// Frame Time (0018,1063), Frame Time Vector, or a rate turned round.
-fn frame_time_ms(data: &Dataset<'_>) -> Option<f64> {
+pub(crate) fn frame_time_ms(data: &Dataset<'_>) -> Option<f64> {
     let number = |tag| data.number(tag).ok().flatten().filter(|n: &f64| *n > 0.0);
     let vector = data.numbers(tags::FRAME_TIME_VECTOR).ok().flatten();
     let mean = vector.filter(|v| v.len() > 1).map(|v| v[1..].iter().sum::<f64>() / (v.len() - 1) as f64);

@@ -7,6 +7,7 @@
 //! - [`deidentify`]: a file without who it is about (PS3.15 Annex E).
 //! - [`VolumeBuilder`]: frames, in any order and from several threads, into a volume.
 //! - [`derived`]: what is made from images (segmentations, measurements, presentation states…), both ways.
+//! - [`Film`]: the stream of an encapsulated film, for the platform's player.
 //! - [`NewDataset`]: a data set on its way into a file.
 //!
 //! The parser is an index over the file's bytes rather than a tree of values: a file that lies about a length
@@ -22,6 +23,7 @@ mod deidentify;
 pub mod derived;
 mod directory;
 mod encoded;
+mod film;
 mod header;
 mod image_info;
 mod layout;
@@ -49,6 +51,7 @@ pub use deidentify::{
     DecodeFrame, Deidentified, DeidentifyOption, Profile, ProfileError, Pseudonyms, deidentify,
 };
 pub use encoded::Encoded;
+pub use film::{Film, FilmContainer, ReadAt, film_coding};
 pub use header::{DicomHeaders, check_native_length, instance_record};
 pub use image_info::{Concatenation, FrameInfo, ImageInfo, NamedWindow};
 pub use layout::VolumeLayout;

@@ -167,7 +167,7 @@ fn place(image: &ImageInfo, at: FrameRef) -> Result<(Grid<'_>, Placed<'_>), &'st
 fn why_not(code: &str) -> &'static str {
     match code {
         "colour" => "The images are in colour (Photometric Interpretation (0028,0004)).",
-        "video" => "It is a film (Transfer Syntax UID (0002,0010)): kept and listed, but not played here.",
+        "video" => "It is a film (Transfer Syntax UID (0002,0010)): the desk plays it.",
         "no_spacing" => "Pixel Spacing (0028,0030) is missing, so distances are not known.",
         _ => {
             "Image Position (Patient) (0020,0032) or Image Orientation (Patient) (0020,0037) is missing, \

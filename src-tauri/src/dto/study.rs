@@ -1,6 +1,6 @@
 //! One study in detail, and what can be done with it.
 
-use super::StudyRow;
+use super::{FilmRow, StudyRow};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -77,6 +77,8 @@ pub struct StudyDetails {
     pub identity: String,
     /// Series in the order of their numbers.
     pub series: Vec<SeriesRow>,
+    /// Films, in the order of their series: the window plays them itself.
+    pub films: Vec<FilmRow>,
     /// Measurements, newest last.
     pub measurements: Vec<Measurement>,
 }

@@ -2,7 +2,7 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { ChooseImport, DeskEvent, DeskState, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Performed, RetrievalChoice, RetrieveRequest, SecretRequest, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
+import type { ChooseImport, DeskEvent, DeskState, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Performed, RetrievalChoice, RetrieveRequest, SecretRequest, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
 
 /** Everything the desk can be asked. A failure is thrown as a Problem. */
 export const commands = {
@@ -18,6 +18,12 @@ export const commands = {
   study: (request: StudyRequest) => invoke<StudyDetails>("study", { request }),
   /** The small picture of a series: from the cache, or made now. */
   thumbnail: (request: ThumbnailRequest) => invoke<Thumbnail>("thumbnail", { request }),
+  /** A film on its way to the player: noted as opened. */
+  film: (request: FilmRequest) => invoke<FilmFacts>("film", { request }),
+  /** The next piece of a film's stream; empty behind its end. */
+  filmPiece: (request: FilmPieceRequest) => invoke<FilmPiece>("film_piece", { request }),
+  /** Writes a film's stream where the person says; false when they say nowhere. */
+  saveFilm: (request: FilmRequest) => invoke<boolean>("save_film", { request }),
   /** Does a command of a person, and says whether undo takes it back. */
   perform: (request: WindowCommand) => invoke<Performed>("perform", { request }),
   /** Asks for a folder or files and imports them; false when the person chose nothing. */

@@ -110,6 +110,68 @@ value: string,
  */
 count: number, };
 
+export type FilmFacts = { 
+/**
+ * Length of the stream in bytes.
+ */
+bytes: number, 
+/**
+ * How it is coded, for people.
+ */
+coding: string, 
+/**
+ * Number of pictures; 0 where the file does not say.
+ */
+frames: number, 
+/**
+ * Pictures a second.
+ */
+rateHz: number | null, };
+
+export type FilmPiece = { 
+/**
+ * The bytes in base64.
+ */
+base64: string, };
+
+export type FilmPieceRequest = { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * SOP Instance UID.
+ */
+instanceUid: string, 
+/**
+ * Bytes of the stream that are there already.
+ */
+offset: number, };
+
+export type FilmRequest = { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * SOP Instance UID.
+ */
+instanceUid: string, };
+
+export type FilmRow = { 
+/**
+ * SOP Instance UID.
+ */
+instanceUid: string, 
+/**
+ * Series Instance UID.
+ */
+seriesUid: string, 
+/**
+ * How it is coded, for people.
+ */
+coding: string, };
+
 export type FindRequest = { 
 /**
  * Name of the server in the settings.
@@ -621,6 +683,10 @@ identity: string,
  * Series in the order of their numbers.
  */
 series: Array<SeriesRow>, 
+/**
+ * Films, in the order of their series: the window plays them itself.
+ */
+films: Array<FilmRow>, 
 /**
  * Measurements, newest last.
  */

@@ -19,7 +19,17 @@ import { problemOf, setLocale } from "./words.svelte";
 import { Worklist } from "./worklist.svelte";
 
 /** What lies over the worklist. */
-export type Overlay = "palette" | "help" | "import" | "find" | "columns" | { deleting: StudyRow } | { server: number } | null;
+export type Overlay = "palette" | "help" | "import" | "find" | "columns" | { deleting: StudyRow } | { server: number } | { film: ShownFilm } | null;
+
+/** A film, and what stands over it. */
+export interface ShownFilm {
+  studyUid: string;
+  instanceUid: string;
+  /** Whose it is. */
+  identity: string;
+  /** Series and study, in a line. */
+  about: string;
+}
 
 export class Desk {
   start = $state<StartState>({ state: "opening" });

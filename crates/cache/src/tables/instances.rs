@@ -1,7 +1,8 @@
 //! Instances: header facts, and the encrypted file that has the bytes.
 
 use super::{blob_id, unreadable};
-use medsight_base::{InstanceUid, StudyUid};
+use crate::study::StoredForm;
+use medsight_base::{InstanceUid, SeriesUid, StudyUid};
 use medsight_record::InstanceRecord;
 use medsight_vault::BlobId;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -133,6 +134,25 @@ pub(crate) fn of_study(db: &Connection, study: i64) -> rusqlite::Result<Vec<Stor
             blob: blob_id(row, 5)?,
             bytes: row.get::<_, i64>(6)?.cast_unsigned(),
             sha256: row.get(7)?,
+        })
+    })?
+    .collect()
+}
+
+/// In what form the files of a study are stored, in the order of their numbers.
+pub(crate) fn forms_of_study(db: &Connection, study: i64) -> rusqlite::Result<Vec<StoredForm>> {
+    db.prepare_cached(
+        "SELECT i.uid, s.uid, i.sop_class, i.transfer_syntax, i.blob
+         FROM instances i JOIN series s ON s.id = i.series WHERE s.study = ?1
+         ORDER BY s.number, s.id, i.number, i.uid",
+    )?
+    .query_map([study], |row| {
+        Ok(StoredForm {
+            uid: InstanceUid::parse(row.get_ref(0)?.as_str()?).map_err(|e| unreadable(0, e))?,
+            series: SeriesUid::parse(row.get_ref(1)?.as_str()?).map_err(|e| unreadable(1, e))?,
+            sop_class: row.get(2)?,
+            transfer_syntax: row.get(3)?,
+            blob: blob_id(row, 4)?,
         })
     })?
     .collect()

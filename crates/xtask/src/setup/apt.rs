@@ -18,6 +18,10 @@ const TOUR: &[&str] = &[
     "dbus-daemon",
     "gnome-keyring",
     "webkit2gtk-driver",
+    // Films: what the web view plays them with.
+    "gstreamer1.0-libav",
+    "gstreamer1.0-plugins-good",
+    "gstreamer1.0-plugins-bad",
     "procps",
 ];
 
