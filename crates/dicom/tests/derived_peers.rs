@@ -1,9 +1,10 @@
 //! Our derived objects in the hands of readers that nobody on this project wrote: highdicom, pydicom, dcmtk and
 //! dciodvfy (PS3.3 rules).
 //!
-//! `MEDSIGHT_PEER_PYTHON` names a Python with highdicom, `MEDSIGHT_PEER_DCMJS` the folder of dcmjs 0.29; without
-//! them, or without a tool on the path, that part says loudly that it was skipped. `MEDSIGHT_PEER_KEEP` names a
-//! folder that gets a copy of every object.
+//! `cargo xtask test` installs highdicom and dcmjs in the versions of `tests/peers`. By itself this looks for a Python
+//! with highdicom in `MEDSIGHT_PEER_PYTHON` and for the folder of dcmjs in `MEDSIGHT_PEER_DCMJS`; without them, or
+//! without a tool on the path, that part says loudly that it was skipped. `MEDSIGHT_PEER_KEEP` names a folder that gets
+//! a copy of every object.
 #![allow(clippy::unwrap_used, reason = "a test that cannot run its peers has failed")]
 
 mod derived_support;

@@ -5,12 +5,14 @@
 
 mod apt;
 mod node;
+mod peers;
 mod tools;
 
 use crate::run;
 use anyhow::Result;
 
 pub(crate) use node::{npm, registry_answers};
+pub(crate) use peers::peers;
 pub(crate) use tools::{install as install_tool, tool};
 
 /// What the machine is wanted for: decides which packages it needs.

@@ -23,7 +23,8 @@ pub(crate) fn test(end_to_end: bool) -> Result<()> {
         run("cargo clippy --quiet --workspace --all-targets --locked -- --deny warnings")
     })?;
     step("tests (shaders and their CPU twins are among them)", || {
-        run("cargo test --workspace --locked --no-fail-fast")
+        let line = "cargo test --workspace --locked --no-fail-fast";
+        run_command(run::command(line).envs(setup::peers()), line)
     })?;
     step("build the programs", demo::build)?;
     step("generated files are what the code says", || codegen::codegen(true))?;

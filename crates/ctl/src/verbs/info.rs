@@ -4,6 +4,7 @@ use crate::files::{self, path_text};
 use crate::output::{Exit, Output};
 use medsight_base::InstanceUid;
 use medsight_cache::import::{each_in_archive, is_archive, listed_by};
+use medsight_codec::{FolderSource, FrameFile};
 use medsight_dicom::{DicomHeaders, ImageInfo, Object, StackKind, instance_record, sort_frames};
 use medsight_record::{HeaderReader, InstanceRecord, Refusal};
 use serde::Serialize;
@@ -67,6 +68,9 @@ struct Rejected {
     reason: String,
 }
 
+/// Files from this size on are not read whole, in bytes.
+const LARGE: u64 = 4 << 20;
+
 /// Instances of a series and the images among them.
 type Members = (Vec<InstanceRecord>, Vec<ImageInfo>);
 
@@ -106,6 +110,9 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
 impl Found {
     /// One file; with `follow` also those that it lists, if it is a DICOMDIR.
     fn file(&mut self, path: &Path, follow: bool) {
+        if let Some(read) = read_large(path) {
+            return self.add(read);
+        }
         let bytes = match files::read(path) {
             Ok(bytes) => bytes,
             Err(refusal) => return self.refuse(path_text(path), refusal),
@@ -124,21 +131,34 @@ impl Found {
 
     fn take(&mut self, file: String, bytes: Result<Vec<u8>, Refusal>) {
         match bytes.and_then(|bytes| read(&bytes)) {
-            Ok((record, image)) => {
-                if self.seen.insert(record.uid.clone()) {
-                    let series = self.studies.entry(record.study.to_string()).or_default();
-                    let (records, images) = series.entry(record.series.to_string()).or_default();
-                    records.push(record);
-                    images.extend(image);
-                }
-            }
+            Ok(read) => self.add(read),
             Err(refusal) => self.refuse(file, refusal),
+        }
+    }
+
+    fn add(&mut self, (record, image): (InstanceRecord, Option<ImageInfo>)) {
+        if self.seen.insert(record.uid.clone()) {
+            let series = self.studies.entry(record.study.to_string()).or_default();
+            let (records, images) = series.entry(record.series.to_string()).or_default();
+            records.push(record);
+            images.extend(image);
         }
     }
 
     fn refuse(&mut self, file: String, Refusal { code, reason }: Refusal) {
         self.rejected.push(Rejected { file, code, reason });
     }
+}
+
+/// A large image by its header and the places of its frames; the rest is not read. `None` for small files and for
+/// whatever needs a look at all of it, be it only to say what is wrong.
+fn read_large(path: &Path) -> Option<(InstanceRecord, Option<ImageInfo>)> {
+    if std::fs::metadata(path).ok()?.len() < LARGE {
+        return None;
+    }
+    let opened = FrameFile::open(&FolderSource::new(vec![path.to_owned()]), 0).ok()?;
+    let image = ImageInfo::read(opened.object()).ok()?;
+    Some((instance_record(opened.object()).ok()?, Some(image)))
 }
 
 fn read(bytes: &[u8]) -> Result<(InstanceRecord, Option<ImageInfo>), Refusal> {

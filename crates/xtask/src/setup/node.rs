@@ -58,7 +58,7 @@ pub(crate) fn npm(words: &str) -> Result<()> {
     run::run_command(&mut npm_command(words), &format!("npm {words} (in ui)"))
 }
 
-fn npm_command(words: &str) -> Command {
+pub(super) fn npm_command(words: &str) -> Command {
     let mut command = run::command(&format!("npm {words}"));
     command.current_dir(run::root().join("ui")).env("NO_UPDATE_NOTIFIER", "1");
     // Our own Node goes first in the search path, where there is one.
