@@ -57,12 +57,20 @@ fn one(target: &str, seconds: u64) -> Result<()> {
         // The stable compiler's, which runs this program.
         .env_remove("CARGO")
         .env("PATH", path)
+        .env(c_flags_variable()?, "-fsanitize=address -fno-omit-frame-pointer -g1")
         .args(["run", "nightly", "cargo", "fuzz", "run", "--fuzz-dir", "tests/fuzz", target])
         .arg(gathered)
         .arg(format!("tests/fuzz/seeds/{target}"))
         .args(["--", "-rss_limit_mb=2048", "-timeout=5"])
         .arg(format!("-max_total_time={seconds}"));
     run::run_command(&mut command, &format!("cargo fuzz run {target}"))
+}
+
+/// The variable with the C compiler's flags for this machine: decoders in C are watched like those in Rust.
+fn c_flags_variable() -> Result<String> {
+    let about = run::output("rustup run nightly rustc -vV").context("`rustc -vV` says nothing")?;
+    let host = about.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
+    Ok(format!("CFLAGS_{}", host.replace('-', "_")))
 }
 
 /// The names of the targets, in alphabetical order.
