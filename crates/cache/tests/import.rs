@@ -151,10 +151,12 @@ fn a_zip_archive_is_read_without_unpacking_and_its_names_lead_nowhere() {
     zip.start_file("__MACOSX/x", options).unwrap();
     zip.start_file("readme.txt", options).unwrap();
     zip.write_all(b"hello").unwrap();
+    zip.start_file("second.zip", options).unwrap();
+    zip.write_all(b"PK\x03\x04 and more").unwrap();
     zip.finish().unwrap();
     let cache = Cache::open(&folder.path().join("cache"), &key()).unwrap();
     let summary = import(&cache, &archive);
-    assert_eq!((summary.instances, codes(&summary.rejected)), (20, vec!["not_dicom"]));
+    assert_eq!((summary.instances, codes(&summary.rejected)), (20, vec!["not_dicom", "zip_nested"]));
     assert!(summary.rejected[0].file.ends_with("study.ZIP » readme.txt"));
     assert!(cache.check(true, |_, _| {}).unwrap().damaged.is_empty());
 }

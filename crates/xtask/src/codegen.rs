@@ -1,6 +1,6 @@
 //! What the front end takes from Rust: commands and DTO types, written to `ui/src/generated`.
 
-use crate::run;
+use crate::{demo, run};
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,12 +11,10 @@ pub(crate) fn codegen(check: bool) -> Result<()> {
     let folder = run::root().join("ui/src/generated");
     let before = contents(&folder);
     // A check comes after the programs were built; building one package alone would compile its packages again.
-    match check {
-        true => {
-            run::run_command(&mut Command::new(run::built("debug", "export-bindings")), "export-bindings")?
-        }
-        false => run::run("cargo run --quiet -p medsight-desk --bin export-bindings")?,
+    if !check {
+        demo::build()?;
     }
+    run::run_command(&mut Command::new(run::built("debug", "export-bindings")), "export-bindings")?;
     let after = contents(&folder);
     if after.is_empty() {
         bail!("nothing was written to ui/src/generated");
