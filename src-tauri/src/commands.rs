@@ -88,6 +88,8 @@ commands! {
     retry_retrieval(RetrievalChoice) -> () = network::retry;
     /// Puts away the retrievals that have ended.
     dismiss_retrievals(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.retrieving().dismiss(desk); Ok(()) };
+    /// Tries to listen again after the listener could not.
+    retry_listener(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.listening().apply(desk); Ok(()) };
     /// Puts the summary of the last import away.
     dismiss_import(Nothing) -> () = |desk: &Arc<Desk>, _| importing::dismiss(desk);
     /// Puts the notice away.

@@ -6,6 +6,7 @@ use crate::args::Args;
 use crate::dto::{DeskEvent, DeskState, Notice, StartState, Trouble, TroubleKind};
 use crate::importing::Importing;
 use crate::light_box::LightBox;
+use crate::listening::Listening;
 use crate::network::Asking;
 use crate::perform::Steps;
 use crate::problem::{Fault, Problem};
@@ -53,6 +54,7 @@ pub struct Desk {
     thumbnailer: Thumbnailer,
     importing: Importing,
     retrieving: Retrieving,
+    listening: Listening,
     asking: Asking,
     steps: Steps,
 }
@@ -95,6 +97,7 @@ impl Desk {
             thumbnailer: Thumbnailer::default(),
             asking: Asking::default(),
             retrieving: Retrieving::default(),
+            listening: Listening::default(),
             steps: Steps::default(),
         })
     }
@@ -127,6 +130,8 @@ impl Desk {
         if matches!(state, StartState::Ready { .. }) {
             self.tell(DeskEvent::Settings(Box::new(self.settings_view())));
             self.importing().begin(self);
+            // Before the retrievals: some of them go on by it.
+            self.listening().apply(self);
             self.retrieving().begin(self);
         }
         state
@@ -157,6 +162,7 @@ impl Desk {
     /// crash: the next start goes on with them.
     pub fn end(&self) {
         self.retrieving.end();
+        self.listening.end();
         self.light_box.end();
         self.thumbnailer.end();
     }
@@ -169,6 +175,7 @@ impl Desk {
             light_box: self.light_box.state(),
             import: self.importing.state(),
             retrievals: self.retrieving.rows(),
+            listener: self.listening.state(),
             notice: *held(&self.notice),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -206,6 +213,10 @@ impl Desk {
 
     pub(crate) fn retrieving(&self) -> &Retrieving {
         &self.retrieving
+    }
+
+    pub(crate) fn listening(&self) -> &Listening {
+        &self.listening
     }
 
     pub(crate) fn asking(&self) -> &Asking {

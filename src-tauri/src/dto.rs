@@ -7,6 +7,7 @@ mod command;
 mod event;
 mod film;
 mod import;
+mod listener;
 mod network;
 mod retrieval;
 mod settings;
@@ -18,9 +19,10 @@ pub use command::{Performed, WindowCommand};
 pub use event::{DeskEvent, LightBoxState, Notice};
 pub use film::{FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FilmRow};
 pub use import::{ChooseImport, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary};
+pub use listener::{ListenerForm, ListenerSeen, ListenerState, SenderForm};
 pub use network::{
     DimseForm, EchoAnswer, FindRequest, FoundStudies, FoundStudy, NodeForm, NodeTest, NodeTestRequest,
-    SecretRequest, SignInForm, TlsForm, WebForm,
+    RetrieveWay,     SecretRequest, SignInForm, TlsForm, WebForm,
 };
 pub use retrieval::{RetrievalChoice, RetrievalPhase, RetrievalRow, RetrieveRequest, WantedStudy};
 pub use settings::{KeySourceInfo, SettingsChange, SettingsView};

@@ -17,6 +17,9 @@ mod importing;
 #[cfg(test)]
 mod journeys;
 mod light_box;
+mod listening;
+#[cfg(test)]
+mod move_journeys;
 mod network;
 #[cfg(test)]
 mod network_journeys;
@@ -24,6 +27,7 @@ mod perform;
 mod prefetch;
 mod problem;
 mod process;
+mod receiving;
 mod retrieving;
 mod settings;
 mod sign_in;

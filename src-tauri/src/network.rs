@@ -1,6 +1,7 @@
 //! Servers asked by a person: is it there, which studies does it have, bring these here.
 //!
-//! Not here: the protocols, which are `medsight-pacs`; and the retrieval itself. Nothing listens. A node with both addresses is spoken to by DIMSE. Secrets are `sign_in`'s.
+//! Not here: the protocols, which are `medsight-pacs`; the retrieval itself; the listener that C-MOVE sends to. A node with
+//! both addresses is spoken to by DIMSE, unless its studies are to be brought here by DICOMweb. Secrets are `sign_in`'s.
 
 use crate::desk::{Desk, held};
 use crate::dto::{
@@ -13,9 +14,9 @@ use crate::sign_in;
 use medsight_base::{DicomDate, StudyUid};
 use medsight_dicom::tags;
 use medsight_pacs::{
-    Auth, CancellationToken, Keys, Level, NetError, Query, Remote, Row, Urgency, WebClient, WebQuery,
+    Auth, CancellationToken, Keys, Level, Mover, NetError, Query, Remote, Row, Urgency, WebClient, WebQuery,
 };
-use medsight_record::node::{Node, Web};
+use medsight_record::node::{Node, RetrieveBy, Web};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use zeroize::Zeroizing;
@@ -90,15 +91,26 @@ fn named(desk: &Desk, name: &str) -> Result<Node, Problem> {
     Ok(nodes.into_iter().find(|node| node.name == name).ok_or(Fault::NoSuchNode)?)
 }
 
-/// How a server is spoken to: by DIMSE where it has both ways.
-pub(crate) fn remote(node: &Node) -> Result<Remote, Problem> {
-    match (&node.dimse, &node.web) {
-        (Some(dimse), _) => Ok(Remote::Dimse(dimse.clone())),
-        (None, Some(web)) => {
+/// How a server is asked: by DIMSE where it has both ways, unless it is to be the other.
+fn asked(node: &Node) -> Result<Remote, Problem> {
+    match (node.retrieve, &node.dimse, &node.web) {
+        (RetrieveBy::Get | RetrieveBy::Move, Some(dimse), _) => Ok(Remote::Dimse(dimse.clone())),
+        (_, _, Some(web)) => {
             let auth = sign_in::auth(web, &node.sign_in, None)?;
             Ok(WebClient::new(web, auth).map(Remote::Web)?)
         }
-        (None, None) => Err(NetError::Settings("the node has no address".to_owned()).into()),
+        _ => Err(NetError::Settings("the node has no address for this".to_owned()).into()),
+    }
+}
+
+/// How studies are brought here from a server. By C-MOVE only while the listener runs.
+pub(crate) fn remote(desk: &Desk, node: &Node) -> Result<Remote, Problem> {
+    match (node.retrieve, &node.dimse) {
+        (RetrieveBy::Move, Some(dimse)) => {
+            let (inbox, destination) = desk.listening().destination()?;
+            Ok(Remote::Move(Mover { node: dimse.clone(), destination, inbox }))
+        }
+        _ => asked(node),
     }
 }
 
@@ -126,10 +138,10 @@ pub(crate) fn studies(
     cancel: &CancellationToken,
 ) -> Result<(Vec<Row>, bool), Problem> {
     let query = Query::new(Level::Study, keys);
-    let remote = remote(node)?;
+    let remote = asked(node)?;
     let answer = tauri::async_runtime::block_on(async {
         match &remote {
-            Remote::Dimse(dimse) => {
+            Remote::Dimse(dimse) | Remote::Move(Mover { node: dimse, .. }) => {
                 let mut rows = Vec::new();
                 let all = medsight_pacs::find(dimse, &query, cancel, |row| {
                     // One more than is shown tells whether there are more.
@@ -214,7 +226,11 @@ pub(crate) fn study_of(row: &Row) -> FoundStudy {
 
 /// Puts studies of a server into the queue.
 pub(crate) fn retrieve(desk: &Arc<Desk>, request: RetrieveRequest) -> Result<(), Problem> {
-    named(desk, &request.node)?;
+    let node = named(desk, &request.node)?;
+    if node.retrieve == RetrieveBy::Move {
+        // Said where the person asks, before anything is queued.
+        desk.listening().destination()?;
+    }
     let wish = |wanted: WantedStudy| {
         Ok(Wish {
             node: request.node.clone(),

@@ -5,7 +5,7 @@ use crate::args::Args;
 use crate::desk::{Desk, Shell};
 use crate::dto::{
     DimseForm, FindRequest, ImportSummary, NodeForm, NodeTest, NodeTestRequest, Notice, RetrievalChoice,
-    RetrievalPhase, RetrievalRow, RetrieveRequest, SettingsChange, SignInForm, WantedStudy, WebForm,
+    RetrievalPhase, RetrievalRow, RetrieveRequest, RetrieveWay, SettingsChange, SignInForm, WantedStudy, WebForm,
     WindowCommand, WorklistRequest,
 };
 use crate::{network, perform, studies};
@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 #[path = "../../crates/pacs/tests/peers/mod.rs"]
-mod peers;
+pub(crate) mod peers;
 
-fn desk(folder: &Path) -> Arc<Desk> {
+pub(crate) fn desk(folder: &Path) -> Arc<Desk> {
     let args = Args {
         cache: Some(folder.join("cache")),
         key: format!("key-file:{}", folder.join("key").display()).parse().ok(),
@@ -30,7 +30,7 @@ fn desk(folder: &Path) -> Arc<Desk> {
     desk
 }
 
-fn node(name: &str, port: u16) -> NodeForm {
+pub(crate) fn node(name: &str, port: u16) -> NodeForm {
     let dimse = DimseForm {
         called_ae: "DCMQR".into(),
         calling_ae: "WORKSTATION".into(),
@@ -44,6 +44,7 @@ fn node(name: &str, port: u16) -> NodeForm {
         name: name.into(),
         dimse: Some(dimse),
         web: None,
+        retrieve: RetrieveWay::Get,
         parallel_retrievals: 3,
         prefetch_next: false,
         prefetch_priors: 0,
@@ -51,23 +52,23 @@ fn node(name: &str, port: u16) -> NodeForm {
     }
 }
 
-fn tested(desk: &Arc<Desk>, node: NodeForm) -> NodeTest {
+pub(crate) fn tested(desk: &Arc<Desk>, node: NodeForm) -> NodeTest {
     network::test_node(desk, NodeTestRequest { node, secret: None }).unwrap()
 }
 
-fn set_nodes(desk: &Arc<Desk>, nodes: Vec<NodeForm>) {
+pub(crate) fn set_nodes(desk: &Arc<Desk>, nodes: Vec<NodeForm>) {
     let change = WindowCommand::ChangeSetting(SettingsChange::Nodes(nodes));
     assert!(perform::from_window(desk, change).unwrap().undoable);
 }
 
-fn retrieve(desk: &Arc<Desk>, node: &str, uids: &[&str]) {
+pub(crate) fn retrieve(desk: &Arc<Desk>, node: &str, uids: &[&str]) {
     let study = |uid: &&str| WantedStudy { uid: (*uid).to_owned(), about: "Test Network".into() };
     let studies = uids.iter().map(study).collect();
     network::retrieve(desk, RetrieveRequest { node: node.into(), studies, open: false }).unwrap();
 }
 
 /// Waits until what is known of a retrieval fits.
-fn wait<T>(desk: &Arc<Desk>, uid: &str, until: impl Fn(&RetrievalRow) -> Option<T>) -> T {
+pub(crate) fn wait<T>(desk: &Arc<Desk>, uid: &str, until: impl Fn(&RetrievalRow) -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         let rows = desk.retrieving().rows();
@@ -79,7 +80,7 @@ fn wait<T>(desk: &Arc<Desk>, uid: &str, until: impl Fn(&RetrievalRow) -> Option<
     }
 }
 
-fn ended(desk: &Arc<Desk>, uid: &str) -> ImportSummary {
+pub(crate) fn ended(desk: &Arc<Desk>, uid: &str) -> ImportSummary {
     wait(desk, uid, |row| match &row.phase {
         RetrievalPhase::Ended(summary) => Some(summary.clone()),
         _ => None,
@@ -87,7 +88,7 @@ fn ended(desk: &Arc<Desk>, uid: &str) -> ImportSummary {
 }
 
 /// Sends a series to a server, in its own name for the workstation.
-fn send(server: &peers::Peer, called: &str, files: Vec<std::path::PathBuf>) {
+pub(crate) fn send(server: &peers::Peer, called: &str, files: Vec<std::path::PathBuf>) {
     let sources: Vec<_> = files.into_iter().map(medsight_pacs::Source::File).collect();
     let once = medsight_pacs::Patience { retry_for: Duration::ZERO };
     let cancel = medsight_pacs::CancellationToken::new();
@@ -97,7 +98,7 @@ fn send(server: &peers::Peer, called: &str, files: Vec<std::path::PathBuf>) {
     assert!(sent.error.is_none(), "{:?}", sent.error);
 }
 
-fn images_here(desk: &Arc<Desk>) -> u32 {
+pub(crate) fn images_here(desk: &Arc<Desk>) -> u32 {
     let all = WorklistRequest { limit: 100, ..WorklistRequest::default() };
     studies::worklist(desk, all).unwrap().rows.iter().map(|row| row.images).sum()
 }
@@ -269,7 +270,7 @@ fn a_study_of_a_server_that_speaks_dicomweb_only_is_brought_here() {
     let test = |path: &str| tested(&desk, web(path)).web.unwrap();
     // It wants a password, and the settings have none.
     let why = test("dicom-web").problem.unwrap();
-    assert_eq!((why.code.as_str(), why.values["status"].as_str()), ("net.http", "401"));
+    assert_eq!((why.code.as_str(), why.values["status"].as_str()), ("net.unauthorised", "401"));
     closed.kill();
     let server = open_orthanc(folder.path(), dimse);
     let begun = Instant::now();

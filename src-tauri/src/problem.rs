@@ -3,6 +3,9 @@
 //! The window has a text for each code in each language (`problem.*` in `assets/locales`); `cargo xtask tidy` fails
 //! when one is missing. Nothing here carries patient data.
 
+mod listening;
+
+pub(crate) use listening::ListenFault;
 use medsight_base::UidError;
 use medsight_cache::{CacheError, Rejected};
 use medsight_pacs::NetError;
@@ -169,6 +172,7 @@ impl Fault {
             Self::Node(NodeError::Retrievals) => "settings.node-retrievals",
             Self::NoSuchNode => "desk.no-such-server",
             Self::NoSecret => "desk.no-secret",
+            Self::Node(NodeError::Retrieve) => "settings.node-retrieve",
             Self::NothingToFind => "desk.nothing-to-find",
             Self::BadSearch(_) => "desk.bad-search",
             Self::NotAllCame { .. } => "desk.not-all-came",
@@ -243,6 +247,7 @@ impl From<&NetError> for Problem {
             NetError::Unreachable { peer, .. } | NetError::Tls { peer, .. } => vec![("peer", peer.clone())],
             NetError::Certificate { file, .. } => vec![("file", file.clone())],
             NetError::Timeout { seconds, .. } => vec![("seconds", seconds.to_string())],
+            NetError::NotDelivered { destination, .. } => vec![("title", destination.clone())],
             NetError::NotOffered(what) => vec![("what", what.clone())],
             NetError::Failed { operation, status, .. } => {
                 vec![("operation", (*operation).to_owned()), ("status", format!("{status:04X}H"))]
@@ -256,7 +261,13 @@ impl From<&NetError> for Problem {
         if !detail.ends_with('.') {
             detail.push('.');
         }
-        Self { code: format!("net.{}", error.code()), values: named(values), detail }
+        let code = match error {
+            // Who has the wrong password and who may not has to do different things.
+            NetError::Http { status: 401, .. } => "unauthorised",
+            NetError::Http { status: 403, .. } => "forbidden",
+            other => other.code(),
+        };
+        Self { code: format!("net.{code}"), values: named(values), detail }
     }
 }
 
@@ -283,6 +294,7 @@ impl From<SettingsError> for Problem {
             SettingsError::Fixed(_) => Fault::SettingFixed,
             SettingsError::NoSuchValue(_) => Fault::NoSuchValue,
             SettingsError::Node(why) => Fault::Node(why),
+            SettingsError::Listener(why) => return ListenFault::Settings(why).into(),
             SettingsError::Format { .. } => Fault::BadRequest(error.to_string()),
         }
         .into()

@@ -19,6 +19,7 @@ use medsight_pacs::{Slots, Urgency};
 pub(crate) use queue::Wish;
 use queue::{Inner, Job, Phase};
 use run::Far;
+pub(crate) use sink::{missing, received};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 

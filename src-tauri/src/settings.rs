@@ -1,7 +1,7 @@
 //! Settings on disk: the person's differences in a file of their own, the site's policy read only.
 
 use crate::desk::Desk;
-use crate::dto::{DeskEvent, NodeForm, SettingsView};
+use crate::dto::{DeskEvent, ListenerForm, NodeForm, SettingsView};
 use crate::problem::{Fault, Problem};
 use medsight_record::settings::{Density, SettingChange, Settings, Theme};
 use medsight_record::words::Locale;
@@ -107,6 +107,7 @@ pub(crate) fn change(desk: &Arc<Desk>, change: SettingChange) -> Result<SettingC
     };
     desk.light_box().settings_changed(desk);
     desk.keep_to_quota();
+    desk.listening().apply(desk);
     desk.tell(DeskEvent::Settings(Box::new(desk.settings_view())));
     stored.map(|()| back)
 }
@@ -135,6 +136,7 @@ impl Desk {
             screen_px_per_mm: settings.screen_px_per_mm,
             worklist_columns: settings.worklist_columns.clone(),
             nodes: settings.nodes.iter().map(NodeForm::from).collect(),
+            listener: ListenerForm::from(&settings.listener),
             locked: settings.locked().to_vec(),
             key_source: place.as_ref().map(|p| p.key_source_info()).unwrap_or_default(),
             cache_folder: place.map(|p| p.folder.display().to_string()).unwrap_or_default(),

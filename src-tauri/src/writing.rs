@@ -40,7 +40,7 @@ pub(crate) fn write(desk: &Arc<Desk>, study: &StudyUid, what: &ToWrite) -> Resul
         }
     };
     let mut took = cache.take_in(&DicomHeaders, &who(), &[&file])?;
-    match took.pop() {
+    match took.answers.pop() {
         Some(Ok(_)) => {}
         Some(Err(refusal)) => return Err(Problem::from(&refusal)),
         None => return Err(Fault::Own.into()),

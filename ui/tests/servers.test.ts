@@ -55,3 +55,12 @@ test("a search needs a field, days that exist, in their order, and no backslash"
   expect(searchOf({ ...empty, id: "A\\B" })).toBe("desk.find_bad_sign");
   expect(searchOf({ ...empty, from: "20260105" })).toEqual({ ...empty, from: "2026-01-05" });
 });
+
+test("a way of retrieval goes with its address", () => {
+  const web = { url: "https://pacs.example/dicom-web", connectS: 3, answerS: 9 };
+  expect(nodeOf(archive()).retrieve).toBe("get");
+  expect(nodeOf(archive((d) => (d.retrieve = "move"))).retrieve).toBe("move");
+  expect(nodeOf(archive((d) => Object.assign(d, { retrieve: "web", hasWeb: true, web }))).retrieve).toBe("web");
+  expect(nodeOf(archive((d) => Object.assign(d, { retrieve: "web" }))).retrieve).toBe("get");
+  expect(nodeOf(archive((d) => Object.assign(d, { retrieve: "move", hasDimse: false, hasWeb: true, web }))).retrieve).toBe("get");
+});

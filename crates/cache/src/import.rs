@@ -19,7 +19,7 @@ use commit::Batch;
 use medsight_base::{StudyUid, Timestamp};
 use medsight_record::{HeaderReader, Refusal};
 use meter::Meter;
-pub use received::Took;
+pub use received::{Received, Took};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;

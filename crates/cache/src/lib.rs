@@ -35,7 +35,7 @@ pub use check::{CheckReport, Damage, GcReport};
 pub use error::CacheError;
 pub use export::{ExportReport, RefusedFile};
 pub use folder::{default_folder, key_source};
-pub use import::{Import, ImportJob, Progress, Rejected, Summary, Took};
+pub use import::{Import, ImportJob, Progress, Received, Rejected, Summary, Took};
 pub use quota::{Evicted, Usage};
 pub use retrieval::RetrievalJob;
 pub use study::StoredForm;

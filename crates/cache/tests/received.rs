@@ -37,9 +37,9 @@ fn an_object_that_comes_twice_is_here_once_even_when_an_archive_wrote_it_anew() 
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path(), &key()).unwrap();
     let (first, second, anew) = (written(1, "ours"), written(2, "ours"), written(1, "theirs"));
-    let took = cache.take_in(&Rewritten, "tester", &[&first, &second, &first]).unwrap();
+    let took = cache.take_in(&Rewritten, "tester", &[&first, &second, &first]).unwrap().answers;
     assert_eq!(took, [Ok(Took::New), Ok(Took::New), Ok(Took::AlreadyHere)]);
-    assert_eq!(cache.take_in(&Rewritten, "tester", &[&anew]).unwrap(), [Ok(Took::AlreadyHere)]);
+    assert_eq!(cache.take_in(&Rewritten, "tester", &[&anew]).unwrap().answers, [Ok(Took::AlreadyHere)]);
     assert_eq!(cache.instances_here(&study_uid(1)).unwrap().len(), 2);
     assert_eq!(cache.usage().unwrap().instances, 2);
     assert!(cache.check(true, |_, _| {}).unwrap().damaged.is_empty());
@@ -52,8 +52,8 @@ fn another_object_under_the_same_uid_is_refused_and_the_one_here_stays() {
     let one = written(1, "ours");
     let mut other = file_of(&record(1, 1, 1), 0);
     other.extend_from_slice(b"others|ours");
-    assert_eq!(cache.take_in(&Rewritten, "tester", &[&one]).unwrap(), [Ok(Took::New)]);
-    let answers = cache.take_in(&Rewritten, "tester", &[&other, b"no DICOM", &written(3, "x")]).unwrap();
+    assert_eq!(cache.take_in(&Rewritten, "tester", &[&one]).unwrap().answers, [Ok(Took::New)]);
+    let answers = cache.take_in(&Rewritten, "tester", &[&other, b"no DICOM", &written(3, "x")]).unwrap().answers;
     assert_eq!(answers[0].as_ref().unwrap_err().code, "conflict");
     assert_eq!(answers[1].as_ref().unwrap_err().code, "not_dicom");
     assert_eq!(answers[2], Ok(Took::New));
@@ -63,12 +63,12 @@ fn another_object_under_the_same_uid_is_refused_and_the_one_here_stays() {
 fn an_evicted_study_comes_back_from_the_archive_in_the_archives_manner() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path(), &key()).unwrap();
-    cache.take_in(&Rewritten, "tester", &[&written(1, "ours")]).unwrap()[0].clone().unwrap();
+    cache.take_in(&Rewritten, "tester", &[&written(1, "ours")]).unwrap().answers[0].clone().unwrap();
     cache.archived(&study_uid(1), AT).unwrap();
     assert_eq!(cache.evict_to(0, "medsight", AT).unwrap().studies, [study_uid(1)]);
     assert!(cache.instances_here(&study_uid(1)).unwrap().is_empty());
     assert_eq!(
-        cache.take_in(&Rewritten, "tester", &[&written(1, "theirs, longer")]).unwrap(),
+        cache.take_in(&Rewritten, "tester", &[&written(1, "theirs, longer")]).unwrap().answers,
         [Ok(Took::New)]
     );
     assert_eq!(cache.instances_here(&study_uid(1)).unwrap().len(), 1);

@@ -14,6 +14,8 @@ use dicom_ul::pdu::{
     PresentationContextResultReason,
 };
 use medsight_record::node::Dimse;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -165,6 +167,11 @@ impl Association {
     pub(crate) fn message_id(&mut self) -> u16 {
         self.next_id = self.next_id.checked_add(1).unwrap_or(1);
         self.next_id
+    }
+
+    /// While this counts up, the peer is not silent, although it says nothing here.
+    pub(crate) fn watch(&mut self, elsewhere: &Arc<AtomicU64>) {
+        self.wire.watch(elsewhere);
     }
 
     /// Sends a command and, when there is one, its data set.
@@ -330,6 +337,31 @@ impl Association {
         let cancel = Command::new(field::C_CANCEL_RQ, false).number(tag::RESPONDED_ID, message_id);
         let _gone = tokio::time::timeout(Duration::from_secs(1), self.send(context, &cancel, None)).await;
         self.abort().await;
+    }
+
+    /// Asks the peer to stop a C-MOVE and lets it end what it sends, for a moment: its answer says that nothing more
+    /// comes. Then ends the association.
+    pub(crate) async fn cancel_move(mut self, context: u8, message_id: u16) {
+        use crate::command::{field, tag};
+        use crate::status::{PENDING, PENDING_WARNING};
+        self.wire.cancel = CancellationToken::new();
+        let cancel = Command::new(field::C_CANCEL_RQ, false).number(tag::RESPONDED_ID, message_id);
+        let polite = async {
+            self.send(context, &cancel, None).await?;
+            loop {
+                let (context, answer) = self.answer(field::C_MOVE_RSP, "cancelling C-MOVE").await?;
+                if answer.has_data() {
+                    self.receive_data(context, &mut Vec::new(), 1 << 20, "cancelling C-MOVE").await?;
+                }
+                if !matches!(answer.status(), PENDING | PENDING_WARNING) {
+                    return Ok::<_, NetError>(());
+                }
+            }
+        };
+        match tokio::time::timeout(Duration::from_secs(2), polite).await {
+            Ok(Ok(())) => self.release().await,
+            _ => self.abort().await,
+        }
     }
 }
 

@@ -68,6 +68,14 @@ pub enum NetError {
         /// By the standard's tables.
         meaning: &'static str,
     },
+    /// The peer was to send objects to this workstation's listener (C-MOVE), and could not.
+    #[error("the peer could not send to {destination}: {why}. It has to know this title with the address and port of this workstation, and may be refused here.")]
+    NotDelivered {
+        /// The title that it was to send to.
+        destination: String,
+        /// What it said.
+        why: String,
+    },
     /// The server answered with an HTTP status that is no success.
     #[error("the server answered {operation} with HTTP {status}{hint}")]
     Http {
@@ -143,6 +151,7 @@ impl NetError {
             Self::Protocol(_) => "protocol",
             Self::NotOffered(_) => "not_offered",
             Self::Failed { .. } => "failed",
+            Self::NotDelivered { .. } => "not_delivered",
             Self::Http { .. } => "http",
             Self::Settings(_) => "settings",
             Self::Refused(_) => "refused",

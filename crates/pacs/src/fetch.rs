@@ -1,7 +1,5 @@
-//! C-GET and C-MOVE (PS3.4 C.4.2, C.4.3): studies, series or instances, from a peer.
-//!
-//! C-GET brings the objects over the association that asked. C-MOVE has the peer send them to an application
-//! entity that it knows, which takes them by a listener of its own ([`crate::listen`]).
+//! C-GET (PS3.4 C.4.3): studies, series or instances, from a peer, over the association that asked; and what it has in
+//! common with C-MOVE, which is `moving`.
 
 use crate::association::{Association, Incoming, MOST_CONTEXTS, Proposal};
 use crate::command::{Command, field, tag};
@@ -49,7 +47,7 @@ impl Wanted {
         }
     }
 
-    fn keys(&self) -> Keys {
+    pub(crate) fn keys(&self) -> Keys {
         let keys = Keys::new()
             .matching(tags::QUERY_RETRIEVE_LEVEL, self.level().word())
             .matching(tags::STUDY_INSTANCE_UID, &self.study);
@@ -114,7 +112,6 @@ pub async fn get(
 }
 
 pub(crate) const GET: &str = uids::STUDY_ROOT_QUERY_RETRIEVE_INFORMATION_MODEL_GET;
-const MOVE: &str = uids::STUDY_ROOT_QUERY_RETRIEVE_INFORMATION_MODEL_MOVE;
 
 /// An association for several C-GETs.
 pub(crate) struct GetSession {
@@ -216,69 +213,8 @@ async fn get_step(
     }
 }
 
-/// Has the peer send objects to `destination`, an application entity title in the peer's own table.
-///
-/// # Errors
-/// [`NetError`]; `told` stays valid.
-pub async fn move_to(
-    to: &Dimse,
-    wanted: &Wanted,
-    destination: &str,
-    cancel: &CancellationToken,
-    mut progress: impl FnMut(&SubOperations),
-) -> Retrieved {
-    let mut told = SubOperations::default();
-    let ended = move_through(to, wanted, destination, cancel, &mut told, &mut progress).await;
-    Retrieved { told, kept: Kept::default(), error: ended.err() }
-}
-
-async fn move_through(
-    to: &Dimse,
-    wanted: &Wanted,
-    destination: &str,
-    cancel: &CancellationToken,
-    told: &mut SubOperations,
-    progress: &mut impl FnMut(&SubOperations),
-) -> Result<(), NetError> {
-    let mut association = Association::request(to, &[Proposal::service(MOVE)], cancel).await?;
-    let Some(context) = association.context_for(MOVE).map(|c| c.id) else {
-        association.release().await;
-        return Err(NetError::NotOffered("retrieval to a destination (C-MOVE)".to_owned()));
-    };
-    let id = association.message_id();
-    let request = Command::new(field::C_MOVE_RQ, true)
-        .number(tag::MESSAGE_ID, id)
-        .uid(tag::AFFECTED_CLASS, MOVE)
-        .title(tag::DESTINATION, destination)
-        .number(tag::PRIORITY, 0);
-    association.send(context, &request, Some(&wanted.keys().encode())).await?;
-    let doing = "waiting for C-MOVE";
-    loop {
-        let step = async {
-            let (context, answer) = association.answer(field::C_MOVE_RSP, doing).await?;
-            counted(&mut association, context, &answer, told, doing).await
-        };
-        match step.await {
-            Ok(PENDING) => progress(told),
-            Ok(status) => {
-                progress(told);
-                association.release().await;
-                return ended("C-MOVE", status);
-            }
-            Err(NetError::Cancelled) => {
-                association.cancel_operation(context, id).await;
-                return Err(NetError::Cancelled);
-            }
-            Err(error) => {
-                association.abort().await;
-                return Err(error);
-            }
-        }
-    }
-}
-
 /// Notes the peer's figures, reads away an identifier (the UIDs that failed), and gives the status.
-async fn counted(
+pub(crate) async fn counted(
     association: &mut Association,
     context: u8,
     answer: &Command,
@@ -296,7 +232,7 @@ async fn counted(
 }
 
 /// B000H says that some sub-operations failed; how many is in the figures, so it is no error of its own.
-fn ended(operation: &'static str, status: u16) -> Result<(), NetError> {
+pub(crate) fn ended(operation: &'static str, status: u16) -> Result<(), NetError> {
     match status {
         0 | 0xB000 => Ok(()),
         status => Err(status::failed(operation, status)),

@@ -96,6 +96,7 @@ pub fn provided(sends: &[u8]) -> std::io::Result<(Kept, Result<(), NetError>)> {
             room: Arc::new(Semaphore::new(1)),
             cancel: CancellationToken::new(),
             address: nobody,
+            calling: std::sync::OnceLock::new(),
         };
         let talk = async {
             let ended = visit.converse(peer(sends), PATIENCE).await;

@@ -19,8 +19,10 @@ mod find;
 #[doc(hidden)]
 pub mod from_bytes;
 mod keys;
+mod inbox;
 mod list;
 mod listen;
+mod moving;
 mod negotiate;
 mod part10;
 mod plan;
@@ -39,11 +41,14 @@ mod worker;
 
 pub use commit::{Commitment, commit};
 pub use error::{Breach, NetError};
-pub use fetch::{Retrieved, SubOperations, Wanted, get, move_to};
+pub use fetch::{Retrieved, SubOperations, Wanted, get};
 pub use find::{Level, Query, echo, find, find_worklist, worklist_keys};
 pub use keys::{Keys, keyword, tag_named};
-pub use listen::{Allowed, Event, ListenSettings, listen};
+pub use inbox::Inbox;
+pub use listen::{Event, ListenSettings, Listener, listen};
+pub use medsight_record::listener::Allowed;
 pub use medsight_record::node;
+pub use moving::{Mover, move_to};
 pub use part10::ObjectName;
 pub use plan::{Item, Plan, Urgency};
 pub use retrieve::{Remote, Retrieval, RetrieveReport};

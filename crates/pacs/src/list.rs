@@ -5,6 +5,7 @@
 use crate::NetError;
 use crate::find::{Level, Query, find};
 use crate::keys::Keys;
+use crate::moving::Mover;
 use crate::plan::Item;
 use crate::retrieve::Remote;
 use crate::row::Row;
@@ -62,7 +63,7 @@ async fn rows(
             let query = WebQuery { level, study, series, keys, limit: usize::MAX };
             Ok(client.search(&query, cancel).await?.0)
         }
-        Remote::Dimse(node) => {
+        Remote::Dimse(node) | Remote::Move(Mover { node, .. }) => {
             let keys = Keys::new().matching(tags::STUDY_INSTANCE_UID, study);
             let keys = match series {
                 Some(series) => keys.matching(tags::SERIES_INSTANCE_UID, series),

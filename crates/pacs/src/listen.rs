@@ -18,26 +18,16 @@ use dicom_ul::pdu::{
     PresentationContextResultReason,
 };
 use medsight_record::Refusal;
+use medsight_record::listener::Allowed;
 use medsight_record::node::Tls;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-/// A peer that may send.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Allowed {
-    /// The title that it gives as its own.
-    pub calling_ae: String,
-    /// Only from this address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<IpAddr>,
-}
 
 /// What a listener is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +49,10 @@ pub struct ListenSettings {
     #[serde(default = "thirty")]
     pub idle_s: u16,
 }
+
+const OTHER_TITLE: &str = "it called another application entity title";
+const NOT_LISTED: &str = "it is not in the list of peers that may send";
+const BUSY: &str = "as many associations as are allowed at once are open";
 
 const fn sixteen() -> usize {
     16
@@ -113,6 +107,10 @@ pub enum Event {
     Refused {
         /// Its address.
         address: IpAddr,
+        /// The title that it gave as its own; empty when it did not get that far.
+        from: String,
+        /// Stable word: `sender_unknown`, `other_title`, `busy`, or that of the error.
+        code: String,
         /// Why.
         reason: String,
     },
@@ -128,13 +126,60 @@ pub async fn listen(
     events: mpsc::Sender<Event>,
     cancel: CancellationToken,
 ) -> Result<Kept, NetError> {
-    let acceptor = match &settings.tls {
-        Some(tls) => Some(tokio_rustls::TlsAcceptor::from(Arc::new(tls::server(tls)?))),
-        None => None,
-    };
-    let io = |source| NetError::Io { what: "opening the DICOM listener", source };
-    let listener = TcpListener::bind(settings.address).await.map_err(io)?;
-    tell(&events, Event::Listening { address: listener.local_addr().map_err(io)? }).await;
+    Ok(Listener::bind(settings).await?.serve(sink, events, cancel).await)
+}
+
+/// A port that is open; nobody is answered before [`Listener::serve`].
+pub struct Listener {
+    settings: ListenSettings,
+    acceptor: Option<tokio_rustls::TlsAcceptor>,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Opens the port.
+    ///
+    /// # Errors
+    /// [`NetError::Certificate`] and its like, and [`NetError::Io`] with what the system says to the address.
+    pub async fn bind(settings: ListenSettings) -> Result<Self, NetError> {
+        let acceptor = match &settings.tls {
+            Some(tls) => Some(tokio_rustls::TlsAcceptor::from(Arc::new(tls::server(tls)?))),
+            None => None,
+        };
+        let io = |source| NetError::Io { what: "opening the DICOM listener", source };
+        let listener = TcpListener::bind(settings.address).await.map_err(io)?;
+        let address = listener.local_addr().map_err(io)?;
+        Ok(Self { settings, acceptor, listener, address })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until cancelled; then lets running associations end their message, and gives the tally.
+    pub async fn serve(
+        self,
+        sink: Arc<dyn Sink>,
+        events: mpsc::Sender<Event>,
+        cancel: CancellationToken,
+    ) -> Kept {
+        let Self { settings, acceptor, listener, address } = self;
+        tell(&events, Event::Listening { address }).await;
+        serve(settings, acceptor, listener, sink, events, cancel).await
+    }
+}
+
+async fn serve(
+    settings: ListenSettings,
+    acceptor: Option<tokio_rustls::TlsAcceptor>,
+    listener: TcpListener,
+    sink: Arc<dyn Sink>,
+    events: mpsc::Sender<Event>,
+    cancel: CancellationToken,
+) -> Kept {
     let (keeper, tally) = Keeper::start(sink);
     let room = Arc::new(Semaphore::new(settings.most_associations.max(1)));
     let settings = Arc::new(settings);
@@ -159,12 +204,15 @@ pub async fn listen(
             room: room.clone(),
             cancel: cancel.clone(),
             address: from.ip(),
+            calling: OnceLock::new(),
         };
         running.spawn(visit.run(tcp));
     }
     drop(keeper);
+    // The port is free for the next listener while the last messages end.
+    drop(listener);
     while running.join_next().await.is_some() {}
-    Ok(tally.await.unwrap_or_default())
+    tally.await.unwrap_or_default()
 }
 
 async fn tell(events: &mpsc::Sender<Event>, event: Event) {
@@ -181,12 +229,25 @@ pub(crate) struct Visit {
     pub(crate) room: Arc<Semaphore>,
     pub(crate) cancel: CancellationToken,
     pub(crate) address: IpAddr,
+    /// The peer's title, once it has given it.
+    pub(crate) calling: OnceLock<String>,
 }
 
 impl Visit {
     async fn run(self, tcp: TcpStream) {
         if let Err(error) = self.serve(tcp).await {
-            let event = Event::Refused { address: self.address, reason: error.to_string() };
+            let code = match &error {
+                NetError::Rejected { why, .. } if *why == NOT_LISTED => "sender_unknown",
+                NetError::Rejected { why, .. } if *why == OTHER_TITLE => "other_title",
+                NetError::Rejected { why, .. } if *why == BUSY => "busy",
+                other => other.code(),
+            };
+            let event = Event::Refused {
+                address: self.address,
+                from: self.calling.get().cloned().unwrap_or_default(),
+                code: code.to_owned(),
+                reason: error.to_string(),
+            };
             tell(&self.events, event).await;
         }
     }
@@ -222,6 +283,7 @@ impl Visit {
                 return Err(error);
             }
         };
+        let _once = self.calling.set(request.calling_ae_title.trim().to_owned());
         let permit = self.room.clone().try_acquire_owned();
         let refused = self.refusal(&request).or_else(|| permit.is_err().then(busy));
         if let Some((reject, why)) = refused {
@@ -266,14 +328,14 @@ impl Visit {
             );
         }
         if request.called_ae_title.trim() != self.settings.own_ae {
-            return reject(Why::CalledAETitleNotRecognized, "it called another application entity title");
+            return reject(Why::CalledAETitleNotRecognized, OTHER_TITLE);
         }
         let known = self.settings.peers.iter().any(|peer| {
             peer.calling_ae == request.calling_ae_title.trim()
                 && peer.address.is_none_or(|address| address == self.address)
         });
         if !known {
-            return reject(Why::CallingAETitleNotRecognized, "it is not in the list of peers that may send");
+            return reject(Why::CallingAETitleNotRecognized, NOT_LISTED);
         }
         None
     }
@@ -337,7 +399,7 @@ fn busy() -> (AssociationRJ, &'static str) {
     );
     (
         AssociationRJ { result: AssociationRJResult::Transient, source },
-        "as many associations as are allowed at once are open",
+        BUSY,
     )
 }
 

@@ -4,6 +4,7 @@
 //! the same question is asked again: so nothing is lost and nothing comes twice, whether the peer, the line or this
 //! program was interrupted.
 
+use crate::moving::Mover;
 use crate::plan::{Plan, Urgency};
 use crate::sink::{Keeper, Kept, Sink};
 use crate::slots::Slots;
@@ -24,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 pub enum Remote {
     /// By C-FIND and C-GET.
     Dimse(Dimse),
+    /// By C-FIND and C-MOVE to a listener of ours.
+    Move(Mover),
     /// By QIDO-RS and WADO-RS.
     Web(WebClient),
 }
@@ -74,12 +77,7 @@ impl Retrieval {
     ) -> RetrieveReport {
         let begun = Instant::now();
         let mut report = RetrieveReport::default();
-        let came = Arc::new(Came {
-            begun,
-            count: AtomicU64::new(0),
-            first_us: AtomicU64::new(0),
-            tell: Box::new(progress),
-        });
+        let came = Arc::new(Came::new(progress));
         let (mut last_progress, mut pause) = (Instant::now(), Duration::from_millis(250));
         loop {
             let before = report.kept.new + report.kept.already_here;
@@ -226,6 +224,12 @@ pub(crate) struct Came {
 }
 
 impl Came {
+    /// Nothing yet; `tell` gets the number of all that came.
+    pub(crate) fn new(tell: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        let (count, first_us) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { begun: Instant::now(), count, first_us, tell: Box::new(tell) }
+    }
+
     pub(crate) fn add(&self, count: u64) {
         let all = self.count.fetch_add(count, Ordering::Relaxed) + count;
         let took = (self.begun.elapsed().as_micros() as u64).max(1);

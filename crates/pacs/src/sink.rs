@@ -89,7 +89,7 @@ pub(crate) struct Keeper {
 }
 
 /// The sink and what it took; locked while it works, so that it is called by one at a time.
-struct Store {
+pub(crate) struct Store {
     sink: Arc<dyn Sink>,
     kept: Mutex<Kept>,
 }
@@ -97,6 +97,12 @@ struct Store {
 impl Store {
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a group that came by another way than the queue, and counts it as if it had.
+    pub(crate) fn take(&self, group: &[Arrival]) -> Vec<Result<Taken, Refusal>> {
+        let mut kept = self.lock();
+        self.keep(&mut kept, group)
     }
 
     /// Keeps a group and counts it; one answer each.
@@ -125,6 +131,11 @@ impl Keeper {
         let store = Arc::new(Store { sink, kept: Mutex::default() });
         let keeper = Self { queue, budget, store: store.clone() };
         (keeper, tokio::task::spawn_blocking(move || keep_all(&store, arrivals)))
+    }
+
+    /// Where what it is given goes.
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
     }
 
     /// Hands an object over; waits while the queue is full. What becomes of it is in the tally.

@@ -9,6 +9,8 @@ use crate::NetError;
 use crate::error::Breach;
 use bytes::{Buf, Bytes, BytesMut};
 use dicom_ul::pdu::{AssociationAC, AssociationRJ, AssociationRQ, Pdu};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
@@ -45,6 +47,8 @@ pub(crate) struct Wire {
     inbox: BytesMut,
     outbox: Vec<u8>,
     patience: Duration,
+    /// What the peer does elsewhere, and how far that was when it was looked at last: silence here is none while it goes on.
+    elsewhere: Option<(Arc<AtomicU64>, u64)>,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -52,7 +56,19 @@ impl Wire {
     /// `patience`: how long nothing may come or go.
     pub(crate) fn new(stream: Box<dyn Stream>, patience: Duration, cancel: CancellationToken) -> Self {
         let (inbox, outbox) = (BytesMut::new(), Vec::new());
-        Self { stream, inbox, outbox, patience, cancel }
+        Self { stream, inbox, outbox, patience, elsewhere: None, cancel }
+    }
+
+    /// While this counts up, the peer is not silent, although nothing comes here.
+    pub(crate) fn watch(&mut self, elsewhere: &Arc<AtomicU64>) {
+        self.elsewhere = Some((elsewhere.clone(), elsewhere.load(Ordering::Relaxed)));
+    }
+
+    fn goes_on_elsewhere(&mut self) -> bool {
+        self.elsewhere.as_mut().is_some_and(|(counter, seen)| {
+            let now = counter.load(Ordering::Relaxed);
+            std::mem::replace(seen, now) != now
+        })
     }
 
     /// The next PDU.
@@ -106,6 +122,7 @@ impl Wire {
                 read = tokio::time::timeout(self.patience, self.stream.read_buf(&mut self.inbox)) => read,
             };
             match read {
+                Err(_) if self.goes_on_elsewhere() => {}
                 Err(_) => return Err(NetError::Timeout { seconds: self.patience.as_secs(), doing }),
                 Ok(Ok(0) | Err(_)) => return Err(NetError::Lost(doing)),
                 Ok(Ok(_)) => {}
@@ -190,6 +207,25 @@ pub(crate) fn next_fragment(data: &mut Bytes) -> Result<Option<Fragment>, NetErr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_peer_that_goes_on_elsewhere_is_not_silent() {
+        let (ours, theirs) = tokio::io::duplex(1 << 10);
+        let mut wire = Wire::new(Box::new(ours), Duration::from_millis(50), CancellationToken::new());
+        let counter = Arc::new(AtomicU64::new(0));
+        wire.watch(&counter);
+        let counting = tokio::spawn(async move {
+            for _ in 0..10 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let begun = std::time::Instant::now();
+        assert!(matches!(wire.receive("testing").await, Err(NetError::Timeout { .. })));
+        assert!(begun.elapsed() >= Duration::from_millis(200), "{:?}", begun.elapsed());
+        counting.await.unwrap();
+        drop(theirs);
+    }
 
     async fn fed(bytes: &[u8]) -> Result<Received, NetError> {
         let (ours, mut theirs) = tokio::io::duplex(4 << 20);

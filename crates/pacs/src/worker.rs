@@ -1,6 +1,7 @@
 //! One of the requests at once: takes a place, fetches what is most urgent, and gives the place up to the more urgent.
 
 use crate::fetch::GetSession;
+use crate::moving::{MoveSession, Mover};
 use crate::plan::{Item, Plan, Urgency};
 use crate::retrieve::{Came, Remote};
 use crate::sink::Keeper;
@@ -12,7 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// Instances of one C-GET: few at first, so that the reader's slice is not behind others.
+/// Instances of one C-GET or C-MOVE: few at first, so that the reader's slice is not behind others.
 const FIRST_BATCH: usize = 4;
 const LARGEST_BATCH: usize = 64;
 
@@ -48,6 +49,7 @@ impl Worker {
             match &self.remote {
                 Remote::Web(client) => self.over_web(client, &slot).await?,
                 Remote::Dimse(node) => self.over_dimse(node, &slot, &mut most).await?,
+                Remote::Move(mover) => self.by_move(mover, &slot, &mut most).await?,
             }
         }
     }
@@ -86,11 +88,30 @@ impl Worker {
         Ok(())
     }
 
+    async fn by_move(&self, mover: &Mover, slot: &Slot, most: &mut usize) -> Result<(), NetError> {
+        let mut session: Option<MoveSession> = None;
+        loop {
+            let items = self.next(slot, *most)?;
+            let Some(wanted) = wanted_of(&items) else { break };
+            *most = (*most * 2).min(LARGEST_BATCH);
+            let mut open = match session.take() {
+                Some(open) => open,
+                None => MoveSession::open(&mover.node, &mover.destination, &self.stop).await?,
+            };
+            open.fetch(&wanted, &mover.inbox, &self.keeper, &self.came, &self.stop).await?;
+            session = Some(open);
+        }
+        if let Some(open) = session {
+            open.release().await;
+        }
+        Ok(())
+    }
+
     async fn over_dimse(&self, node: &Dimse, slot: &Slot, most: &mut usize) -> Result<(), NetError> {
         let mut session: Option<(GetSession, BTreeSet<String>)> = None;
         loop {
             let items = self.next(slot, *most)?;
-            let Some(first) = items.first() else { break };
+            let Some(wanted) = wanted_of(&items) else { break };
             *most = (*most * 2).min(LARGEST_BATCH);
             let classes: BTreeSet<String> =
                 items.iter().map(|item| item.sop_class.clone()).filter(|class| !class.is_empty()).collect();
@@ -103,11 +124,6 @@ impl Worker {
                 session = Some((GetSession::open(node, &offered, &self.stop).await?, classes));
             }
             let Some((mut open, known)) = session.take() else { continue };
-            let wanted = Wanted {
-                study: first.study.clone(),
-                series: Some(first.series.clone()),
-                instances: items.iter().map(|item| item.instance.clone()).collect(),
-            };
             open.get(&wanted, &self.keeper, |came| self.came.add(came)).await?;
             session = Some((open, known));
         }
@@ -116,4 +132,14 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+/// Instances of one series as a request; `None` when there are none.
+fn wanted_of(items: &[Item]) -> Option<Wanted> {
+    let first = items.first()?;
+    Some(Wanted {
+        study: first.study.clone(),
+        series: Some(first.series.clone()),
+        instances: items.iter().map(|item| item.instance.clone()).collect(),
+    })
 }

@@ -7,6 +7,7 @@ pub mod annotation;
 pub mod command;
 pub mod hotkeys;
 pub mod import;
+pub mod listener;
 pub mod node;
 pub mod session;
 pub mod settings;
@@ -22,6 +23,7 @@ pub use annotation::{
 pub use command::{Command, DeskCommand, RecordCommand, UndoPolicy, ViewCommand};
 pub use hotkeys::{Hotkeys, Shortcut};
 pub use import::{HeaderReader, Refusal};
+pub use listener::Listener;
 pub use node::Node;
 pub use session::{
     CameraState, CellState, Layout, PlanesState, ProjectionKind, ReadingSession, View3dState, ViewKind,

@@ -18,6 +18,9 @@ pub struct Node {
     /// Where it speaks DICOMweb (PS3.18); `None` when it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web: Option<Web>,
+    /// How its studies are brought here.
+    #[serde(default, skip_serializing_if = "RetrieveBy::is_default")]
+    pub retrieve: RetrieveBy,
     /// How many retrievals may run at once against it.
     #[serde(default = "five")]
     pub parallel_retrievals: u8,
@@ -27,6 +30,27 @@ pub struct Node {
     /// How this workstation signs in to its DICOMweb.
     #[serde(default, skip_serializing_if = "SignIn::is_none")]
     pub sign_in: SignIn,
+}
+
+/// How studies of a node are brought here. A node with DICOMweb alone has one way only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RetrieveBy {
+    /// By C-GET, over the connection that asks.
+    #[default]
+    Get,
+    /// By C-MOVE: the node sends to this workstation's listener.
+    Move,
+    /// By DICOMweb, also where the node has a DIMSE address.
+    Web,
+}
+
+impl RetrieveBy {
+    /// The usual way.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is fetched ahead when a study is opened. Off unless switched on.
@@ -154,6 +178,9 @@ pub enum NodeError {
     /// Nothing to connect to.
     #[error("the node needs a DICOM address or a DICOMweb URL")]
     NoAddress,
+    /// Its studies are to be brought here by a way that it has no address for.
+    #[error("the node has no address for the way by which its studies are to be retrieved")]
+    Retrieve,
     /// Half of a DICOM address.
     #[error("the node needs a host and a port")]
     Host,
@@ -179,6 +206,7 @@ impl Node {
             name: name.to_owned(),
             dimse: None,
             web: None,
+            retrieve: RetrieveBy::default(),
             parallel_retrievals: five(),
             prefetch: Prefetch::default(),
             sign_in: SignIn::None,
@@ -206,6 +234,14 @@ impl Node {
         let is_web = |url: &str| url.starts_with("http://") || url.starts_with("https://");
         if self.web.as_ref().is_some_and(|web| !is_web(&web.url)) {
             return Err(NodeError::Url);
+        }
+        let has_way = match self.retrieve {
+            RetrieveBy::Get => true,
+            RetrieveBy::Move => self.dimse.is_some(),
+            RetrieveBy::Web => self.web.is_some(),
+        };
+        if !has_way {
+            return Err(NodeError::Retrieve);
         }
         if self.prefetch.priors > MOST_PRIORS {
             return Err(NodeError::Priors);
@@ -238,13 +274,13 @@ pub fn check_all(nodes: &[Node]) -> Result<(), NodeError> {
 }
 
 fn check_title(which: &'static str, title: &str) -> Result<(), NodeError> {
+    if is_title(title) { Ok(()) } else { Err(NodeError::Title { which }) }
+}
+
+/// PS3.5 6.2, AE: 1 to 16 characters of the basic set, no backslash.
+pub(crate) fn is_title(title: &str) -> bool {
     let good = title.bytes().all(|b| (0x20..0x7F).contains(&b) && b != b'\\');
-    let length = title.trim().len();
-    if good && (1..=16).contains(&length) && title.len() <= 16 {
-        Ok(())
-    } else {
-        Err(NodeError::Title { which })
-    }
+    good && !title.trim().is_empty() && title.len() <= 16
 }
 
 const fn five() -> u8 {
@@ -287,6 +323,17 @@ mod tests {
         assert_eq!(node.check(), Err(NodeError::User));
         node.prefetch.priors = 21;
         assert_eq!(node.check(), Err(NodeError::Priors));
+    }
+
+    #[test]
+    fn a_way_of_retrieval_needs_its_address() {
+        let mut node = node("ARCHIVE");
+        node.retrieve = RetrieveBy::Move;
+        assert_eq!(node.check(), Ok(()));
+        let text = toml::to_string(&node).unwrap();
+        assert_eq!(toml::from_str::<Node>(&text).unwrap(), node);
+        node.retrieve = RetrieveBy::Web;
+        assert_eq!(node.check(), Err(NodeError::Retrieve));
     }
 
     #[test]

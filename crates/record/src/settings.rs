@@ -3,6 +3,7 @@
 //! Only differences are stored. What the site has set can't be changed by the person; [`Settings::locked`]
 //! says so, so that the user interface can show who set it.
 
+use crate::listener::{Listener, ListenerError};
 use crate::node::{Node, NodeError, check_all};
 use crate::words::Locale;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,9 @@ pub struct Settings {
     /// Peers on the hospital's network.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<Node>,
+    /// Whether and how this workstation takes what others send.
+    #[serde(default, skip_serializing_if = "Listener::is_default")]
+    pub listener: Listener,
     /// Names of settings that the site's policy has fixed.
     #[serde(skip)]
     locked: Vec<String>,
@@ -76,6 +80,8 @@ pub enum SettingChange {
     WorklistColumns(Vec<String>),
     /// Peers on the network, all of them, in their order.
     Nodes(Vec<Node>),
+    /// Whether and how this workstation takes what others send.
+    Listener(Box<Listener>),
 }
 
 impl SettingChange {
@@ -89,6 +95,7 @@ impl SettingChange {
             Self::ScreenPxPerMm(_) => "screen_px_per_mm",
             Self::WorklistColumns(_) => "worklist_columns",
             Self::Nodes(_) => "nodes",
+            Self::Listener(_) => "listener",
         }
     }
 }
@@ -113,6 +120,9 @@ pub enum SettingsError {
     /// A peer that nothing can be asked of.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// A listener that could not listen.
+    #[error(transparent)]
+    Listener(#[from] ListenerError),
 }
 
 impl Settings {
@@ -162,6 +172,10 @@ impl Settings {
             C::Nodes(nodes) => {
                 check_all(&nodes)?;
                 C::Nodes(replace(&mut self.nodes, nodes))
+            }
+            C::Listener(listener) => {
+                listener.check()?;
+                C::Listener(Box::new(replace(&mut self.listener, *listener)))
             }
         })
     }
@@ -221,6 +235,7 @@ mod tests {
             SettingChange::ScreenPxPerMm(Some(3.78)),
             SettingChange::WorklistColumns(vec!["name".into()]),
             SettingChange::Nodes(vec![archive("archive")]),
+            SettingChange::Listener(Box::new(Listener { port: 104, ..Listener::default() })),
         ] {
             let back = settings.change(change).unwrap();
             assert_ne!(settings, before);

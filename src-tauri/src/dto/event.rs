@@ -1,6 +1,6 @@
 //! What the desk tells the window without being asked.
 
-use super::{ImportState, RetrievalRow, SettingsView, StartState};
+use super::{ImportState, ListenerState, RetrievalRow, SettingsView, StartState};
 use crate::problem::Problem;
 use serde::Serialize;
 use ts_rs::TS;
@@ -65,6 +65,8 @@ pub enum DeskEvent {
     Import(ImportState),
     /// Retrievals began, went on or ended: all of them.
     Retrievals(Vec<RetrievalRow>),
+    /// The listener began, ended, or something happened there.
+    Listener(ListenerState),
     /// The light box changed.
     LightBox(LightBoxState),
     /// Settings changed.

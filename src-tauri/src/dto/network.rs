@@ -3,7 +3,7 @@
 //! No secret crosses: certificates and keys are named by their files.
 
 use crate::problem::Problem;
-use medsight_record::node::{Dimse, Node, Prefetch, SignIn, Tls, Web};
+use medsight_record::node::{Dimse, Node, Prefetch, RetrieveBy, SignIn, Tls, Web};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use ts_rs::TS;
@@ -18,6 +18,8 @@ pub struct NodeForm {
     pub dimse: Option<DimseForm>,
     /// Its DICOMweb address; absent when it has none.
     pub web: Option<WebForm>,
+    /// How its studies are brought here.
+    pub retrieve: RetrieveWay,
     /// Retrievals at once, 1 to 32.
     pub parallel_retrievals: u8,
     /// The next study of the worklist is fetched ahead.
@@ -26,6 +28,18 @@ pub struct NodeForm {
     pub prefetch_priors: u8,
     /// How this workstation signs in to its DICOMweb.
     pub sign_in: SignInForm,
+}
+
+/// How studies of a server are brought here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum RetrieveWay {
+    /// By C-GET, or by DICOMweb where that is all there is.
+    Get,
+    /// By C-MOVE to the listener.
+    Move,
+    /// By DICOMweb.
+    Web,
 }
 
 /// How this workstation signs in. The secret does not cross back: it is in the keyring.
@@ -235,6 +249,11 @@ impl From<NodeForm> for Node {
                 connect_s: web.connect_s,
                 answer_s: web.answer_s,
             }),
+            retrieve: match form.retrieve {
+                RetrieveWay::Get => RetrieveBy::Get,
+                RetrieveWay::Move => RetrieveBy::Move,
+                RetrieveWay::Web => RetrieveBy::Web,
+            },
             parallel_retrievals: form.parallel_retrievals,
             prefetch: Prefetch { next: form.prefetch_next, priors: form.prefetch_priors },
             sign_in: match form.sign_in {
@@ -265,6 +284,11 @@ impl From<&Node> for NodeForm {
                 connect_s: web.connect_s,
                 answer_s: web.answer_s,
             }),
+            retrieve: match node.retrieve {
+                RetrieveBy::Get => RetrieveWay::Get,
+                RetrieveBy::Move => RetrieveWay::Move,
+                RetrieveBy::Web => RetrieveWay::Web,
+            },
             parallel_retrievals: node.parallel_retrievals,
             prefetch_next: node.prefetch.next,
             prefetch_priors: node.prefetch.priors,

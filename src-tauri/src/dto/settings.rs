@@ -1,6 +1,7 @@
 //! Settings as the settings page shows and changes them.
 
-use super::NodeForm;
+use super::{ListenerForm, NodeForm};
+use crate::problem::Problem;
 use medsight_record::settings::{Density, SettingChange, Theme};
 use medsight_record::words::Locale;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub struct SettingsView {
     pub worklist_columns: Vec<String>,
     /// Peers on the network.
     pub nodes: Vec<NodeForm>,
+    /// Whether and how this workstation takes what others send.
+    pub listener: ListenerForm,
     /// Names of settings the site has fixed.
     pub locked: Vec<String>,
     /// Where the key is kept.
@@ -67,11 +70,15 @@ pub enum SettingsChange {
     WorklistColumns(Vec<String>),
     /// Peers on the network, all of them.
     Nodes(Vec<NodeForm>),
+    /// Whether and how this workstation takes what others send.
+    Listener(Box<ListenerForm>),
 }
 
-impl From<SettingsChange> for SettingChange {
-    fn from(change: SettingsChange) -> Self {
-        match change {
+impl TryFrom<SettingsChange> for SettingChange {
+    type Error = Problem;
+
+    fn try_from(change: SettingsChange) -> Result<Self, Problem> {
+        Ok(match change {
             SettingsChange::Locale(locale) => Self::Locale(locale),
             SettingsChange::Theme(theme) => Self::Theme(theme),
             SettingsChange::Density(density) => Self::Density(density),
@@ -79,6 +86,7 @@ impl From<SettingsChange> for SettingChange {
             SettingsChange::ScreenPxPerMm(px_per_mm) => Self::ScreenPxPerMm(px_per_mm),
             SettingsChange::WorklistColumns(columns) => Self::WorklistColumns(columns),
             SettingsChange::Nodes(nodes) => Self::Nodes(nodes.into_iter().map(Into::into).collect()),
-        }
+            SettingsChange::Listener(form) => Self::Listener(Box::new((*form).try_into()?)),
+        })
     }
 }

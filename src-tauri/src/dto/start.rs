@@ -1,6 +1,6 @@
 //! How the start went: what the window shows before there is a worklist.
 
-use super::{ImportState, LightBoxState, Notice, RetrievalRow, SettingsView};
+use super::{ImportState, LightBoxState, ListenerState, Notice, RetrievalRow, SettingsView};
 use crate::problem::Problem;
 use serde::Serialize;
 use ts_rs::TS;
@@ -78,6 +78,8 @@ pub struct DeskState {
     pub import: ImportState,
     /// Studies on their way from servers.
     pub retrievals: Vec<RetrievalRow>,
+    /// The listener.
+    pub listener: ListenerState,
     /// What the person has not yet put away.
     pub notice: Option<Notice>,
     /// Version of the program.

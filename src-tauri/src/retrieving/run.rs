@@ -4,7 +4,7 @@
 //! the order of the objects and the resuming, which are `medsight-pacs`'; which study is next, which is the queue's.
 
 use super::sink::{CALLED_OFF, CacheSink, Count};
-use crate::desk::{Desk, held};
+use crate::desk::{Desk, held, now};
 use crate::dto::{DeskEvent, ImportRefusal, ImportSummary};
 use crate::network;
 use crate::prefetch;
@@ -53,7 +53,8 @@ pub(super) fn run(
 ) -> Result<ImportSummary, Problem> {
     let cache = desk.cache()?;
     let What { id, node, study, urgency } = *what;
-    let remote = network::remote(node)?;
+    let remote = network::remote(desk, node)?;
+    let since_ms = now().0;
     let sink = Arc::new(CacheSink::new(cache, reins.cancel.clone()));
     let patience = Patience { retry_for: PATIENCE };
     let retrieval = Retrieval { remote, studies: vec![(study.to_string(), urgency)], slots, patience };
@@ -78,7 +79,12 @@ pub(super) fn run(
     if far.new > 0 && !reins.cancel.is_cancelled() {
         showing.open(desk, reins, true);
     }
-    Ok(summary(report))
+    let not_delivered = matches!(report.error, Some(NetError::NotDelivered { .. }));
+    let mut summary = summary(report);
+    if not_delivered {
+        summary.failed = Some(desk.listening().not_delivered(since_ms));
+    }
+    Ok(summary)
 }
 
 /// How far a retrieval is.

@@ -45,8 +45,8 @@ impl Sink for CacheSink {
         if self.cancel.is_cancelled() {
             return all(CALLED_OFF, "The retrieval was cancelled.");
         }
-        let answers = match keep(&self.cache, arrivals) {
-            Ok(answers) => answers,
+        let answers = match received(&self.cache, &who(), arrivals) {
+            Ok((answers, _)) => answers,
             Err(why) => return all(&why.code, &why.reason),
         };
         let mut count = held(&self.count);
@@ -65,10 +65,13 @@ impl Sink for CacheSink {
     }
 }
 
-/// Puts a group of objects into the cache.
-pub(super) fn keep(cache: &Cache, arrivals: &[Arrival]) -> Result<Vec<Result<Taken, Refusal>>, Refusal> {
+/// One answer an object, and the studies that got something new.
+type Kept = (Vec<Result<Taken, Refusal>>, BTreeSet<StudyUid>);
+
+/// Puts a group of objects into the cache, in the name of `who`.
+pub(crate) fn received(cache: &Cache, who: &str, arrivals: &[Arrival]) -> Result<Kept, Refusal> {
     let files: Vec<&[u8]> = arrivals.iter().map(|arrival| arrival.file.as_slice()).collect();
-    let answers = cache.take_in(&DicomHeaders, &who(), &files).map_err(|error| {
+    let received = cache.take_in(&DicomHeaders, who, &files).map_err(|error| {
         let code = if error.code() == "cache.disk-full" { "disk_full" } else { "io" };
         Refusal::new(code, error.to_string())
     })?;
@@ -76,11 +79,12 @@ pub(super) fn keep(cache: &Cache, arrivals: &[Arrival]) -> Result<Vec<Result<Tak
         Took::New => Taken::New,
         Took::AlreadyHere => Taken::AlreadyHere,
     };
-    Ok(answers.into_iter().map(|answer| answer.map(taken)).collect())
+    let answers = received.answers.into_iter().map(|answer| answer.map(taken)).collect();
+    Ok((answers, received.studies))
 }
 
 /// Which of these instances are not in the cache.
-pub(super) fn missing(cache: &Cache, study: &str, instances: &[String]) -> Result<Vec<String>, Refusal> {
+pub(crate) fn missing(cache: &Cache, study: &str, instances: &[String]) -> Result<Vec<String>, Refusal> {
     let bad = |why: String| Refusal::new("io", why);
     let uid = StudyUid::parse(study).map_err(|why| bad(why.to_string()))?;
     let here = cache.instances_here(&uid).map_err(|why| bad(why.to_string()))?;

@@ -4,6 +4,7 @@ import type {
   DeskEvent,
   ImportState,
   LightBoxState,
+  ListenerState,
   Notice,
   Performed,
   Problem,
@@ -19,7 +20,7 @@ import { problemOf, setLocale } from "./words.svelte";
 import { Worklist } from "./worklist.svelte";
 
 /** What lies over the worklist. */
-export type Overlay = "palette" | "help" | "import" | "find" | "columns" | { deleting: StudyRow } | { server: number } | { film: ShownFilm } | null;
+export type Overlay = "palette" | "help" | "import" | "find" | "listener" | "columns" | { deleting: StudyRow } | { server: number } | { film: ShownFilm } | null;
 
 /** A film, and what stands over it. */
 export interface ShownFilm {
@@ -38,6 +39,8 @@ export class Desk {
   importing = $state<ImportState>({ state: "idle" });
   /** Studies on their way from servers. */
   retrievals = $state.raw<RetrievalRow[]>([]);
+  /** Whether this workstation takes what others send. */
+  listener = $state.raw<ListenerState>({ state: "off" });
   notice = $state<Notice | null>(null);
   version = $state("");
   page = $state<"worklist" | "settings">("worklist");
@@ -74,6 +77,7 @@ export class Desk {
     if (!heard.has("light_box")) this.lightBox = state.lightBox;
     if (!heard.has("import")) this.importing = state.import;
     if (!heard.has("retrievals")) this.retrievals = state.retrievals;
+    if (!heard.has("listener")) this.listener = state.listener;
     if (!heard.has("notice")) this.notice = state.notice;
     this.version = state.version;
     if (!heard.has("start")) this.#started(state.start);
@@ -182,6 +186,9 @@ export class Desk {
         return;
       case "retrievals":
         this.retrievals = event.body;
+        return;
+      case "listener":
+        this.listener = event.body;
         return;
       case "light_box":
         this.lightBox = event.body;

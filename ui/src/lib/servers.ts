@@ -1,5 +1,5 @@
 // A server's form and a search of it: what is typed, what is wrong with it, and what goes to the desk.
-import type { DimseForm, FindRequest, NodeForm, SecretRequest, SignInForm, TlsForm, WebForm } from "../generated/types";
+import type { DimseForm, FindRequest, NodeForm, RetrieveWay, SecretRequest, SignInForm, TlsForm, WebForm } from "../generated/types";
 import { parseDay } from "./dates";
 import type { WordKey } from "./words.svelte";
 
@@ -18,6 +18,7 @@ export type Draft = {
   user: string;
   /** What is typed now; what is kept already never comes back. */
   secret: string;
+  retrieve: RetrieveWay;
   parallelRetrievals: number | null;
   prefetchNext: boolean;
   prefetchPriors: number | null;
@@ -33,7 +34,7 @@ export function draftOf(node: NodeForm | null): Draft {
     name: node?.name ?? "", hasDimse: node === null || node.dimse !== null, dimse: { ...dimse }, dimseTls: dimseTls !== null, dimseFiles: { ...(dimseTls ?? noFiles()) },
     hasWeb: node !== null && node.web !== null, web: { ...web }, webTls: webTls !== null, webFiles: { ...(webTls ?? noFiles()) },
     signIn: node?.signIn.by ?? "none", user: node?.signIn.by === "basic" ? node.signIn.user : "", secret: "",
-    parallelRetrievals: node?.parallelRetrievals ?? 5, prefetchNext: node?.prefetchNext ?? false, prefetchPriors: node?.prefetchPriors ?? 0,
+    retrieve: node?.retrieve ?? "get", parallelRetrievals: node?.parallelRetrievals ?? 5, prefetchNext: node?.prefetchNext ?? false, prefetchPriors: node?.prefetchPriors ?? 0,
   };
 }
 
@@ -42,6 +43,8 @@ export const nodeOf = (draft: Draft): NodeForm => ({
   name: draft.name.trim(),
   dimse: draft.hasDimse ? { ...draft.dimse, host: draft.dimse.host.trim(), port: draft.dimse.port ?? 0, tls: draft.dimseTls ? { ...draft.dimseFiles } : null } : null,
   web: draft.hasWeb ? { ...draft.web, url: draft.web.url.trim(), tls: draft.webTls ? { ...draft.webFiles } : null } : null,
+  // A way whose address is switched off is none.
+  retrieve: !draft.hasDimse || (draft.retrieve === "web" && !draft.hasWeb) ? "get" : draft.retrieve,
   parallelRetrievals: draft.parallelRetrievals ?? 0,
   prefetchNext: draft.prefetchNext,
   prefetchPriors: draft.prefetchPriors ?? 0,
@@ -59,11 +62,11 @@ export function secretOf(draft: Draft, before: NodeForm | null): SecretRequest |
   return null;
 }
 
-const within = (value: number | null | undefined, least: number, most: number) =>
+export const within = (value: number | null | undefined, least: number, most: number) =>
   typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;
 
 /** PS3.5 6.2, AE: 1 to 16 characters of the basic set, no backslash. */
-const isTitle = (title: string) => title.length <= 16 && title.trim() !== "" && /^[\x20-\x5b\x5d-\x7e]*$/.test(title);
+export const isTitle = (title: string) => title.length <= 16 && title.trim() !== "" && /^[\x20-\x5b\x5d-\x7e]*$/.test(title);
 
 /** What is wrong with a server's form; nothing when it can be saved. `others`: the names that are taken. */
 export function wrongWith(draft: Draft, others: string[]): WordKey | null {

@@ -4,9 +4,9 @@ use super::Summary;
 use super::commit::Batch;
 use super::worker::{Outcome, Worker, conflict};
 use crate::{Cache, CacheError};
-use medsight_base::InstanceUid;
+use medsight_base::{InstanceUid, StudyUid};
 use medsight_record::{HeaderReader, Refusal};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of an object that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +17,17 @@ pub enum Took {
     AlreadyHere,
 }
 
+/// What became of a group of files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// One answer a file, in their order; what is answered with [`Took`] is durable.
+    pub answers: Vec<Result<Took, Refusal>>,
+    /// Studies that got something new.
+    pub studies: BTreeSet<StudyUid>,
+}
+
 impl Cache {
-    /// Takes whole files in, in the name of `who`. One answer a file, in their order; what is answered with
-    /// [`Took`] is durable.
+    /// Takes whole files in, in the name of `who`.
     ///
     /// # Errors
     /// When the cache cannot go on; none of the new files counts as taken then.
@@ -28,7 +36,7 @@ impl Cache {
         headers: &dyn HeaderReader,
         who: &str,
         files: &[&[u8]],
-    ) -> Result<Vec<Result<Took, Refusal>>, CacheError> {
+    ) -> Result<Received, CacheError> {
         let _writing = self.gate.write_files();
         let mut worker = Worker::new(self, headers);
         worker.restores = true;
@@ -61,6 +69,6 @@ impl Cache {
                 *answer = Err(Refusal { code: rejected.code, reason: rejected.reason });
             }
         }
-        Ok(answers)
+        Ok(Received { answers, studies: summary.studies })
     }
 }

@@ -20,7 +20,8 @@ impl Sink for CacheSink {
     fn keep(&self, arrivals: &[Arrival]) -> Vec<Result<Taken, Refusal>> {
         let files: Vec<&[u8]> = arrivals.iter().map(|arrival| arrival.file.as_slice()).collect();
         match self.cache.take_in(&DicomHeaders, &self.who, &files) {
-            Ok(answers) => answers
+            Ok(received) => received
+                .answers
                 .into_iter()
                 .map(|answer| {
                     answer.map(|took| match took {
