@@ -252,6 +252,12 @@ impl Desk {
         self.cache_bytes.load(Ordering::Relaxed)
     }
 
+    /// As if the cache held so much: a test has no gigabytes.
+    #[cfg(test)]
+    pub(crate) fn pretend_bytes(&self, bytes: u64) {
+        self.cache_bytes.store(bytes, Ordering::Relaxed);
+    }
+
     /// Counts what the cache holds, for the status bar.
     pub(crate) fn count_bytes(&self) {
         if let Ok(usage) = self.cache().and_then(|cache| cache.usage().map_err(Problem::from)) {
@@ -265,6 +271,12 @@ impl Desk {
         self.keep_to_quota();
         self.tell(DeskEvent::WorklistChanged);
         self.tell(DeskEvent::Settings(Box::new(self.settings_view())));
+    }
+
+    /// Whether so much more, in bytes, stays below the quota.
+    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
+        let quota_bytes = u64::from(self.settings().settings.cache_quota_gib) << 30;
+        quota_bytes == 0 || self.cache_bytes() + bytes < quota_bytes
     }
 
     /// Makes room when more is held than the person wants; what is nowhere else stays whatever the quota.

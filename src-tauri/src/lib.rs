@@ -5,6 +5,8 @@
 //! light box's process, and is told what to do by the functions of the command modules. [`app`] puts the
 //! window around it. No pixel is decoded here; the imaging program does that, as a process of its own.
 
+#[cfg(test)]
+mod ahead_journeys;
 pub mod app;
 pub mod args;
 pub mod bindings;

@@ -1,6 +1,7 @@
 //! What is fetched before anybody asks, when a study is opened: the next one of the worklist, and earlier ones of the
 //! patient. Only from servers that the settings name for it; it stands in the queue of the retrievals, gives way to
-//! what is asked for, and can be stopped there.
+//! what is asked for, and can be stopped there. It ends when it is switched off, when another study is opened before it has
+//! begun, and when it would fill the cache above its quota.
 //!
 //! A prior is a study with the same Patient ID (0010,0020). Where both sides give an Issuer of Patient ID (0010,0021) or
 //! a birth date, these have to agree: two hospitals may have given one number to two people.
@@ -27,7 +28,8 @@ const LARGEST_READ: u64 = 64 << 20;
 pub(crate) fn opened(desk: &Arc<Desk>, study: &StudyUid, next: Option<StudyUid>) {
     let nodes: Vec<Node> =
         desk.settings().settings.nodes.iter().filter(|node| !node.prefetch.is_off()).cloned().collect();
-    if nodes.is_empty() {
+    desk.retrieving().turn_to_another(desk);
+    if nodes.is_empty() || !desk.has_room_for(0) {
         return;
     }
     let (desk, study) = (Arc::clone(desk), study.clone());
@@ -36,11 +38,23 @@ pub(crate) fn opened(desk: &Arc<Desk>, study: &StudyUid, next: Option<StudyUid>)
         for node in &nodes {
             // A server that does not answer now is asked again with the next study; nobody waits for this.
             let wishes = ahead(&desk, node, &study, next.as_ref());
-            if let Ok(wishes) = wishes {
+            if let Ok(mut wishes) = wishes {
+                // It may have been switched off while the server was asked.
+                let now = desk.settings().settings.nodes.iter().find(|now| now.name == node.name).cloned();
+                wishes.retain(|wish| now.as_ref().is_some_and(|now| is_wanted(now, wish.urgency)));
                 let _queued = desk.retrieving().add(&desk, wishes);
             }
         }
     });
+}
+
+/// Whether a server's settings want this fetched ahead.
+pub(crate) fn is_wanted(node: &Node, urgency: Urgency) -> bool {
+    match urgency {
+        Urgency::Open | Urgency::Asked => true,
+        Urgency::Next => node.prefetch.next,
+        Urgency::Prior => node.prefetch.priors > 0,
+    }
 }
 
 fn ahead(

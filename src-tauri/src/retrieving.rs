@@ -11,6 +11,7 @@ mod sink;
 
 use crate::desk::{Desk, held};
 use crate::dto::{DeskEvent, ImportSummary, Notice, RetrievalRow};
+use crate::prefetch;
 use crate::problem::{Fault, Problem};
 use medsight_base::{InstanceUid, StudyUid};
 use medsight_cache::RetrievalJob;
@@ -146,6 +147,20 @@ impl Retrieving {
         self.stop(desk, |job| id.is_none_or(|id| job.id == id));
     }
 
+    /// The settings have changed: what is fetched ahead and is not to be any more ends.
+    pub(crate) fn settings_changed(&self, desk: &Arc<Desk>) {
+        let nodes = desk.settings().settings.nodes.clone();
+        self.stop(desk, |job| {
+            let node = nodes.iter().find(|node| node.name == job.node);
+            job.is_ahead() && !node.is_some_and(|node| prefetch::is_wanted(node, job.urgency))
+        });
+    }
+
+    /// Another study is opened: what was to be fetched ahead for the one before and has not begun is left.
+    pub(crate) fn turn_to_another(&self, desk: &Arc<Desk>) {
+        self.stop(desk, |job| job.is_ahead() && job.phase == Phase::Waiting);
+    }
+
     /// Studies were deleted here: nothing more of them comes.
     pub(crate) fn forget(&self, desk: &Arc<Desk>, studies: &[StudyUid]) {
         self.stop(desk, |job| studies.contains(&job.study));
@@ -231,10 +246,22 @@ impl Retrieving {
     }
 
     fn beat(&self, desk: &Arc<Desk>, id: u32, far: Far) {
+        if self.is_too_much(desk, id) {
+            self.stop(desk, |job| job.is_ahead());
+        }
         if let Some(job) = held(&self.inner).jobs.iter_mut().find(|job| job.id == id) {
             job.far = far;
         }
         self.tell(desk, false);
+    }
+
+    /// What nobody asked for must not fill the cache above its quota.
+    fn is_too_much(&self, desk: &Desk, id: u32) -> bool {
+        let inner = held(&self.inner);
+        let is_ahead = inner.jobs.iter().any(|job| job.id == id && job.is_ahead());
+        let coming: u64 =
+            inner.jobs.iter().filter(|job| job.phase == Phase::Running).map(|job| job.far.bytes).sum();
+        is_ahead && !desk.has_room_for(coming)
     }
 
     /// All that is on its way, waits, or has ended and was not put away.

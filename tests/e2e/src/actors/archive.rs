@@ -55,7 +55,7 @@ impl Archive {
             "medsightctl could not fill it: {}",
             String::from_utf8_lossy(&sent.stderr)
         );
-        Ok(Self { _server: server, port: slow_line(server_port)? })
+        Ok(Self { _server: server, port: slow_line(server_port, Slow::Answers)? })
     }
 
     /// Settings of a desk that knows the archive.
@@ -68,50 +68,60 @@ impl Archive {
     }
 }
 
-fn program(name: &str) -> Option<PathBuf> {
+pub(super) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 /// dcmqrscp listens on every address of the machine. Where the peers' shim can be built, on loopback alone.
-fn loopback_only(folder: &Path) -> Option<PathBuf> {
+pub(super) fn loopback_only(folder: &Path) -> Option<PathBuf> {
     let source = PathBuf::from(std::env::var_os("MEDSIGHT_PEERS")?).join("loopback_bind.c");
     let library = folder.join("loopback_bind.so");
     let built = Command::new("cc").args(["-shared", "-fPIC", "-O2", "-o"]).arg(&library).arg(source).status();
     built.ok().filter(std::process::ExitStatus::success).map(|_| library)
 }
 
-/// Listens until the program ends.
-fn slow_line(server_port: u16) -> Result<u16> {
+/// Which direction of a line is slow.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Slow {
+    /// What the one that was called sends.
+    Answers,
+    /// What the one that calls sends.
+    Questions,
+}
+
+/// A port that passes everything on to another one, slowly; it listens until the program ends.
+pub(crate) fn slow_line(server_port: u16, slow: Slow) -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let port = listener.local_addr()?.port();
     std::thread::spawn(move || {
         for client in listener.incoming().flatten() {
             // A side that goes away ends its connection and no other.
-            std::thread::spawn(move || drop(pass(client, server_port)));
+            std::thread::spawn(move || drop(pass(client, server_port, slow)));
         }
     });
     Ok(port)
 }
 
-fn pass(mut client: TcpStream, server_port: u16) -> std::io::Result<()> {
-    let mut server = TcpStream::connect(("127.0.0.1", server_port))?;
+fn pass(client: TcpStream, server_port: u16, slow: Slow) -> std::io::Result<()> {
+    let server = TcpStream::connect(("127.0.0.1", server_port))?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
     let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
-    from.set_nodelay(true)?;
-    to.set_nodelay(true)?;
-    std::thread::spawn(move || {
-        let _ended = std::io::copy(&mut from, &mut to);
-        to.shutdown(std::net::Shutdown::Write)
-    });
+    std::thread::spawn(move || one_way(&mut from, &mut to, slow == Slow::Questions));
+    one_way(&mut { server }, &mut { client }, slow == Slow::Answers)
+}
+
+fn one_way(from: &mut TcpStream, to: &mut TcpStream, is_slow: bool) -> std::io::Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
-        let read = server.read(&mut piece)?;
+        let read = from.read(&mut piece).unwrap_or(0);
         if read == 0 {
-            return client.shutdown(std::net::Shutdown::Write);
+            return to.shutdown(std::net::Shutdown::Write);
         }
-        if read == PIECE {
+        if is_slow && read == PIECE {
             std::thread::sleep(PAUSE);
         }
-        client.write_all(&piece[..read])?;
+        to.write_all(&piece[..read])?;
     }
 }
