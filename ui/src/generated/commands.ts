@@ -46,6 +46,8 @@ export const commands = {
   retryRetrieval: (request: RetrievalChoice) => invoke<null>("retry_retrieval", { request }),
   /** Puts away the retrievals that have ended. */
   dismissRetrievals: () => invoke<null>("dismiss_retrievals", { request: {} }),
+  /** Tries to listen again after the listener could not. */
+  retryListener: () => invoke<null>("retry_listener", { request: {} }),
   /** Puts the summary of the last import away. */
   dismissImport: () => invoke<null>("dismiss_import", { request: {} }),
   /** Puts the notice away. */

@@ -28,7 +28,7 @@ studyUid: string,
 /**
  * From Open to the first image.
  */
-firstImageMs: number, } } | { "type": "import", "body": ImportState } | { "type": "retrievals", "body": Array<RetrievalRow> } | { "type": "light_box", "body": LightBoxState } | { "type": "settings", "body": SettingsView } | { "type": "notice", "body": Notice } | { "type": "failure", "body": Problem };
+firstImageMs: number, } } | { "type": "import", "body": ImportState } | { "type": "retrievals", "body": Array<RetrievalRow> } | { "type": "listener", "body": ListenerState } | { "type": "light_box", "body": LightBoxState } | { "type": "settings", "body": SettingsView } | { "type": "notice", "body": Notice } | { "type": "failure", "body": Problem };
 
 export type DeskState = { 
 /**
@@ -51,6 +51,10 @@ import: ImportState,
  * Studies on their way from servers.
  */
 retrievals: Array<RetrievalRow>, 
+/**
+ * The listener.
+ */
+listener: ListenerState, 
 /**
  * What the person has not yet put away.
  */
@@ -360,6 +364,68 @@ adapter: string,
  */
 open: number, } } | { "state": "failed", "about": Problem };
 
+export type ListenerForm = { 
+/**
+ * It listens while the program runs.
+ */
+on: boolean, 
+/**
+ * This workstation's title.
+ */
+ownAe: string, 
+/**
+ * Address of the network interface; `0.0.0.0` or `::` for all of them.
+ */
+address: string, 
+/**
+ * TCP port.
+ */
+port: number, 
+/**
+ * With TLS, and how.
+ */
+tls: TlsForm | null, 
+/**
+ * Who may send.
+ */
+senders: Array<SenderForm>, };
+
+export type ListenerSeen = { 
+/**
+ * `stored`, `already_here`, `not_stored`, `echoed`, `sender_unknown`, `other_title`, `busy`, `tls` or `lost`.
+ */
+what: string, 
+/**
+ * The peer's title, or its address where it gave none.
+ */
+from: string, 
+/**
+ * How often in a row.
+ */
+count: number, 
+/**
+ * When the last time, in milliseconds since 1970 (UTC).
+ */
+atMs: number, };
+
+export type ListenerState = { "state": "off" } | { "state": "listening", "about": { 
+/**
+ * This workstation's title.
+ */
+title: string, 
+/**
+ * Address and port.
+ */
+address: string, 
+/**
+ * It asks for certificates.
+ */
+tls: boolean, 
+/**
+ * What happened last, the newest first.
+ */
+seen: Array<ListenerSeen>, } } | { "state": "failed", "about": Problem };
+
 export type Measurement = { 
 /**
  * Its name for good.
@@ -431,6 +497,10 @@ dimse: DimseForm | null,
  * Its DICOMweb address; absent when it has none.
  */
 web: WebForm | null, 
+/**
+ * How its studies are brought here.
+ */
+retrieve: RetrieveWay, 
 /**
  * Retrievals at once, 1 to 32.
  */
@@ -564,6 +634,8 @@ studies: Array<WantedStudy>,
  */
 open: boolean, };
 
+export type RetrieveWay = "get" | "move" | "web";
+
 export type SecretRequest = { 
 /**
  * Base of the service.
@@ -577,6 +649,16 @@ signIn: SignInForm,
  * The token or password; absent to take it out of the keyring.
  */
 secret: string | null, };
+
+export type SenderForm = { 
+/**
+ * The title that it gives as its own.
+ */
+title: string, 
+/**
+ * Only from this address; empty for any.
+ */
+address: string, };
 
 export type SeriesRow = { 
 /**
@@ -604,7 +686,7 @@ instances: number,
  */
 frames: number, };
 
-export type SettingsChange = { "name": "locale", "value": "en" | "es" | "de" | null } | { "name": "theme", "value": "dark" | "light" } | { "name": "density", "value": "compact" | "regular" | "touch" } | { "name": "cache_quota_gib", "value": number } | { "name": "screen_px_per_mm", "value": number | null } | { "name": "worklist_columns", "value": Array<string> } | { "name": "nodes", "value": Array<NodeForm> };
+export type SettingsChange = { "name": "locale", "value": "en" | "es" | "de" | null } | { "name": "theme", "value": "dark" | "light" } | { "name": "density", "value": "compact" | "regular" | "touch" } | { "name": "cache_quota_gib", "value": number } | { "name": "screen_px_per_mm", "value": number | null } | { "name": "worklist_columns", "value": Array<string> } | { "name": "nodes", "value": Array<NodeForm> } | { "name": "listener", "value": ListenerForm };
 
 export type SettingsView = { 
 /**
@@ -639,6 +721,10 @@ worklistColumns: Array<string>,
  * Peers on the network.
  */
 nodes: Array<NodeForm>, 
+/**
+ * Whether and how this workstation takes what others send.
+ */
+listener: ListenerForm, 
 /**
  * Names of settings the site has fixed.
  */
