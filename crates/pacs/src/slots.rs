@@ -71,7 +71,11 @@ impl Slots {
             let now = urgency();
             {
                 let mut inner = self.inner();
-                inner.waiting.insert(ticket.number, now);
+                let before = inner.waiting.insert(ticket.number, now);
+                // Who looked while this one seemed more urgent than it is has gone back to sleep.
+                if before != Some(now) {
+                    self.changed.notify_waiters();
+                }
                 if inner.has_turn(ticket.number, now) {
                     inner.used += 1;
                     inner.ahead += usize::from(!is_asked(now));
@@ -156,6 +160,32 @@ mod tests {
         assert!(soon(&slots, Urgency::Asked).await.is_none());
         drop(ahead);
         assert!(soon(&slots, Urgency::Asked).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn one_that_has_become_less_urgent_does_not_leave_the_others_asleep() {
+        let slots = Slots::new(2);
+        let held = soon(&slots, Urgency::Prior).await.unwrap();
+        let prior = tokio::spawn({
+            let slots = slots.clone();
+            async move { drop(slots.acquire(|| Urgency::Prior).await) }
+        });
+        tokio::task::yield_now().await;
+        // Its study has nothing left to fetch by the time the place is free.
+        let has_more = Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let next = tokio::spawn({
+            let (slots, has_more) = (slots.clone(), has_more.clone());
+            let urgency = move || match has_more.load(std::sync::atomic::Ordering::Relaxed) {
+                true => Urgency::Next,
+                false => Urgency::Prior,
+            };
+            async move { drop(slots.acquire(urgency).await) }
+        });
+        tokio::task::yield_now().await;
+        has_more.store(false, std::sync::atomic::Ordering::Relaxed);
+        drop(held);
+        let both = async { (prior.await, next.await) };
+        assert!(tokio::time::timeout(Duration::from_secs(5), both).await.is_ok(), "both sleep for ever");
     }
 
     #[tokio::test]

@@ -112,12 +112,18 @@ impl Inner {
         self.slots.values().for_each(|slots| slots.look_again());
     }
 
-    /// The job that may begin now: the most urgent of those whose server has room. What is opened never waits.
+    /// The job that may begin now: the most urgent of those whose server has room. What is opened never waits, and what
+    /// was asked for does not wait for what is fetched ahead.
     pub(super) fn next(&self, most: impl Fn(&str) -> usize) -> Option<usize> {
-        let running = |node: &str| {
-            self.jobs.iter().filter(|job| job.phase == Phase::Running && job.node == node).count()
+        let before = |job: &Job| {
+            let counts = |other: &&Job| {
+                other.phase == Phase::Running
+                    && other.node == job.node
+                    && (job.is_ahead() || !other.is_ahead())
+            };
+            self.jobs.iter().filter(counts).count()
         };
-        let may = |job: &Job| job.urgency == Urgency::Open || running(&job.node) < most(&job.node);
+        let may = |job: &Job| job.urgency == Urgency::Open || before(job) < most(&job.node);
         (0..self.jobs.len())
             .filter(|at| self.jobs[*at].phase == Phase::Waiting && may(&self.jobs[*at]))
             .min_by_key(|at| (self.jobs[*at].urgency, self.jobs[*at].id))
@@ -155,6 +161,9 @@ mod tests {
         assert_eq!([start(&mut inner, 2), start(&mut inner, 2)], [Some(5), None]);
         inner.jobs.retain(|job| job.phase == Phase::Waiting);
         assert_eq!([start(&mut inner, 2), start(&mut inner, 2)], [Some(4), Some(1)]);
+        inner.put(wish(6, Urgency::Asked));
+        inner.put(wish(7, Urgency::Next));
+        assert_eq!([start(&mut inner, 2), start(&mut inner, 2)], [Some(6), None]);
     }
 
     #[test]
