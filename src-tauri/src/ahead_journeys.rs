@@ -23,7 +23,13 @@ struct Archive {
 }
 
 /// A CT of a patient on a day; `series` makes it another study.
-fn study(folder: &Path, slices: u32, series: u32, patient: &[u8; 4], day: &[u8; 8]) -> (String, Vec<PathBuf>) {
+fn study(
+    folder: &Path,
+    slices: u32,
+    series: u32,
+    patient: &[u8; 4],
+    day: &[u8; 8],
+) -> (String, Vec<PathBuf>) {
     let (files, uid) = peers::ct_series(&folder.join(series.to_string()), slices, 256, series);
     for file in &files {
         let mut bytes = std::fs::read(file).unwrap();

@@ -22,7 +22,7 @@ pub use import::{ChooseImport, ImportPaths, ImportProgress, ImportRefusal, Impor
 pub use listener::{ListenerForm, ListenerSeen, ListenerState, SenderForm};
 pub use network::{
     DimseForm, EchoAnswer, FindRequest, FoundStudies, FoundStudy, NodeForm, NodeTest, NodeTestRequest,
-    RetrieveWay,     SecretRequest, SignInForm, TlsForm, WebForm,
+    RetrieveWay, SecretRequest, SignInForm, TlsForm, WebForm,
 };
 pub use retrieval::{RetrievalChoice, RetrievalPhase, RetrievalRow, RetrieveRequest, WantedStudy};
 pub use settings::{KeySourceInfo, SettingsChange, SettingsView};

@@ -85,7 +85,8 @@ impl Listening {
             running.stop.cancel();
             let ended = &mut running.ended;
             // What it still writes it writes; the port is free by then or the next one says so.
-            let _late = tauri::async_runtime::block_on(async { tokio::time::timeout(LAST_WORDS, ended).await });
+            let _late =
+                tauri::async_runtime::block_on(async { tokio::time::timeout(LAST_WORDS, ended).await });
         }
     }
 
@@ -191,11 +192,8 @@ async fn hear(desk: Weak<Desk>, fresh: Arc<Fresh>, mut events: mpsc::Receiver<Ev
     let mut shown = Instant::now();
     let mut pending = false;
     loop {
-        let heard = if pending {
-            tokio::time::timeout(BEAT, events.recv()).await
-        } else {
-            Ok(events.recv().await)
-        };
+        let heard =
+            if pending { tokio::time::timeout(BEAT, events.recv()).await } else { Ok(events.recv().await) };
         let Some(desk) = desk.upgrade() else { return };
         match heard {
             Ok(Some(event)) => {

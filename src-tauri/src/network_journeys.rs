@@ -5,8 +5,8 @@ use crate::args::Args;
 use crate::desk::{Desk, Shell};
 use crate::dto::{
     DimseForm, FindRequest, ImportSummary, NodeForm, NodeTest, NodeTestRequest, Notice, RetrievalChoice,
-    RetrievalPhase, RetrievalRow, RetrieveRequest, RetrieveWay, SettingsChange, SignInForm, WantedStudy, WebForm,
-    WindowCommand, WorklistRequest,
+    RetrievalPhase, RetrievalRow, RetrieveRequest, RetrieveWay, SettingsChange, SignInForm, WantedStudy,
+    WebForm, WindowCommand, WorklistRequest,
 };
 use crate::{network, perform, studies};
 use medsight_cache::RetrievalJob;

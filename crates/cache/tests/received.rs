@@ -53,7 +53,8 @@ fn another_object_under_the_same_uid_is_refused_and_the_one_here_stays() {
     let mut other = file_of(&record(1, 1, 1), 0);
     other.extend_from_slice(b"others|ours");
     assert_eq!(cache.take_in(&Rewritten, "tester", &[&one]).unwrap().answers, [Ok(Took::New)]);
-    let answers = cache.take_in(&Rewritten, "tester", &[&other, b"no DICOM", &written(3, "x")]).unwrap().answers;
+    let answers =
+        cache.take_in(&Rewritten, "tester", &[&other, b"no DICOM", &written(3, "x")]).unwrap().answers;
     assert_eq!(answers[0].as_ref().unwrap_err().code, "conflict");
     assert_eq!(answers[1].as_ref().unwrap_err().code, "not_dicom");
     assert_eq!(answers[2], Ok(Took::New));

@@ -69,7 +69,9 @@ pub enum NetError {
         meaning: &'static str,
     },
     /// The peer was to send objects to this workstation's listener (C-MOVE), and could not.
-    #[error("the peer could not send to {destination}: {why}. It has to know this title with the address and port of this workstation, and may be refused here.")]
+    #[error(
+        "the peer could not send to {destination}: {why}. It has to know this title with the address and port of this workstation, and may be refused here."
+    )]
     NotDelivered {
         /// The title that it was to send to.
         destination: String,

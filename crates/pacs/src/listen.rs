@@ -397,10 +397,7 @@ fn busy() -> (AssociationRJ, &'static str) {
     let source = AssociationRJSource::ServiceProviderPresentation(
         AssociationRJServiceProviderPresentationReason::LocalLimitExceeded,
     );
-    (
-        AssociationRJ { result: AssociationRJResult::Transient, source },
-        BUSY,
-    )
+    (AssociationRJ { result: AssociationRJResult::Transient, source }, BUSY)
 }
 
 /// Of each context the first proposed syntax that can be kept.

@@ -90,7 +90,8 @@ impl MoveSession {
     ) -> Result<(), NetError> {
         let expecting = inbox.expect(&wanted.instances, keeper, came);
         let moved = self.ask(wanted, Some(&expecting), |_| {}).await;
-        let not_delivered = |why: String| NetError::NotDelivered { destination: self.destination.clone(), why };
+        let not_delivered =
+            |why: String| NetError::NotDelivered { destination: self.destination.clone(), why };
         match moved {
             // It does not know the destination, cannot reach it, or is refused here.
             Err(error @ NetError::Failed { .. }) if expecting.arrived() == 0 => {

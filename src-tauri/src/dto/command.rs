@@ -69,7 +69,9 @@ impl TryFrom<WindowCommand> for Command {
                 let studies = study_uids.iter().map(|uid| StudyUid::parse(uid)).collect::<Result<_, _>>()?;
                 Self::Record(RecordCommand::DeleteStudies(studies))
             }
-            WindowCommand::ChangeSetting(change) => Self::Desk(DeskCommand::ChangeSetting(change.try_into()?)),
+            WindowCommand::ChangeSetting(change) => {
+                Self::Desk(DeskCommand::ChangeSetting(change.try_into()?))
+            }
             WindowCommand::ToggleTheme => Self::Desk(DeskCommand::ToggleTheme),
             WindowCommand::CancelImport => Self::Desk(DeskCommand::CancelImport),
             WindowCommand::Undo => Self::Desk(DeskCommand::Undo),

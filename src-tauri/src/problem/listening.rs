@@ -8,7 +8,9 @@ use std::net::IpAddr;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListenFault {
     /// A server sends by C-MOVE only, and nothing listens here.
-    #[error("This server sends studies to a listening workstation (C-MOVE), and receiving is off. Switch it on in the settings, or choose another way for this server.")]
+    #[error(
+        "This server sends studies to a listening workstation (C-MOVE), and receiving is off. Switch it on in the settings, or choose another way for this server."
+    )]
     Off,
     /// It is switched on and cannot listen.
     #[error("This server sends studies to a listening workstation (C-MOVE), and this one can't listen. {0}")]
@@ -42,7 +44,9 @@ pub(crate) enum ListenFault {
         port: u16,
     },
     /// It sends by a title that may not.
-    #[error("The server sends as {title}, and this title is not among those that may send. Add it in the settings.")]
+    #[error(
+        "The server sends as {title}, and this title is not among those that may send. Add it in the settings."
+    )]
     SenderUnknown {
         /// The title that it gave.
         title: String,

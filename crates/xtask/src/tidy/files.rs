@@ -71,7 +71,10 @@ fn opening(path: &str, extension: &str, text: &str, found: &mut Vec<String>) {
 }
 
 fn listening(path: &str, text: &str, found: &mut Vec<String>) {
-    if !DO_NOT_LISTEN.iter().any(|folder| path.starts_with(folder)) || !path.ends_with(".rs") || path == MAY_LISTEN {
+    if !DO_NOT_LISTEN.iter().any(|folder| path.starts_with(folder))
+        || !path.ends_with(".rs")
+        || path == MAY_LISTEN
+    {
         return;
     }
     if let Some(word) = LISTENING.iter().find(|word| text.contains(**word)) {

@@ -24,15 +24,17 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     let machine = report.must("a desktop session with a keyring", || Machine::start(&logs))?;
     report.watch(&machine.display);
     let port = free_port()?;
-    let (archive, guarded) = report.must("a server with two studies of a patient, and one that wants a token", || {
-        let archive = Orthanc::start(&machine, "archive", Wants::Password, slow_line(port, Slow::Questions)?)?;
-        // One patient, two studies: the number of the patient is that of the slices.
-        for (folder, edge) in [("sent", 256), ("sent-before", 224)] {
-            phantom::write_ct(&machine.home(folder), SLICES, edge)?;
-            archive.fill(&machine, programs, &machine.home(folder))?;
-        }
-        Ok((archive, Orthanc::start(&machine, "guarded", Wants::Token, port)?))
-    })?;
+    let (archive, guarded) =
+        report.must("a server with two studies of a patient, and one that wants a token", || {
+            let archive =
+                Orthanc::start(&machine, "archive", Wants::Password, slow_line(port, Slow::Questions)?)?;
+            // One patient, two studies: the number of the patient is that of the slices.
+            for (folder, edge) in [("sent", 256), ("sent-before", 224)] {
+                phantom::write_ct(&machine.home(folder), SLICES, edge)?;
+                archive.fill(&machine, programs, &machine.home(folder))?;
+            }
+            Ok((archive, Orthanc::start(&machine, "guarded", Wants::Token, port)?))
+        })?;
     let state_file = machine.home("light-box-state.jsonl");
     let more = [("MEDSIGHT_STATE_FILE", state_file.clone().into_os_string())];
     let cache = machine.home("cache-of-servers");
@@ -101,7 +103,7 @@ fn sign_in(
 /// The listener: refused without senders, its port taken, then listening.
 fn receiving(report: &mut Report, desk: &Desk, port: u16) -> Result<()> {
     let other = TcpListener::bind(("127.0.0.1", port))?;
-    report.must("receiving is switched on, and a port that is taken is said in words", || {
+    report.must("receiving can't be switched on without saying who may send", || {
         desk.click(&desk.find("settings", 10)?)?;
         ensure!(desk.attribute(&desk.find("listener", 10)?, "data-state")? == "off", "something listens");
         desk.click(&desk.find("listener-change", 10)?)?;
@@ -111,6 +113,9 @@ fn receiving(report: &mut Report, desk: &Desk, port: u16) -> Result<()> {
         desk.click(&desk.find("listener-save", 5)?)?;
         let wrong = desk.text(&desk.find("listener-wrong", 5)?)?;
         ensure!(wrong.contains("at least one title"), "it says {wrong}");
+        Ok(())
+    })?;
+    report.must("a port that is taken is said in words", || {
         desk.type_into(&desk.find("listener-sender", 5)?, "SOMEBODY")?;
         desk.click(&desk.find("listener-save", 5)?)?;
         until("the port that is taken", 10, || {
@@ -189,10 +194,13 @@ fn by_move(
             let texts: Vec<String> = rows.iter().map(|row| desk.text(row)).collect::<Result<_>>()?;
             ensure!(texts.iter().any(|text| text.contains("fetched ahead")), "there is {texts:?}");
             Ok(())
-        })
+        })?;
+        // For its picture: the light box lies over it.
+        desk.key(machine, "Escape")
     });
     report.step("it grows to the end, and both studies are on the worklist", || {
-        let whole = |state: &serde_json::Value| state["series"][0]["slices"].as_u64() == Some(u64::from(SLICES));
+        let whole =
+            |state: &serde_json::Value| state["series"][0]["slices"].as_u64() == Some(u64::from(SLICES));
         light_box.wait("all slices", 120, whole)?;
         desk.wait_for_rows(2, 60)?;
         until("the end of all", 120, || {
