@@ -8,7 +8,6 @@ use crate::dto::{
 };
 use crate::network_journeys::{desk, ended, images_here, node, peers, retrieve, send, set_nodes, wait};
 use crate::{network, perform, studies};
-use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -84,8 +83,7 @@ fn an_archive_that_sends_here_says_what_to_do_while_nothing_listens() {
     assert!(desk.retrieving().rows().is_empty());
 
     // Another program has the port.
-    let other = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = other.local_addr().unwrap().port();
+    let (other, port) = peers::taken_port();
     set_listener(&desk, listener(port, &["PACS"]));
     let ListenerState::Failed(why) = desk.state().listener else { panic!("it listens") };
     assert_eq!((why.code.as_str(), why.values["port"].as_str()), ("desk.port-taken", &*port.to_string()));
@@ -97,7 +95,7 @@ fn an_archive_that_sends_here_says_what_to_do_while_nothing_listens() {
     // Undo switches it off again, and the port is free.
     perform::from_window(&desk, WindowCommand::Undo).unwrap();
     assert_eq!(desk.state().listener, ListenerState::Off);
-    assert!(TcpListener::bind(("127.0.0.1", port)).is_ok());
+    assert!(peers::is_free(port));
 }
 
 #[test]

@@ -261,13 +261,7 @@ impl From<&NetError> for Problem {
         if !detail.ends_with('.') {
             detail.push('.');
         }
-        let code = match error {
-            // Who has the wrong password and who may not has to do different things.
-            NetError::Http { status: 401, .. } => "unauthorised",
-            NetError::Http { status: 403, .. } => "forbidden",
-            other => other.code(),
-        };
-        Self { code: format!("net.{code}"), values: named(values), detail }
+        Self { code: format!("net.{}", error.code()), values: named(values), detail }
     }
 }
 

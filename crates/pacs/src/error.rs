@@ -154,6 +154,9 @@ impl NetError {
             Self::NotOffered(_) => "not_offered",
             Self::Failed { .. } => "failed",
             Self::NotDelivered { .. } => "not_delivered",
+            // Who has the wrong password and who may not has to do different things.
+            Self::Http { status: 401, .. } => "unauthorised",
+            Self::Http { status: 403, .. } => "forbidden",
             Self::Http { .. } => "http",
             Self::Settings(_) => "settings",
             Self::Refused(_) => "refused",

@@ -3,9 +3,11 @@
 //! Only peers of the list get an association, and only when they call us by our name. An object counts as stored
 //! when it is durable. A peer that breaks the protocol loses its connection and nothing else happens.
 
+mod event;
+
 use crate::association::{APPLICATION_CONTEXT, Association, Context, Incoming, MOST_CONTEXTS, abort_wire};
 use crate::command::{Command, field};
-use crate::commit::{self, Commitment};
+use crate::commit;
 use crate::fetch::receive_object;
 use crate::negotiate::user_variables;
 use crate::sink::{Keeper, Kept, Sink, Taken};
@@ -17,6 +19,7 @@ use dicom_ul::pdu::{
     AssociationRJServiceUserReason, AssociationRJSource, AssociationRQ, Pdu, PresentationContextResult,
     PresentationContextResultReason,
 };
+pub use event::Event;
 use medsight_record::Refusal;
 use medsight_record::listener::Allowed;
 use medsight_record::node::Tls;
@@ -60,60 +63,6 @@ const fn sixteen() -> usize {
 
 const fn thirty() -> u16 {
     30
-}
-
-/// What happens at a listener; titles, counts and UIDs, no patient data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum Event {
-    /// It listens.
-    Listening {
-        /// Where.
-        address: SocketAddr,
-    },
-    /// A peer asked whether we are there.
-    Echoed {
-        /// Its title.
-        from: String,
-    },
-    /// An object is durable here.
-    Stored {
-        /// The peer's title.
-        from: String,
-        /// SOP Instance UID.
-        instance: String,
-        /// It was here before.
-        already_here: bool,
-    },
-    /// An object was not taken.
-    NotStored {
-        /// The peer's title.
-        from: String,
-        /// SOP Instance UID.
-        instance: String,
-        /// Stable word.
-        code: String,
-        /// Why.
-        reason: String,
-    },
-    /// A peer's promise to keep what it was sent.
-    Committed {
-        /// The peer's title.
-        from: String,
-        /// What it promises.
-        commitment: Commitment,
-    },
-    /// A peer got no association, or lost it.
-    Refused {
-        /// Its address.
-        address: IpAddr,
-        /// The title that it gave as its own; empty when it did not get that far.
-        from: String,
-        /// Stable word: `sender_unknown`, `other_title`, `busy`, or that of the error.
-        code: String,
-        /// Why.
-        reason: String,
-    },
 }
 
 /// Listens until cancelled; then lets running associations end their message, and gives the tally.
