@@ -3,6 +3,7 @@
 //! and can be deleted again.
 
 use crate::desk::{Desk, now, who};
+use crate::dto::DeskEvent;
 use crate::problem::{Fault, Problem};
 use medsight_base::{InstanceUid, SeriesUid, StudyUid, Uid};
 use medsight_cache::{Cache, CacheError};
@@ -45,15 +46,22 @@ pub(crate) fn write(desk: &Arc<Desk>, study: &StudyUid, what: &ToWrite) -> Resul
         Some(Err(refusal)) => return Err(Problem::from(&refusal)),
         None => return Err(Fault::Own.into()),
     }
-    desk.studies_changed();
+    cache.series_written(study, &series, kind, &who(), now())?;
+    changed(desk, study);
     Ok(Written { series, kind: kind.to_owned(), number })
 }
 
-/// Deletes a series that [`write`] made.
+/// Deletes a series that [`write`] made, unless its study was exported or sent since.
 pub(crate) fn delete(desk: &Arc<Desk>, study: &StudyUid, series: &SeriesUid) -> Result<(), Problem> {
-    desk.cache()?.delete_series(study, series, &who(), now())?;
-    desk.studies_changed();
+    desk.cache()?.take_back_series(study, series, &who(), now())?;
+    changed(desk, study);
     Ok(())
+}
+
+/// The panel of the study lists its series.
+fn changed(desk: &Arc<Desk>, study: &StudyUid) {
+    desk.studies_changed();
+    desk.tell(DeskEvent::StudyChanged { study_uid: study.to_string() });
 }
 
 /// The files of a study, read as they are asked for.
@@ -302,8 +310,15 @@ mod tests {
         assert!(there.iter().any(|s| s.uid == report.series && s.modality == "SR"));
 
         delete(&desk, &study, &report.series).unwrap();
+        assert!(delete(&desk, &study, &there[0].uid).is_err(), "it came in from elsewhere");
         assert_eq!(series_of(&desk).len(), before + 1);
         assert!(delete(&desk, &study, &report.series).is_err(), "it is gone");
+
+        let out = folder.path().join("out");
+        desk.cache().unwrap().export(&study, &out, "tester", now(), |_, _| ()).unwrap();
+        let refused = delete(&desk, &study, &marked.series).unwrap_err();
+        assert_eq!(refused.code, "cache.given-out");
+        assert_eq!(series_of(&desk).len(), before + 1, "others have it: it stays");
         assert!(desk.cache().unwrap().verify_audit().unwrap().is_ok());
     }
 

@@ -77,6 +77,7 @@ fn describe(light_box: &LightBox, figures: &Figures<'_>) -> Value {
         Popup::Palette { .. } => "palette",
         Popup::Help => "help",
         Popup::Warning { .. } => "warning",
+        Popup::Write { .. } => "write",
         Popup::Text { .. } => "text",
         Popup::TrueLength { .. } => "true_length",
     };
@@ -94,6 +95,10 @@ fn describe(light_box: &LightBox, figures: &Figures<'_>) -> Value {
         "annotations": light_box.annotations.present().len(),
         "saved": light_box.saved_count(),
         "measured": light_box.annotations.present().values().map(|a| &a.measured).collect::<Vec<_>>(),
+        "written": light_box.written.iter().map(|w| json!([w.kind, w.number])).collect::<Vec<_>>(),
+        "reported": light_box.reported.len(),
+        "looks": light_box.looks.len(),
+        "layers": light_box.layers.iter().map(|set| set.layers.len()).collect::<Vec<_>>(),
         "locale": light_box.words.locale(),
         "first_image_ms": figures.first_image_ms,
         "adapter": figures.adapter,

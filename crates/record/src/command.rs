@@ -90,6 +90,8 @@ pub enum ViewCommand {
     ToggleKeyImage,
     /// The true length of the chosen line: it scales its image.
     Calibrate,
+    /// Choose what is to become a DICOM object.
+    Write,
     /// The measurements as a DICOM measurement report.
     WriteReport,
     /// The key images as a DICOM key object selection.
@@ -142,7 +144,7 @@ impl ViewCommand {
             C::Palette,
             C::Help,
         ]);
-        all.extend([C::WriteReport, C::WriteKeyImages, C::WriteLook]);
+        all.extend([C::Write, C::WriteReport, C::WriteKeyImages, C::WriteLook]);
         all
     }
 
@@ -185,6 +187,7 @@ impl ViewCommand {
             Self::ScrollBy(_) => "slice.page_previous".into(),
             Self::ToggleKeyImage => "tool.key_image".into(),
             Self::Calibrate => "tool.calibrate".into(),
+            Self::Write => "write.choose".into(),
             Self::WriteReport => "write.report".into(),
             Self::WriteKeyImages => "write.key_images".into(),
             Self::WriteLook => "write.look".into(),

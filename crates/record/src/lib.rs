@@ -17,7 +17,8 @@ pub mod undo;
 pub mod words;
 
 pub use annotation::{
-    Annotation, AnnotationId, AnnotationKind, ImageRef, Measured, NoScale, Place, ScaleSource,
+    Annotation, AnnotationId, AnnotationKind, CodedName, ImageRef, Measured, NoScale, Place,
+    RealWorldMeasured, ScaleSource, Statistics, Uptake, UptakeKind,
 };
 pub use command::{Command, DeskCommand, RecordCommand, UndoPolicy, ViewCommand};
 pub use hotkeys::{Hotkeys, Shortcut};

@@ -125,7 +125,8 @@ fn shape(painter: &Painter, kind: &AnnotationKind, points: &[Pos2], color: Color
 /// All annotations that lie on what a cell shows, and the one being drawn.
 pub(crate) fn annotations(painter: &Painter, light_box: &LightBox, cell: usize, surface: &Surface) {
     let mut labels = Labels::default();
-    let reported = light_box.reported.iter().map(|a| (a, theme::REPORTED));
+    let of_others = light_box.reported.iter().filter(|a| !light_box.is_still_drawn(a));
+    let reported = of_others.map(|a| (a, theme::REPORTED));
     for (annotation, plain) in light_box.shown_annotations().map(|a| (a, theme::MEASURE)).chain(reported) {
         let Some(local) = light_box.points_seen_on(cell, surface, &annotation.place) else { continue };
         if annotation.kind == AnnotationKind::KeyImage {
@@ -152,8 +153,8 @@ pub(crate) fn annotations(painter: &Painter, light_box: &LightBox, cell: usize, 
     if draft.points.len() == draft.kind.point_count() {
         let source = light_box.source(cell);
         let (source, unit) = source.as_ref().map_or((None, ""), |(s, u)| (Some(s), *u));
-        let measured =
-            light_box.with_uptake(cell, measure(&draft.kind, &draft.points, surface, source, unit));
+        let measured = measure(&draft.kind, &draft.points, surface, source, unit);
+        let measured = light_box.with_quantities(cell, &draft.kind, &draft.points, surface, measured);
         let text = lines(&draft.kind, &measured, &light_box.words);
         labels.draw(painter, &draft.kind, &points, &text, theme::MEASURE_ACTIVE);
     }

@@ -491,12 +491,13 @@ impl LightBox {
             Some((source, unit)) => (Some(source), *unit),
             None => (None, ""),
         };
+        let measured = measure(kind, points, surface, source, unit);
         Annotation {
             id,
             study: self.study.clone(),
             kind: kind.clone(),
             place: surface.place(points),
-            measured: self.with_uptake(cell, measure(kind, points, surface, source, unit)),
+            measured: self.with_quantities(cell, kind, points, surface, measured),
             changed_at: self.now,
         }
     }

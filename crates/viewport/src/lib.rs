@@ -23,6 +23,7 @@ mod mpr;
 mod page;
 mod picture;
 mod presets;
+mod quantities;
 mod records;
 mod sample;
 mod series;

@@ -66,6 +66,11 @@ pub enum Popup {
         /// Code of the warning.
         code: String,
     },
+    /// What is to become a DICOM object is being chosen.
+    Write {
+        /// Chosen line.
+        chosen: usize,
+    },
     /// A text is being written.
     Text {
         /// Cell.
@@ -133,6 +138,8 @@ pub struct LightBox {
     pub reported: Vec<Annotation>,
     /// DICOM objects that the reader had made since the window was opened.
     pub written: Vec<Written>,
+    /// The one that undo takes back: nothing was drawn since it was written.
+    pub(crate) take_back: Option<medsight_base::SeriesUid>,
     /// Overlay planes of the images are drawn.
     pub overlay_planes: bool,
     pub(crate) graphics: RefCell<crate::ui::Graphics>,
@@ -176,6 +183,8 @@ pub struct LightBox {
     pub(crate) seen_warnings: BTreeSet<(usize, String)>,
     /// A line about the last command: what it did not do, and why.
     pub notice: Option<String>,
+    /// A line about what was done well.
+    pub done: Option<String>,
     /// Files that were to be shown and are refused: name and reason.
     pub refused_files: Vec<(String, Refusal)>,
     pub(crate) new_id: Box<dyn FnMut() -> Uuid>,
@@ -208,6 +217,7 @@ impl LightBox {
             look: None,
             reported: Vec::new(),
             written: Vec::new(),
+            take_back: None,
             overlay_planes: true,
             graphics: RefCell::default(),
             panel: false,
@@ -230,6 +240,7 @@ impl LightBox {
             effects: Vec::new(),
             seen_warnings: BTreeSet::new(),
             notice: None,
+            done: None,
             refused_files: Vec::new(),
             new_id: Box::new(new_id),
             transfers: RefCell::new(BTreeMap::new()),

@@ -4,7 +4,7 @@
 
 use glam::DVec2;
 use medsight_record::words::Words;
-use medsight_record::{AnnotationKind, Measured, NoScale, ScaleSource};
+use medsight_record::{AnnotationKind, Measured, NoScale, ScaleSource, Statistics};
 
 use crate::sample::{Source, values_in};
 use crate::surface::Surface;
@@ -56,9 +56,11 @@ pub(crate) fn measure(
                 None => m.area_px = Some(size.x * size.y * share),
             }
             if let Some(source) = source {
-                let (middle, half) = ((*a + *b) / 2.0, (size / 2.0).max(DVec2::splat(1e-9)));
-                let inside = |p: DVec2| !is_ellipse || ((p - middle) / half).length_squared() <= 1.0;
-                statistics(&values_in(source, surface, [*a, *b], inside), &mut m);
+                let found = statistics(&values_inside(kind, points, surface, source));
+                m.mean = found.map(|s| s.mean);
+                m.sd = found.and_then(|s| s.sd);
+                m.min = found.map(|s| s.min);
+                m.max = found.map(|s| s.max);
                 m.unit = unit.to_owned();
             }
         }
@@ -67,19 +69,33 @@ pub(crate) fn measure(
     m
 }
 
-/// Mean, standard deviation of the sample (n − 1), smallest and largest.
-fn statistics(values: &[f64], m: &mut Measured) {
-    if values.is_empty() {
-        return;
-    }
+/// Modality values inside of a region; none of what is no region.
+pub(crate) fn values_inside(
+    kind: &AnnotationKind,
+    points: &[DVec2],
+    surface: &Surface,
+    source: &Source<'_>,
+) -> Vec<f64> {
+    let (AnnotationKind::Ellipse | AnnotationKind::Rectangle, [a, b]) = (kind, points) else {
+        return Vec::new();
+    };
+    let is_ellipse = matches!(kind, AnnotationKind::Ellipse);
+    let (middle, half) = ((*a + *b) / 2.0, ((*b - *a).abs() / 2.0).max(DVec2::splat(1e-9)));
+    let inside = |p: DVec2| !is_ellipse || ((p - middle) / half).length_squared() <= 1.0;
+    values_in(source, surface, [*a, *b], inside)
+}
+
+/// Mean, standard deviation of the sample (n − 1), smallest and largest; nothing of nothing.
+pub(crate) fn statistics(values: &[f64]) -> Option<Statistics> {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
-    m.mean = Some(mean);
-    if values.len() > 1 {
-        m.sd = Some((values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt());
-    }
-    m.min = values.iter().copied().reduce(f64::min);
-    m.max = values.iter().copied().reduce(f64::max);
+    let square = |v: &f64| (v - mean).powi(2);
+    Some(Statistics {
+        mean,
+        sd: (values.len() > 1).then(|| (values.iter().map(square).sum::<f64>() / (n - 1.0)).sqrt()),
+        min: values.iter().copied().reduce(f64::min)?,
+        max: values.iter().copied().reduce(f64::max)?,
+    })
 }
 
 /// Word key of a scale's source, or of why there is none.
@@ -134,8 +150,9 @@ pub fn lines(kind: &AnnotationKind, m: &Measured, words: &Words) -> Vec<String> 
             }
             out.extend(m.suv_bw.map(|[mean, max]| {
                 let max_word = words.text("lightbox.max");
-                format!("SUVbw {} · {max_word} {}", number(mean, 2), number(max, 2))
+                format!("SUVbw {} · {max_word} {} g/ml", number(mean, 2), number(max, 2))
             }));
+            out.extend(crate::quantities::lines(m, words));
             out.extend(
                 m.area_mm2
                     .map(|mm2| area(mm2, words))

@@ -2,23 +2,81 @@
 
 use medsight_base::SeriesUid;
 use medsight_image::{Photometric, VoiFunction};
-use medsight_record::{AnnotationKind, LookToWrite, Place, ToWrite, ViewKind, Written};
+use medsight_record::{AnnotationKind, LookToWrite, Place, ToWrite, ViewCommand, ViewKind, Written};
 
-use crate::light_box::{Effect, LightBox};
+use crate::light_box::{Effect, LightBox, Popup};
 use crate::measure::lines;
 use crate::series::FrameState;
+
+/// One line of the dialog that writes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Offer {
+    /// What writes it.
+    pub(crate) command: ViewCommand,
+    /// What would be in it, or why it can't be written.
+    pub(crate) about: Result<String, String>,
+}
 
 impl LightBox {
     /// Asks for an object, or says what is missing for it.
     pub(crate) fn write(&mut self, what: Option<ToWrite>, missing: &'static str) {
+        if matches!(self.popup, Popup::Write { .. }) {
+            self.popup = Popup::None;
+        }
         match what {
             _ if !self.has_desk => self.notice = Some(self.words.text("lightbox.not_kept").to_owned()),
             None => self.notice = Some(self.words.text(missing).to_owned()),
             Some(what) => {
-                self.notice = Some(self.words.text("write.writing").to_owned());
+                self.done = Some(self.words.text("write.writing").to_owned());
                 self.effects.push(Effect::Write(what));
             }
         }
+    }
+
+    /// What can be written, in the order of the dialog.
+    pub(crate) fn offers(&self) -> Vec<Offer> {
+        let words = &self.words;
+        let count = |one: &str, many: &str, count: usize, window: &str| match count {
+            1 => words.fill(one, &[("window", window)]),
+            more => words.fill(many, &[("count", &more.to_string()), ("window", window)]),
+        };
+        let of_kind = |is_key: bool| {
+            let all = self.annotations.present().values();
+            all.filter(|a| (a.kind == AnnotationKind::KeyImage) == is_key).count()
+        };
+        let missing = |key: &str| Err(words.text(key).to_owned());
+        let report = match of_kind(false) {
+            0 => missing("write.no_measurements"),
+            n => Ok(count("write.one_measurement", "write.measurements", n, "")),
+        };
+        let key_images = match of_kind(true) {
+            0 => missing("write.no_key_images"),
+            n => Ok(count("write.one_key_image", "write.key_images_count", n, "")),
+        };
+        let look = match self.look_to_write() {
+            Some(ToWrite::Look(look)) => {
+                let window = look.window.map(|v| format!("{v:.0}")).join(" / ");
+                Ok(count("write.one_image", "write.images", look.images.len(), &window))
+            }
+            _ => missing("write.no_image"),
+        };
+        vec![
+            Offer { command: ViewCommand::WriteReport, about: report },
+            Offer { command: ViewCommand::WriteKeyImages, about: key_images },
+            Offer { command: ViewCommand::WriteLook, about: look },
+        ]
+    }
+
+    /// The first that can be written.
+    pub(crate) fn first_offer(&self) -> usize {
+        self.offers().iter().position(|offer| offer.about.is_ok()).unwrap_or(0)
+    }
+
+    /// Asks for an object that was written to be deleted.
+    pub(crate) fn take_back(&mut self, series: SeriesUid) {
+        self.take_back = None;
+        self.done = Some(self.words.text("write.taking_back").to_owned());
+        self.effects.push(Effect::DeleteWritten(series));
     }
 
     /// The measurements, when there are any.
@@ -73,11 +131,13 @@ impl LightBox {
 
     /// The desk has made an object, or not.
     pub fn written(&mut self, made: Result<Written, String>) {
+        self.done = None;
         match made {
             Ok(written) => {
                 let number = written.number.to_string();
                 let values = [("kind", written.kind.as_str()), ("number", number.as_str())];
-                self.notice = Some(self.words.fill("write.written", &values));
+                self.done = Some(self.words.fill("write.written", &values));
+                self.take_back = Some(written.series.clone());
                 self.written.push(written);
             }
             Err(why) => self.notice = Some(format!("{}: {why}", self.words.text("lightbox.not_saved"))),
@@ -86,10 +146,11 @@ impl LightBox {
 
     /// The desk has deleted an object that was written, or not.
     pub fn written_deleted(&mut self, series: &SeriesUid, failed: Option<String>) {
+        self.done = None;
         match failed {
             None => {
                 self.written.retain(|w| w.series != *series);
-                self.notice = Some(self.words.text("write.deleted").to_owned());
+                self.done = Some(self.words.text("write.deleted").to_owned());
             }
             Some(why) => self.notice = Some(why),
         }

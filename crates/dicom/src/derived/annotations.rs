@@ -11,7 +11,9 @@ use super::reference::{Evidence, InstanceRef};
 use super::sr::Graphic;
 use glam::DVec3;
 use medsight_base::{InstanceUid, SeriesUid, Uid};
-use medsight_record::{Annotation, AnnotationId, AnnotationKind, Measured, Place, Refusal, ScaleSource};
+use medsight_record::{
+    Annotation, AnnotationId, AnnotationKind, CodedName, Measured, Place, Refusal, ScaleSource, UptakeKind,
+};
 
 /// What is known of an image.
 #[derive(Clone, Debug)]
@@ -262,6 +264,11 @@ fn measurements(measured: &Measured) -> Vec<Measurement> {
     let [suv_mean, suv_max] = measured.suv_bw.map_or([None; 2], |both| both.map(Some));
     number(suv_mean, c::SUV_BODY_WEIGHT, c::SUV_BODY_WEIGHT_UNIT, Some(c::MEAN));
     number(suv_max, c::SUV_BODY_WEIGHT, c::SUV_BODY_WEIGHT_UNIT, Some(c::MAXIMUM));
+    for uptake in &measured.uptakes {
+        let (_, concept, unit) = uptake_codes(uptake.kind);
+        number(Some(uptake.mean), concept.clone(), unit.clone(), Some(c::MEAN));
+        number(Some(uptake.max), concept.clone(), unit.clone(), Some(c::MAXIMUM));
+    }
     let statistics = [
         (measured.mean, c::MEAN),
         (measured.sd, c::STANDARD_DEVIATION),
@@ -274,8 +281,41 @@ fn measurements(measured: &Measured) -> Vec<Measurement> {
             unit => number(value, statistic, ucum(unit), None),
         }
     }
+    if let Some((quantity, numbers)) = measured.real_world.as_ref().and_then(|q| Some((q, q.statistics?))) {
+        let concept = quantity.quantity.as_ref().map_or(c::REAL_WORLD_VALUE, code_of);
+        let unit = code_of(&quantity.unit_code);
+        let all = [
+            (Some(numbers.mean), c::MEAN),
+            (numbers.sd, c::STANDARD_DEVIATION),
+            (Some(numbers.min), c::MINIMUM),
+            (Some(numbers.max), c::MAXIMUM),
+        ];
+        for (value, statistic) in all {
+            number(value, concept.clone(), unit.clone(), Some(statistic));
+        }
+    }
     found
 }
+
+fn code_of(name: &CodedName) -> Code {
+    Code::new(name.value.clone(), name.scheme.clone(), name.meaning.clone())
+}
+
+/// Concept and unit of an uptake value (PS3.16 CID 7469, CID 85).
+pub(crate) fn uptake_codes(kind: UptakeKind) -> &'static (UptakeKind, Code, Code) {
+    match kind {
+        UptakeKind::LeanBodyMass => &UPTAKES[0],
+        UptakeKind::LeanBodyMassJanma => &UPTAKES[1],
+        UptakeKind::BodySurface => &UPTAKES[2],
+    }
+}
+
+/// Uptake values besides the one by body weight, with concept and unit.
+pub(crate) static UPTAKES: [(UptakeKind, Code, Code); 3] = [
+    (UptakeKind::LeanBodyMass, c::SUV_LEAN_BODY_MASS, c::SUV_LEAN_BODY_MASS_UNIT),
+    (UptakeKind::LeanBodyMassJanma, c::SUV_LEAN_BODY_MASS_JANMA, c::SUV_LEAN_BODY_MASS_JANMA_UNIT),
+    (UptakeKind::BodySurface, c::SUV_BODY_SURFACE, c::SUV_BODY_SURFACE_UNIT),
+];
 
 /// Units of PET and of Rescale Type (0028,1054) in UCUM. What has no unit there stands in braces, as UCUM allows.
 fn ucum(unit: &str) -> Code {

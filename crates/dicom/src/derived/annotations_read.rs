@@ -4,12 +4,19 @@
 
 use super::measurement_codes as c;
 use super::measurement_report::{EvaluationValue, Measurement, MeasurementGroup, MeasurementReport, Region};
+use super::parametric_map::unit_text;
 use super::reference::Evidence;
 use super::sr::{Graphic, Report};
-use super::{annotations::SCALES, code::Code};
+use super::{
+    annotations::{SCALES, UPTAKES},
+    code::Code,
+};
 use glam::DVec3;
 use medsight_base::{InstanceUid, SeriesUid, StudyUid, Timestamp};
-use medsight_record::{Annotation, AnnotationId, AnnotationKind, Measured, Place, Refusal};
+use medsight_record::{
+    Annotation, AnnotationId, AnnotationKind, Measured, Place, RealWorldMeasured, Refusal, Statistics,
+    Uptake, UptakeKind,
+};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -249,8 +256,16 @@ fn words(group: &MeasurementGroup) -> String {
 fn measured(numbers: &[&Measurement]) -> Measured {
     let mut measured = Measured::default();
     let (mut suv_mean, mut suv_max) = (None, None);
+    let mut real_world = Quantities::default();
     for number in numbers {
         let (Some(value), Some(unit)) = (number.value, &number.unit) else { continue };
+        if let Some((kind, ..)) = UPTAKES.iter().find(|(_, concept, _)| number.concept == *concept) {
+            put_uptake(&mut measured.uptakes, *kind, number, value);
+            continue;
+        }
+        if real_world.takes(number, value, numbers) {
+            continue;
+        }
         if number.concept == c::SUV_BODY_WEIGHT {
             let of = |derivation| number.derivation.as_ref() == Some(&derivation);
             suv_mean = suv_mean.or(Some(value).filter(|_| of(c::MEAN)));
@@ -273,7 +288,76 @@ fn measured(numbers: &[&Measurement]) -> Measured {
         measured.scale = measured.scale.or(scale.map(|(source, _)| *source));
     }
     measured.suv_bw = suv_mean.zip(suv_max).map(|(mean, max)| [mean, max]);
+    // Mean and largest belong together.
+    measured.uptakes.retain(|uptake| uptake.mean.is_finite() && uptake.max.is_finite());
+    measured.real_world = real_world.measured();
     measured
+}
+
+fn put_uptake(uptakes: &mut Vec<Uptake>, kind: UptakeKind, number: &Measurement, value: f64) {
+    let at = uptakes.iter().position(|uptake| uptake.kind == kind).unwrap_or_else(|| {
+        uptakes.push(Uptake { kind, mean: f64::NAN, max: f64::NAN });
+        uptakes.len() - 1
+    });
+    match &number.derivation {
+        Some(derivation) if *derivation == c::MEAN => uptakes[at].mean = value,
+        Some(derivation) if *derivation == c::MAXIMUM => uptakes[at].max = value,
+        _ => {}
+    }
+}
+
+/// The statistics of a quantity that stand beside those of the modality values.
+#[derive(Default)]
+struct Quantities {
+    of: Option<(Code, Code)>,
+    mean: Option<f64>,
+    sd: Option<f64>,
+    min: Option<f64>,
+    max: Option<f64>,
+}
+
+impl Quantities {
+    /// Takes a number that is a statistic of such a quantity; the first quantity is the one.
+    fn takes(&mut self, number: &Measurement, value: f64, all: &[&Measurement]) -> bool {
+        let (Some(unit), Some(statistic)) = (&number.unit, &number.derivation) else { return false };
+        let modality = [c::MEAN, c::MINIMUM, c::MAXIMUM, c::STANDARD_DEVIATION, c::XRAY_ATTENUATION];
+        let is_of_modality = |m: &Measurement| modality.contains(&m.concept);
+        if is_of_modality(number)
+            || number.concept == c::SUV_BODY_WEIGHT
+            || !all.iter().any(|other| is_of_modality(other))
+        {
+            return false;
+        }
+        let of = (number.concept.clone(), unit.clone());
+        if self.of.get_or_insert_with(|| of.clone()) != &of {
+            return false;
+        }
+        for (slot, name) in [
+            (&mut self.mean, c::MEAN),
+            (&mut self.sd, c::STANDARD_DEVIATION),
+            (&mut self.min, c::MINIMUM),
+            (&mut self.max, c::MAXIMUM),
+        ] {
+            if *statistic == name {
+                *slot = Some(value);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn measured(self) -> Option<RealWorldMeasured> {
+        let (concept, unit) = self.of?;
+        let (mean, min, max) = (self.mean?, self.min?, self.max?);
+        let is_named = concept != c::REAL_WORLD_VALUE;
+        Some(RealWorldMeasured {
+            label: if is_named { concept.meaning.to_string() } else { String::new() },
+            unit: unit_text(&unit),
+            unit_code: unit.named(),
+            quantity: is_named.then(|| concept.named()),
+            statistics: Some(Statistics { mean, sd: self.sd, min, max }),
+        })
+    }
 }
 
 fn put_statistic(measured: &mut Measured, number: &Measurement, value: f64, unit: &str) {

@@ -33,6 +33,7 @@ mod seg_volume;
 mod seg_write;
 mod sr;
 mod sr_write;
+mod title;
 mod waveform;
 
 pub use annotations::{ImageFacts, Labels, Lookup, Measurements, group_of, report_of};
@@ -67,4 +68,5 @@ pub use seg::{
 pub use seg_volume::LabelVolume;
 pub use seg_write::{MaskPlane, MaskValues, NewSegmentation};
 pub use sr::{COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, Graphic, Item, NewReport, Relationship, Report, Value};
+pub use title::{DocumentKind, Titled};
 pub use waveform::{Calibration, Channel, MultiplexGroup, TWELVE_LEAD_ECG, Waveform, WaveformAnnotation};

@@ -65,12 +65,17 @@ pub(crate) fn early_text(ui: &Ui, light_box: &LightBox, event: &Event) -> Option
 /// What a key asks for.
 pub(crate) fn action(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Action> {
     let Event::Key { key, pressed: true, modifiers, .. } = event else { return None };
+    if let Some(action) = super::write::key(light_box, *key).filter(|_| modifiers.is_none()) {
+        return Some(action);
+    }
     let shortcut = shortcut(*key, *modifiers)?;
     let id = light_box.hotkeys.command(&shortcut)?;
     let command = ViewCommand::all().into_iter().find(|c| c.id() == id)?;
     let typing = ui.ctx().egui_wants_keyboard_input() && !has_own_editor(ui);
-    let in_popup =
-        matches!(light_box.popup, Popup::Palette { .. } | Popup::Text { .. } | Popup::TrueLength { .. });
+    let in_popup = matches!(
+        light_box.popup,
+        Popup::Palette { .. } | Popup::Write { .. } | Popup::Text { .. } | Popup::TrueLength { .. }
+    );
     let is_global = matches!(command, ViewCommand::Cancel | ViewCommand::Palette);
     if (typing || in_popup) && !is_global {
         return None;

@@ -311,7 +311,7 @@ pub(super) fn probe(painter: &Painter, light_box: &LightBox, index: usize, surfa
 }
 
 /// Decimals that tell a value from its neighbours: quantities of maps may be far below 1.
-fn decimals_of(value: f64) -> usize {
+pub(crate) fn decimals_of(value: f64) -> usize {
     let size = value.abs();
     match value.fract().abs() < 1e-6 {
         true => 0,
@@ -322,9 +322,8 @@ fn decimals_of(value: f64) -> usize {
 
 /// The other quantity that the stored value stands for: `ADC 0.0012 mm2/s`.
 fn real_world_line(light_box: &LightBox, index: usize, value: f64) -> Option<String> {
-    let facts = light_box.facts(index)?;
-    let mapping = facts.real_world.as_ref()?;
-    let value = mapping.of_modality_value(value, &facts.file_modality)?;
+    let (mapping, file_modality) = light_box.real_world_of(index)?;
+    let value = mapping.of_modality_value(value, file_modality)?;
     let number = light_box.words.number(value, decimals_of(value));
     Some(format!("{} {number} {}", mapping.label, mapping.unit).trim().to_owned())
 }
@@ -339,9 +338,13 @@ pub(super) fn probe_lines(light_box: &LightBox, index: usize, surface: &Surface,
         Some(Value::Grey(value)) => {
             lines.push(format!("{} {unit}", words.number(value, decimals_of(value))).trim_end().to_owned());
             let factor = light_box.facts(index).and_then(|facts| facts.suv_bw);
-            lines.extend(factor.map(|factor| format!("SUVbw {}", words.number(value * factor, 2))));
+            lines.extend(factor.map(|factor| format!("SUVbw {} g/ml", words.number(value * factor, 2))));
             let uptakes = light_box.facts(index).map_or(&[][..], |facts| &facts.uptakes);
-            lines.extend(uptakes.iter().map(|(name, f)| format!("{name} {}", words.number(value * f, 2))));
+            lines.extend(
+                uptakes
+                    .iter()
+                    .map(|(by, f)| format!("{} {} {}", by.name(), words.number(value * f, 2), by.unit())),
+            );
             lines.extend(real_world_line(light_box, index, value));
         }
         Some(Value::Color([r, g, b])) => lines.push(format!("R {r} G {g} B {b}")),

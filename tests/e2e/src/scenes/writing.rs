@@ -1,0 +1,143 @@
+//! What a reader drew, marked and set, written as DICOM objects: chosen in the dialog, seen on the desk, found again in
+//! their places, read by programs of others, and taken back.
+
+use super::{import, tour};
+use crate::Programs;
+use crate::actors::{Desk, LightBox};
+use crate::machine::Machine;
+use crate::process::until;
+use crate::report::Report;
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use std::path::Path;
+use std::process::Command;
+
+/// Plays it all.
+pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
+    let logs = report.folder().to_path_buf();
+    let machine = report.must("a desktop session with a keyring", || Machine::start(&logs))?;
+    report.watch(&machine.display);
+    let cache = machine.home("cache-of-the-writer");
+    let state_file = machine.home("light-box-state.jsonl");
+    let more = [("MEDSIGHT_STATE_FILE", state_file.clone().into_os_string())];
+    let mut light_box = LightBox::new(&machine, state_file);
+    let desk = report.must("import a CT", || {
+        let desk = Desk::start(&machine, programs, &cache, &more)?;
+        import::begin(&desk, &programs.samples.join("ct_head_tilted_uneven"))?;
+        import::summary(&desk, 120)?;
+        desk.wait_for_rows(1, 30)?;
+        Ok(desk)
+    })?;
+    report.must("open it, measure, draw a region, mark the image", || {
+        tour::open(&desk, &mut light_box, "CT")?;
+        tour::measure(&light_box, 0.35)?;
+        light_box.key("e")?;
+        light_box.drag((0.52, 0.3), (0.6, 0.4))?;
+        light_box.key("k")?;
+        light_box.wait("three to be saved", 15, |state| state["saved"] == 3).map(drop)
+    })?;
+    let before = series(&desk)?.len();
+    report.step("the dialog says what can be written", || {
+        light_box.key("ctrl+s")?;
+        light_box.wait("the dialog", 10, |state| state["popup"] == "write")?;
+        light_box.whole(None).map(drop)
+    });
+    report.must("a report, a selection and a view are written with the keyboard", || {
+        light_box.key("Return")?;
+        written(&light_box, 1)?;
+        light_box.key("ctrl+s")?;
+        light_box.key("2")?;
+        written(&light_box, 2)?;
+        light_box.key("ctrl+s")?;
+        light_box.key("Down")?;
+        light_box.key("Down")?;
+        light_box.key("Return")?;
+        let state = written(&light_box, 3)?;
+        let kinds: Vec<&serde_json::Value> =
+            state["written"].as_array().into_iter().flatten().map(|w| &w[0]).collect();
+        ensure!(kinds == [&json!("SR"), &json!("KO"), &json!("PR")], "there is {kinds:?}");
+        Ok(())
+    })?;
+    report.step("another report is taken back with the key, and the first one stays", || {
+        light_box.key("ctrl+s")?;
+        light_box.key("1")?;
+        written(&light_box, 4)?;
+        light_box.key("ctrl+z")?;
+        let state = written(&light_box, 3)?;
+        ensure!(state["annotations"] == 3, "a measurement was taken back too: {state}");
+        Ok(())
+    });
+    report.step("the desk lists the new series", || {
+        until("the series", 20, || {
+            let now = series(&desk)?;
+            ensure!(now.len() == before + 3, "there are {now:?}");
+            for word in ["Measurements", "Key images", "View"] {
+                ensure!(now.iter().any(|text| text.contains(word)), "no {word} among {now:?}");
+            }
+            Ok(())
+        })
+    });
+    report.step("opened again, the report and the view are in their places", || {
+        light_box.close()?;
+        let state = tour::open(&desk, &mut light_box, "CT")?;
+        ensure!(state["saved"] == 3, "the reader's own are gone: {state}");
+        light_box.wait("what the objects hold", 20, |state| state["reported"] == 2 && state["looks"] == 1)?;
+        light_box.key("Tab")?;
+        light_box.wait("the panel", 5, |state| state["panel"] == true)?;
+        light_box.whole(None).map(drop)
+    });
+    report.step("programs of others read what was exported", || {
+        let out = machine.home("exported");
+        let rows = machine.command(&programs.ctl).args(["ls", "--json", "--cache"]).arg(&cache).output()?;
+        let listed: serde_json::Value = serde_json::from_slice(&rows.stdout)?;
+        let study = listed["studies"][0]["uid"].as_str().context("no study is listed")?.to_owned();
+        let done = machine
+            .command(&programs.ctl)
+            .args(["export", "--cache"])
+            .arg(&cache)
+            .args([&study, "--out"])
+            .arg(&out)
+            .output()?;
+        ensure!(done.status.success(), "the export: {}", String::from_utf8_lossy(&done.stderr));
+        others_read(&out)
+    });
+    Ok(())
+}
+
+/// Waits until so many objects are written.
+fn written(light_box: &LightBox<'_>, count: usize) -> Result<serde_json::Value> {
+    light_box.wait(&format!("{count} written objects"), 20, |state| {
+        state["popup"] == "none" && state["written"].as_array().is_some_and(|all| all.len() == count)
+    })
+}
+
+/// What the panel of the desk says of each series.
+fn series(desk: &Desk) -> Result<Vec<String>> {
+    desk.all("thumbnail")?.iter().map(|picture| desk.text(picture)).collect()
+}
+
+/// Has dciodvfy look at everything that is no image; says so where it is not installed.
+fn others_read(folder: &Path) -> Result<()> {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let file = entry?.path();
+        let out = match Command::new("dciodvfy").arg(&file).output() {
+            Ok(out) => out,
+            Err(_) => {
+                println!("          SKIPPED: dciodvfy (dicom3tools) is not installed");
+                return Ok(());
+            }
+        };
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        // Its first line names the class of the object.
+        let class = said.lines().next().unwrap_or_default().to_owned();
+        if !["SR", "KeyObject", "Presentation", "Segmentation"].iter().any(|word| class.contains(word)) {
+            continue;
+        }
+        seen += 1;
+        let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("Error")).collect();
+        ensure!(errors.is_empty(), "{class}: {errors:?}");
+    }
+    ensure!(seen == 3, "{seen} written objects were exported, not 3");
+    Ok(())
+}
