@@ -72,7 +72,7 @@ fn samples() -> Vec<(&'static str, Vec<u8>, Value)> {
     };
     let sr = json!({ "kind": "sr", "planar": 6, "volumetric": 0, "length_mm": 5.0, "line": corner(0) });
     samples.push(("sr_on_images", written(&on_images).0, sr));
-    let sr = json!({ "kind": "sr", "planar": 10, "volumetric": 0, "length_mm": 5.0, "line": corner(0) });
+    let sr = json!({ "kind": "sr", "planar": 12, "volumetric": 0, "length_mm": 5.0, "line": corner(0) });
     samples.push(("sr_in_patient", written(&drawn).0, sr));
     let file = volumetric().to_file(header(), evidence_of_volumetric(), true).unwrap();
     samples.push(("sr_volumetric", file, json!({ "kind": "sr", "planar": 0, "volumetric": 2 })));

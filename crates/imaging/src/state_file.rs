@@ -78,6 +78,7 @@ fn describe(light_box: &LightBox, figures: &Figures<'_>) -> Value {
         Popup::Help => "help",
         Popup::Warning { .. } => "warning",
         Popup::Write { .. } => "write",
+        Popup::Segment { .. } => "segment",
         Popup::Text { .. } => "text",
         Popup::TrueLength { .. } => "true_length",
     };

@@ -33,6 +33,9 @@ pub enum AnnotationKind {
     Ellipse,
     /// Two points: opposite corners.
     Rectangle,
+    /// Three points or more: the corners of a closed outline, drawn freely or corner by corner. The last is joined to the
+    /// first.
+    Outline,
     /// Two points: tip, tail.
     Arrow,
     /// One point.
@@ -50,11 +53,11 @@ pub enum AnnotationKind {
 }
 
 impl AnnotationKind {
-    /// How many points the kind has.
+    /// How many points the kind has; of an outline, how many it has at least.
     pub fn point_count(&self) -> usize {
         match self {
             Self::Length | Self::Ellipse | Self::Rectangle | Self::Arrow | Self::Calibration { .. } => 2,
-            Self::Angle => 3,
+            Self::Angle | Self::Outline => 3,
             Self::Text { .. } => 1,
             Self::KeyImage => 0,
         }
@@ -276,6 +279,9 @@ impl Annotation {
             Place::Image { points_px, .. } => points_px.len(),
             Place::Plane { points_mm, .. } => points_mm.len(),
         };
-        points == self.kind.point_count()
+        match self.kind {
+            AnnotationKind::Outline => points >= self.kind.point_count(),
+            _ => points == self.kind.point_count(),
+        }
     }
 }

@@ -98,6 +98,8 @@ pub enum ViewCommand {
     WriteKeyImages,
     /// The view of the active cell as a DICOM presentation state.
     WriteLook,
+    /// The regions on the series of the active cell as a DICOM segmentation: asks what they are.
+    WriteSegment,
     /// Delete the selected annotation.
     DeleteSelected,
     /// Take the last step back.
@@ -144,7 +146,7 @@ impl ViewCommand {
             C::Palette,
             C::Help,
         ]);
-        all.extend([C::Write, C::WriteReport, C::WriteKeyImages, C::WriteLook]);
+        all.extend([C::Write, C::WriteReport, C::WriteKeyImages, C::WriteLook, C::WriteSegment]);
         all
     }
 
@@ -191,6 +193,7 @@ impl ViewCommand {
             Self::WriteReport => "write.report".into(),
             Self::WriteKeyImages => "write.key_images".into(),
             Self::WriteLook => "write.look".into(),
+            Self::WriteSegment => "write.segment".into(),
             Self::DeleteSelected => "edit.delete".into(),
             Self::Undo => "edit.undo".into(),
             Self::Redo => "edit.redo".into(),

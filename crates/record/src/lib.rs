@@ -8,6 +8,8 @@ pub mod command;
 pub mod hotkeys;
 pub mod import;
 pub mod node;
+mod region;
+mod segment;
 pub mod session;
 pub mod settings;
 pub mod study;
@@ -24,6 +26,7 @@ pub use command::{Command, DeskCommand, RecordCommand, UndoPolicy, ViewCommand};
 pub use hotkeys::{Hotkeys, Shortcut};
 pub use import::{HeaderReader, Refusal};
 pub use node::Node;
+pub use segment::SegmentMeaning;
 pub use session::{
     CameraState, CellState, Layout, PlanesState, ProjectionKind, ReadingSession, View3dState, ViewKind,
 };
@@ -31,7 +34,7 @@ pub use settings::{SettingChange, Settings};
 pub use study::{
     InstanceRecord, Manifest, ManifestInstance, Patient, ReadState, SeriesRecord, Sex, StudyRecord,
 };
-pub use to_write::{LookToWrite, ToWrite, Written};
+pub use to_write::{LookToWrite, SegmentToWrite, ToWrite, Written};
 pub use tool::Tool;
 pub use undo::History;
 pub use words::{Locale, Words};

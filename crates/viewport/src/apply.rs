@@ -69,6 +69,8 @@ pub enum Action {
     LayerOn(usize, usize, bool),
     /// The document of a page is wanted as a file.
     SaveDocument(InstanceUid),
+    /// The regions of the active cell's series are to be a segment: its name, the line of what it is.
+    WriteSegment(String, usize),
     /// An object that was written is taken back.
     DeleteWritten(SeriesUid),
     /// A histogram of a page on or off: series, curve.
@@ -124,6 +126,7 @@ impl LightBox {
                 }
             }
             Action::SaveDocument(instance) => self.effects.push(Effect::SaveDocument(instance)),
+            Action::WriteSegment(label, chosen) => self.write_segment(&label, chosen),
             Action::DeleteWritten(series) => self.take_back(series),
             Action::CurveOn(series, curve, on) => self.with_histograms(series, |sheet| {
                 if let Some(curve) = sheet.curves.get_mut(curve) {
@@ -207,6 +210,7 @@ impl LightBox {
             C::WriteReport => self.write(self.report_to_write(), "write.no_measurements"),
             C::WriteKeyImages => self.write(self.key_images_to_write(), "write.no_key_images"),
             C::WriteLook => self.write(self.look_to_write(), "write.no_image"),
+            C::WriteSegment => self.ask_segment(),
             C::DeleteSelected => {
                 if let Some(id) = self.selected {
                     self.remove(id);
@@ -236,6 +240,7 @@ impl LightBox {
                 | C::WriteReport
                 | C::WriteKeyImages
                 | C::WriteLook
+                | C::WriteSegment
         );
         if !is_quiet {
             self.effects.push(Effect::SessionChanged);

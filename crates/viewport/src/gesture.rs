@@ -42,6 +42,20 @@ pub(crate) struct Draft {
     pressed_at: Pos2,
 }
 
+impl Draft {
+    /// The point before the one that follows the pointer, on the screen.
+    fn before_last(&self) -> Option<Pos2> {
+        let at = self.points.len().checked_sub(2)?;
+        Some(self.surface.screen(self.points[at]))
+    }
+}
+
+/// Distance of the points of a free line, screen points.
+const TRACE: f32 = 3.0;
+
+/// A click as near to the first corner closes an outline, screen points.
+const CLOSES: f32 = 9.0;
+
 /// A drag that is going on.
 #[derive(Clone, Debug)]
 pub(crate) enum Gesture {
@@ -187,7 +201,7 @@ impl LightBox {
                 if draft.cell == cell && draft.surface.space == surface.space {
                     draft.pressed_at = at;
                     self.gesture = Some(Gesture::Draw);
-                    self.move_draft(at);
+                    self.move_draft(at, false);
                     return;
                 }
                 self.draft = None;
@@ -240,6 +254,7 @@ impl LightBox {
             Tool::Angle => AnnotationKind::Angle,
             Tool::Ellipse => AnnotationKind::Ellipse,
             Tool::Rectangle => AnnotationKind::Rectangle,
+            Tool::Outline => AnnotationKind::Outline,
             Tool::Arrow => AnnotationKind::Arrow,
         };
         self.draft = Some(draw(kind));
@@ -287,7 +302,13 @@ impl LightBox {
     fn draws(&self) -> bool {
         matches!(
             self.tool,
-            Tool::Length | Tool::Angle | Tool::Ellipse | Tool::Rectangle | Tool::Arrow | Tool::Text
+            Tool::Length
+                | Tool::Angle
+                | Tool::Ellipse
+                | Tool::Rectangle
+                | Tool::Outline
+                | Tool::Arrow
+                | Tool::Text
         )
     }
 
@@ -311,13 +332,18 @@ impl LightBox {
     pub(crate) fn hover_at(&mut self, cell: usize, at: Pos2) {
         self.hover = Some((cell, at));
         if self.gesture.is_none() && self.draft.as_ref().is_some_and(|d| d.cell == cell) {
-            self.move_draft(at);
+            self.move_draft(at, false);
         }
     }
 
-    fn move_draft(&mut self, at: Pos2) {
+    /// The last point follows the pointer. With the button down a free line grows.
+    fn move_draft(&mut self, at: Pos2, is_down: bool) {
         if let Some(draft) = &mut self.draft {
             let local = draft.surface.local(at);
+            let is_free = is_down && draft.kind == AnnotationKind::Outline;
+            if is_free && draft.before_last().is_some_and(|before| before.distance(at) >= TRACE) {
+                draft.points.push(local);
+            }
             if let Some(last) = draft.points.last_mut() {
                 *last = local;
             }
@@ -415,7 +441,7 @@ impl LightBox {
                     }
                 }
             }
-            Gesture::Draw => self.move_draft(at),
+            Gesture::Draw => self.move_draft(at, true),
         }
         self.hover = self.hover.map(|(cell, _)| (cell, at));
         self.gesture = Some(gesture);
@@ -441,6 +467,9 @@ impl LightBox {
     }
 
     fn release_draft(&mut self, at: Pos2) {
+        if self.draft.as_ref().is_some_and(|draft| draft.kind == AnnotationKind::Outline) {
+            return self.release_outline(at);
+        }
         let Some(draft) = self.draft.as_mut() else { return };
         // A click sets a point and the next one follows the pointer; a drag sets both.
         let was_click = draft.pressed_at.distance(at) < 4.0;
@@ -452,16 +481,40 @@ impl LightBox {
                 .distance(draft.surface.screen(draft.points[draft.points.len() - 1]))
                 >= 4.0;
         if draft.points.len() == needed && (!was_click || has_length) {
-            if let Some(draft) = self.draft.take() {
-                let id = AnnotationId((self.new_id)());
-                let annotation = self.measured(draft.cell, &draft.surface, id, &draft.kind, &draft.points);
-                if self.keep_where_it_lies(draft.cell, annotation) {
-                    self.selected = Some(id);
-                }
-            }
+            self.finish_draft();
         } else if draft.points.len() < needed && (!was_click || has_length) {
             let last = draft.surface.local(at);
             draft.points.push(last);
+        }
+    }
+
+    /// A drag around something closes the outline where the button comes up; a click sets a corner, and one on the first
+    /// corner closes.
+    fn release_outline(&mut self, at: Pos2) {
+        let Some(draft) = self.draft.as_mut() else { return };
+        let was_click = draft.pressed_at.distance(at) < 4.0;
+        let first = draft.surface.screen(draft.points[0]); // a draft begins with two points
+        let corners = draft.points.len() - 1;
+        let is_closed = corners >= 3 && first.distance(at) <= CLOSES;
+        let in_one_stroke = !was_click && corners >= 3 && first.distance(draft.pressed_at) < 1.0;
+        if is_closed || in_one_stroke {
+            if is_closed {
+                draft.points.pop();
+            }
+            self.finish_draft();
+        } else if !was_click || draft.before_last().is_some_and(|before| before.distance(at) >= 4.0) {
+            let last = draft.surface.local(at);
+            draft.points.push(last);
+        }
+    }
+
+    /// Keeps what was drawn and selects it.
+    fn finish_draft(&mut self) {
+        let Some(draft) = self.draft.take() else { return };
+        let id = AnnotationId((self.new_id)());
+        let annotation = self.measured(draft.cell, &draft.surface, id, &draft.kind, &draft.points);
+        if self.keep_where_it_lies(draft.cell, annotation) {
+            self.selected = Some(id);
         }
     }
 

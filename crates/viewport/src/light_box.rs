@@ -71,6 +71,13 @@ pub enum Popup {
         /// Chosen line.
         chosen: usize,
     },
+    /// What the regions are that are to be a segment is being chosen.
+    Segment {
+        /// Its name so far; empty for the word of what is chosen.
+        label: String,
+        /// Chosen line of [`medsight_record::SegmentMeaning::ALL`].
+        chosen: usize,
+    },
     /// A text is being written.
     Text {
         /// Cell.

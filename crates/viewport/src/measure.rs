@@ -44,16 +44,16 @@ pub(crate) fn measure(
                     Some((u.dot(v) / (u.length() * v.length())).clamp(-1.0, 1.0).acos().to_degrees());
             }
         }
-        (AnnotationKind::Ellipse | AnnotationKind::Rectangle, [a, b]) => {
-            let is_ellipse = matches!(kind, AnnotationKind::Ellipse);
-            let share = if is_ellipse { std::f64::consts::FRAC_PI_4 } else { 1.0 };
-            let size = (*b - *a).abs();
+        (AnnotationKind::Ellipse | AnnotationKind::Rectangle | AnnotationKind::Outline, points)
+            if points.len() >= 2 =>
+        {
+            let size = area_of(kind, points);
             match scale {
                 Some((mm, source)) => {
-                    m.area_mm2 = Some(size.x * mm.x * size.y * mm.y * share);
+                    m.area_mm2 = Some(size * mm.x * mm.y);
                     m.scale = Some(source);
                 }
-                None => m.area_px = Some(size.x * size.y * share),
+                None => m.area_px = Some(size),
             }
             if let Some(source) = source {
                 let found = statistics(&values_inside(kind, points, surface, source));
@@ -76,13 +76,22 @@ pub(crate) fn values_inside(
     surface: &Surface,
     source: &Source<'_>,
 ) -> Vec<f64> {
-    let (AnnotationKind::Ellipse | AnnotationKind::Rectangle, [a, b]) = (kind, points) else {
-        return Vec::new();
-    };
-    let is_ellipse = matches!(kind, AnnotationKind::Ellipse);
-    let (middle, half) = ((*a + *b) / 2.0, ((*b - *a).abs() / 2.0).max(DVec2::splat(1e-9)));
-    let inside = |p: DVec2| !is_ellipse || ((p - middle) / half).length_squared() <= 1.0;
-    values_in(source, surface, [*a, *b], inside)
+    let low = points.iter().copied().reduce(DVec2::min);
+    let high = points.iter().copied().reduce(DVec2::max);
+    let (Some(low), Some(high), true) = (low, high, kind.is_closed()) else { return Vec::new() };
+    let corners: Vec<[f64; 2]> = points.iter().map(|p| p.to_array()).collect();
+    values_in(source, surface, [low, high], |p| kind.holds(&corners, p.to_array()))
+}
+
+/// Area of a region in units of its points: of an outline by the shoelace formula.
+fn area_of(kind: &AnnotationKind, points: &[DVec2]) -> f64 {
+    if let (AnnotationKind::Ellipse | AnnotationKind::Rectangle, [a, b]) = (kind, points) {
+        let size = (*b - *a).abs();
+        let share = if *kind == AnnotationKind::Ellipse { std::f64::consts::FRAC_PI_4 } else { 1.0 };
+        return size.x * size.y * share;
+    }
+    let twice = |i: usize| points[i].perp_dot(points[(i + 1) % points.len()]);
+    (0..points.len()).map(twice).sum::<f64>().abs() / 2.0
 }
 
 /// Mean, standard deviation of the sample (n − 1), smallest and largest; nothing of nothing.
@@ -133,7 +142,7 @@ pub fn lines(kind: &AnnotationKind, m: &Measured, words: &Words) -> Vec<String> 
                 .or(m.length_px.map(|px| format!("{} px", number(px, 0)))),
         ),
         AnnotationKind::Angle => out.extend(m.angle_deg.map(|deg| format!("{}°", number(deg, 1)))),
-        AnnotationKind::Ellipse | AnnotationKind::Rectangle => {
+        AnnotationKind::Ellipse | AnnotationKind::Rectangle | AnnotationKind::Outline => {
             if let Some(mean) = m.mean {
                 let sd = m.sd.map_or(String::new(), |sd| format!(" ± {}", number(sd, 1)));
                 let unit = if m.unit.is_empty() { String::new() } else { format!(" {}", m.unit) };
@@ -178,7 +187,7 @@ fn area(mm2: f64, words: &Words) -> String {
 
 /// True when the kind has a length or an area, for which the scale must be said.
 pub fn has_scale(kind: &AnnotationKind) -> bool {
-    matches!(kind, AnnotationKind::Length | AnnotationKind::Ellipse | AnnotationKind::Rectangle)
+    *kind == AnnotationKind::Length || kind.is_closed()
 }
 
 #[cfg(test)]

@@ -1,8 +1,13 @@
 //! What the reader drew, marked or set, as DICOM objects of the study: asked for here, made by the desk.
 
+use std::collections::BTreeSet;
+
 use medsight_base::SeriesUid;
 use medsight_image::{Photometric, VoiFunction};
-use medsight_record::{AnnotationKind, LookToWrite, Place, ToWrite, ViewCommand, ViewKind, Written};
+use medsight_record::{
+    AnnotationId, AnnotationKind, LookToWrite, Place, SegmentMeaning, SegmentToWrite, ToWrite, ViewCommand,
+    ViewKind, Written,
+};
 
 use crate::light_box::{Effect, LightBox, Popup};
 use crate::measure::lines;
@@ -60,11 +65,57 @@ impl LightBox {
             }
             _ => missing("write.no_image"),
         };
+        let segment = match self.regions_to_write() {
+            Some((_, regions, images)) => {
+                let (regions, images) = (regions.len().to_string(), images.to_string());
+                Ok(words.fill("write.regions", &[("regions", &regions), ("images", &images)]))
+            }
+            None => missing("write.no_regions"),
+        };
         vec![
             Offer { command: ViewCommand::WriteReport, about: report },
             Offer { command: ViewCommand::WriteKeyImages, about: key_images },
             Offer { command: ViewCommand::WriteLook, about: look },
+            Offer { command: ViewCommand::WriteSegment, about: segment },
         ]
+    }
+
+    /// Closed regions on images of the series that the active cell shows, and on how many images they are.
+    fn regions_to_write(&self) -> Option<(SeriesUid, Vec<AnnotationId>, usize)> {
+        let series = self.series_of(self.active).filter(|series| series.page.is_none())?;
+        let mut images = BTreeSet::new();
+        let mut regions = Vec::new();
+        for annotation in self.annotations.present().values().filter(|a| a.kind.is_closed()) {
+            let Place::Image { instance, frame, .. } = &annotation.place else { continue };
+            if series.holds(&annotation.place) {
+                images.insert((instance.clone(), *frame));
+                regions.push(annotation.id);
+            }
+        }
+        (!regions.is_empty()).then(|| (series.uid.clone(), regions, images.len()))
+    }
+
+    /// Asks what the regions are.
+    pub(crate) fn ask_segment(&mut self) {
+        if self.has_desk && self.regions_to_write().is_some() {
+            self.popup = Popup::Segment { label: String::new(), chosen: 0 };
+        } else {
+            self.write(None, "write.no_regions");
+        }
+    }
+
+    /// The regions are such, and are called so.
+    pub(crate) fn write_segment(&mut self, label: &str, chosen: usize) {
+        let meaning = SegmentMeaning::ALL.get(chosen).copied().unwrap_or(SegmentMeaning::Lesion);
+        let label = match label.trim() {
+            "" => self.words.text(meaning.key()).to_owned(),
+            label => label.to_owned(),
+        };
+        let what = self.regions_to_write().map(|(series, regions, _)| {
+            ToWrite::Segment(Box::new(SegmentToWrite { series, regions, label, meaning }))
+        });
+        self.popup = Popup::None;
+        self.write(what, "write.no_regions");
     }
 
     /// The first that can be written.

@@ -12,7 +12,9 @@ use medsight_base::{Plane, SeriesUid, StudyUid};
 use medsight_image::present::Modality;
 use medsight_image::{Frame, Photometric, Samples, VoiFunction, Volume, Voxels, Window};
 use medsight_record::words::Locale;
-use medsight_record::{AnnotationKind, Place, ScaleSource, ToWrite, Tool, ViewCommand, ViewKind, Written};
+use medsight_record::{
+    AnnotationKind, Place, ScaleSource, SegmentMeaning, ToWrite, Tool, ViewCommand, ViewKind, Written,
+};
 use medsight_viewport::{
     Action, Cell, Effect, FrameState, ImageScale, LightBox, Popup, Said, SaveState, Series, Slice,
     SliceFacts, SlicePlace, Textures, VolumeState, setup,
@@ -551,6 +553,90 @@ fn the_dialog_writes_with_the_keyboard_and_the_same_key_that_undoes_takes_it_bac
     h.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     h.run();
     assert!(h.state().annotations.present().is_empty(), "the key undoes the drawing again");
+}
+
+/// Presses and releases at a place of the image, or moves through several with the button down.
+fn stroke(h: &mut Harness<'_, LightBox>, path: &[[f64; 2]]) {
+    let screen =
+        |h: &Harness<'_, LightBox>, p: [f64; 2]| h.state().surface(0).unwrap().screen(DVec2::new(p[0], p[1]));
+    let button = |h: &mut Harness<'_, LightBox>, pos, pressed| {
+        let modifiers = Modifiers::NONE;
+        h.event(egui::Event::PointerButton { pos, button: PointerButton::Primary, pressed, modifiers });
+        h.run();
+    };
+    let (first, last) = (screen(h, path[0]), screen(h, path[path.len() - 1]));
+    h.hover_at(first);
+    h.run();
+    button(h, first, true);
+    for p in &path[1..] {
+        let to = screen(h, *p);
+        h.hover_at(to);
+        h.run();
+    }
+    button(h, last, false);
+}
+
+#[test]
+fn an_outline_drawn_in_one_stroke_measures_what_is_inside() {
+    let mut h = harness(light_box());
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Outline));
+    // Around a square of 20 × 10 pixels of 1 mm; the value of a pixel is its column.
+    let side = |from: [f64; 2], to: [f64; 2]| {
+        (0..10).map(move |i| {
+            let t = f64::from(i) / 10.0;
+            [from[0] + (to[0] - from[0]) * t, from[1] + (to[1] - from[1]) * t]
+        })
+    };
+    let corners = [[40.0, 40.0], [60.0, 40.0], [60.0, 50.0], [40.0, 50.0]];
+    let path: Vec<[f64; 2]> = (0..4).flat_map(|i| side(corners[i], corners[(i + 1) % 4])).collect();
+    stroke(&mut h, &path);
+    let drawn = h.state().annotations.present().values().next().cloned().unwrap();
+    assert_eq!(drawn.kind, AnnotationKind::Outline);
+    assert!((drawn.measured.area_mm2.unwrap() - 200.0).abs() < 8.0, "{:?}", drawn.measured);
+    assert!((drawn.measured.mean.unwrap() - 50.0).abs() < 1.0, "{:?}", drawn.measured);
+    assert_eq!(drawn.measured.scale, Some(ScaleSource::PixelSpacing));
+}
+
+#[test]
+fn an_outline_is_clicked_corner_by_corner_until_the_first_is_met_again() {
+    let mut h = harness(light_box());
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Outline));
+    let corners = [[40.0, 40.0], [60.0, 40.0], [60.0, 50.0]];
+    for corner in corners {
+        stroke(&mut h, &[corner]);
+    }
+    assert!(h.state().annotations.present().is_empty(), "it is not closed yet");
+    stroke(&mut h, &[corners[0]]);
+    let drawn = h.state().annotations.present().values().next().cloned().unwrap();
+    let Place::Image { points_px, .. } = &drawn.place else { panic!("on an image") };
+    assert_eq!(points_px.len(), 3, "{points_px:?}");
+    assert!((drawn.measured.area_mm2.unwrap() - 100.0).abs() < 0.5);
+}
+
+#[test]
+fn regions_become_a_segment_with_a_name_and_a_meaning_from_the_list() {
+    let mut h = harness(light_box());
+    h.state_mut().has_desk = true;
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Rectangle));
+    drag(&mut h, PointerButton::Primary, vec2(-60.0, -60.0), vec2(60.0, 60.0));
+    h.state_mut().take_effects();
+    h.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    h.run();
+    assert!(h.query_by_label_contains("Regions: 1; images: 1").is_some());
+    h.key_press(Key::Num4);
+    h.run();
+    assert!(matches!(h.state().popup, Popup::Segment { .. }));
+    h.event(egui::Event::Text("Left lobe".into()));
+    h.run();
+    h.key_press(Key::ArrowDown);
+    h.run();
+    h.key_press(Key::Enter);
+    h.run();
+    let effects = h.state_mut().take_effects();
+    let [Effect::Write(ToWrite::Segment(segment))] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((segment.label.as_str(), segment.meaning), ("Left lobe", SegmentMeaning::Mass));
+    assert_eq!((segment.regions.len(), segment.series.as_str()), (1, "1.2.3"));
+    assert_eq!(h.state().popup, Popup::None);
 }
 
 #[test]

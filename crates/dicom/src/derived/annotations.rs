@@ -85,6 +85,7 @@ impl Labels {
             AnnotationKind::Length => "Length",
             AnnotationKind::Ellipse => "EllipticalROI",
             AnnotationKind::Rectangle => "RectangleROI",
+            AnnotationKind::Outline => "PlanarFreehandROI",
             _ => "",
         };
         match self {
@@ -135,6 +136,7 @@ fn word(kind: &AnnotationKind) -> Option<&'static str> {
         AnnotationKind::Angle => "Angle",
         AnnotationKind::Ellipse => "Ellipse",
         AnnotationKind::Rectangle => "Rectangle",
+        AnnotationKind::Outline => "Outline",
         AnnotationKind::Arrow => "Arrow",
         AnnotationKind::Text { .. } => "Text",
         _ => return None,
@@ -168,7 +170,7 @@ pub fn group_of(
             let axes = [*right, *down].map(DVec3::from_array);
             let (graphic, points) = outline(&annotation.kind, &points, axes);
             // In the patient a closed form is a polygon.
-            let closed = graphic == Graphic::Polyline && points.len() == 5;
+            let closed = graphic == Graphic::Polyline && points.len() > 3 && points.first() == points.last();
             let graphic = if closed { Graphic::Polygon } else { graphic };
             let points_mm = points.iter().map(|p| p.to_array()).collect();
             let source = image.as_ref().and_then(|image| (lookup.image)(&image.instance));
@@ -227,6 +229,9 @@ pub(crate) fn outline(
     points: &[DVec3],
     [right, down]: [DVec3; 2],
 ) -> (Graphic, Vec<DVec3>) {
+    if *kind == AnnotationKind::Outline {
+        return (Graphic::Polyline, points.iter().chain(points.first()).copied().collect());
+    }
     let (AnnotationKind::Ellipse | AnnotationKind::Rectangle, [a, b]) = (kind, points) else {
         let graphic = if points.len() == 1 { Graphic::Point } else { Graphic::Polyline };
         return (graphic, points.to_vec());

@@ -1,6 +1,6 @@
 //! Measurement groups of a report back into annotations: ours, and others' where the forms are ours.
 //!
-//! What has no form here (freehand outlines, segments) is told, with its label, not dropped.
+//! What has no form here (open lines, segments) is told, with its label, not dropped.
 
 use super::measurement_codes as c;
 use super::measurement_report::{EvaluationValue, Measurement, MeasurementGroup, MeasurementReport, Region};
@@ -72,7 +72,7 @@ pub fn annotations_of(
                 .and_then(|place| annotation(&group, region, place, &numbers).ok_or("it has no form here"));
             match made {
                 Ok((study, kind, place)) => {
-                    if matches!(kind, AnnotationKind::Ellipse | AnnotationKind::Rectangle) {
+                    if kind.is_closed() {
                         // dcmjs 0.29 codes the area of an ellipse as a length without a unit.
                         let count = numbers.len();
                         numbers.retain(|number| number.concept != c::LENGTH);
@@ -230,16 +230,48 @@ fn shape(graphic: Graphic, points: &[DVec3], numbers: &[&Measurement]) -> Option
             let half = DVec3::new(radius, radius, 0.0);
             Some((AnnotationKind::Ellipse, vec![*center - half, *center + half], [DVec3::X, DVec3::Y]))
         }
-        (Graphic::Polyline | Graphic::Polygon, [a, b, far, d, ..]) if points.len() <= 5 => {
-            let closed = points.len() == 4 && (graphic == Graphic::Polygon || is_area)
-                || points.len() == 5 && points[4].distance(*a) < 1e-3;
-            let (wide, high) = (*b - *a, *d - *a);
-            let square = wide.normalize_or_zero().dot(high.normalize_or_zero()).abs() < 1e-4
-                && (*a + wide + high).distance(*far) < 1e-3 * (1.0 + wide.length() + high.length());
-            (closed && square).then(|| (AnnotationKind::Rectangle, vec![*a, *far], plane(wide, high)))
+        (Graphic::Polyline | Graphic::Polygon, [a, b, far, d, ..])
+            if is_rectangle(graphic, points, is_area) =>
+        {
+            Some((AnnotationKind::Rectangle, vec![*a, *far], plane(*b - *a, *d - *a)))
         }
+        (Graphic::Polyline | Graphic::Polygon, _) => closed_outline(graphic, points),
         _ => None,
     }
+}
+
+/// Four corners, the first perhaps again, with right angles.
+fn is_rectangle(graphic: Graphic, points: &[DVec3], is_area: bool) -> bool {
+    let [a, b, far, d, rest @ ..] = points else { return false };
+    let is_closed = match rest {
+        [] => graphic == Graphic::Polygon || is_area,
+        [again] => again.distance(*a) < 1e-3,
+        _ => false,
+    };
+    let (wide, high) = (*b - *a, *d - *a);
+    is_closed
+        && wide.normalize_or_zero().dot(high.normalize_or_zero()).abs() < 1e-4
+        && (*a + wide + high).distance(*far) < 1e-3 * (1.0 + wide.length() + high.length())
+}
+
+/// An outline that ends where it begins and lies in a plane.
+fn closed_outline(graphic: Graphic, points: &[DVec3]) -> Option<Shape> {
+    /// Off the plane of the others, pixels or millimetres.
+    const FLAT: f64 = 0.5;
+    let (first, last) = (points.first()?, points.last()?);
+    let ends_at_begin = points.len() > 3 && first.distance(*last) < 1e-3;
+    if !ends_at_begin && graphic != Graphic::Polygon {
+        return None;
+    }
+    let corners = &points[..points.len() - usize::from(ends_at_begin)];
+    // The vector area: across the plane, whatever way the corners turn (Newell).
+    let across = |i: usize| (corners[i] - *first).cross(corners[(i + 1) % corners.len()] - *first);
+    let normal = (0..corners.len()).map(across).sum::<DVec3>().try_normalize()?;
+    if corners.len() < 3 || corners.iter().any(|p| (*p - *first).dot(normal).abs() > FLAT) {
+        return None;
+    }
+    let right = corners.iter().find_map(|p| (*p - *first).try_normalize())?;
+    Some((AnnotationKind::Outline, corners.to_vec(), [right, normal.cross(right)]))
 }
 
 /// The words of a point: its comment, its finding, its label.

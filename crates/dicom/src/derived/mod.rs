@@ -29,6 +29,7 @@ mod rtplan;
 mod rtstruct;
 mod secondary_capture;
 mod seg;
+mod seg_regions;
 mod seg_volume;
 mod seg_write;
 mod sr;
@@ -65,6 +66,7 @@ pub use secondary_capture::{NewCapture, Picture, SECONDARY_CAPTURE};
 pub use seg::{
     Algorithm, LABEL_MAP_SEGMENTATION, SEGMENTATION, Segment, SegmentFrame, Segmentation, SegmentationKind,
 };
+pub use seg_regions::{NewSegment, RegionPlane};
 pub use seg_volume::LabelVolume;
 pub use seg_write::{MaskPlane, MaskValues, NewSegmentation};
 pub use sr::{COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, Graphic, Item, NewReport, Relationship, Report, Value};

@@ -112,6 +112,18 @@ pub(crate) fn drawn() -> Vec<Annotation> {
         in_patient(19, AnnotationKind::Ellipse, &[[0.0; 3], [20.0, 6.0, 8.0]], region_of_interest()),
         in_patient(20, AnnotationKind::Rectangle, &[[0.0; 3], [5.0, 12.0, 16.0]], region_of_interest()),
         in_patient(21, AnnotationKind::Angle, &[[9.0, 0.0, 0.0], [0.0; 3], [0.0, 6.0, 8.0]], angle),
+        on_image(
+            22,
+            AnnotationKind::Outline,
+            &[[1.0, 1.0], [4.0, 1.5], [3.0, 5.0], [2.0, 2.5]],
+            region_of_interest(),
+        ),
+        in_patient(
+            23,
+            AnnotationKind::Outline,
+            &[[0.0; 3], [20.0, 0.0, 0.0], [25.0, 6.0, 8.0], [5.0, 12.0, 16.0], [-2.0, 3.0, 4.0]],
+            region_of_interest(),
+        ),
     ]
 }
 

@@ -106,6 +106,7 @@ impl LightBox {
             Popup::None => {}
             Popup::Palette { query, chosen } => palette::show(ui, self, query, *chosen, out),
             Popup::Write { chosen } => write::show(ui, self, *chosen, out),
+            Popup::Segment { label, chosen } => write::segment(ui, self, label, *chosen, out),
             Popup::Help => help::show(ui, self, out),
             Popup::Warning { cell, code } => chips::explain(ui, self, *cell, code),
             Popup::Text { .. } | Popup::TrueLength { .. } => panel::text_editor(ui, self, out),

@@ -174,6 +174,7 @@ fn kind_key(kind: &AnnotationKind) -> &'static str {
         AnnotationKind::Angle => "tool.angle",
         AnnotationKind::Ellipse => "tool.ellipse",
         AnnotationKind::Rectangle => "tool.rectangle",
+        AnnotationKind::Outline => "tool.outline",
         AnnotationKind::Arrow => "tool.arrow",
         AnnotationKind::Text { .. } => "tool.text",
         AnnotationKind::KeyImage => "tool.key_image",

@@ -1,6 +1,7 @@
 //! The dialog that writes: what can become a DICOM object, with what would be in it, or why it can't.
 
 use egui::{Key, RichText, Ui};
+use medsight_record::SegmentMeaning;
 
 use super::command_name;
 use crate::apply::Action;
@@ -14,6 +15,16 @@ const NUMBERS: [Key; 9] =
 
 /// What a key asks of the dialog: another line, or that a line be done.
 pub(super) fn key(light_box: &LightBox, key: Key) -> Option<Action> {
+    if let Popup::Segment { label, chosen } = &light_box.popup {
+        let last = SegmentMeaning::ALL.len() - 1;
+        let line = match key {
+            Key::ArrowDown => (chosen + 1).min(last),
+            Key::ArrowUp => chosen.saturating_sub(1),
+            _ => return None,
+        };
+        let popup = Popup::Segment { label: label.clone(), chosen: line };
+        return (line != *chosen).then_some(Action::Show(popup));
+    }
     let Popup::Write { chosen } = light_box.popup else { return None };
     let offers = light_box.offers();
     let line = match key {
@@ -48,6 +59,45 @@ pub(super) fn show(ui: &Ui, light_box: &LightBox, chosen: usize, out: &mut Vec<A
             ui.label(RichText::new(words.text("lightbox.not_kept")).color(theme::WARNING));
         }
     });
+}
+
+/// What the regions are: a name to type, a list to choose from.
+pub(super) fn segment(ui: &Ui, light_box: &LightBox, label: &str, chosen: usize, out: &mut Vec<Action>) {
+    let words = &light_box.words;
+    let mut typed = label.to_owned();
+    let mut done = false;
+    frame(ui, words.text("write.segment"), words.text("write.segment_hint"), |ui| {
+        let meaning = SegmentMeaning::ALL.get(chosen).map_or("", |meaning| words.text(meaning.key()));
+        let id = egui::Id::unique(super::keys::EDITORS[2]);
+        // The key that opened the dialog is still down in its first frame, and is no answer to it.
+        let is_open = ui.memory(|m| m.has_focus(id));
+        let edit = egui::TextEdit::singleline(&mut typed)
+            .id(id)
+            .hint_text(meaning)
+            .char_limit(64)
+            .desired_width(f32::INFINITY);
+        let response = ui.add(edit);
+        let name = words.text("write.segment_label").to_owned();
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::TextInput, true, &name));
+        response.request_focus();
+        done = is_open && ui.input(|i| i.key_pressed(Key::Enter));
+        ui.add_space(4.0);
+        for (line, meaning) in SegmentMeaning::ALL.into_iter().enumerate() {
+            let name = words.text(meaning.key());
+            let button = egui::Button::selectable(line == chosen, name)
+                .min_size(egui::vec2(ui.available_width(), 0.0));
+            if ui.add(button).clicked() {
+                out.push(Action::Show(Popup::Segment { label: typed.clone(), chosen: line }));
+            }
+        }
+        ui.add_space(4.0);
+        done |= ui.button(words.text("write.segment_do")).clicked();
+    });
+    if done {
+        out.push(Action::WriteSegment(typed, chosen));
+    } else if typed != label {
+        out.push(Action::Show(Popup::Segment { label: typed, chosen }));
+    }
 }
 
 /// A dialog in the upper middle of the window.

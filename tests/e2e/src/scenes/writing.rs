@@ -36,6 +36,11 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         light_box.key("k")?;
         light_box.wait("three to be saved", 15, |state| state["saved"] == 3).map(drop)
     })?;
+    report.step("an outline is drawn freely", || {
+        light_box.key("shift+e")?;
+        light_box.trace(&[(0.42, 0.55), (0.48, 0.5), (0.53, 0.56), (0.5, 0.64), (0.43, 0.63)])?;
+        light_box.wait("four to be saved", 15, |state| state["saved"] == 4).map(drop)
+    });
     let before = series(&desk)?.len();
     report.step("the dialog says what can be written", || {
         light_box.key("ctrl+s")?;
@@ -64,14 +69,29 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         written(&light_box, 4)?;
         light_box.key("ctrl+z")?;
         let state = written(&light_box, 3)?;
-        ensure!(state["annotations"] == 3, "a measurement was taken back too: {state}");
+        ensure!(state["annotations"] == 4, "a measurement was taken back too: {state}");
         Ok(())
+    });
+    report.must("the regions are written as a segment, and lie on the images at once", || {
+        light_box.key("ctrl+s")?;
+        light_box.key("4")?;
+        light_box.wait("what they are", 10, |state| state["popup"] == "segment")?;
+        light_box.type_text("Left lobe")?;
+        light_box.key("Down")?;
+        light_box.whole(None)?;
+        Ok(())
+    })?;
+    report.step("the segment is a layer", || {
+        light_box.key("Return")?;
+        written(&light_box, 4)?;
+        light_box.wait("the layer", 30, |state| state["layers"] == json!([1]))?;
+        light_box.whole(None).map(drop)
     });
     report.step("the desk lists the new series", || {
         until("the series", 20, || {
             let now = series(&desk)?;
-            ensure!(now.len() == before + 3, "there are {now:?}");
-            for word in ["Measurements", "Key images", "View"] {
+            ensure!(now.len() == before + 4, "there are {now:?}");
+            for word in ["Measurements", "Key images", "View", "Left lobe"] {
                 ensure!(now.iter().any(|text| text.contains(word)), "no {word} among {now:?}");
             }
             Ok(())
@@ -80,8 +100,8 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     report.step("opened again, the report and the view are in their places", || {
         light_box.close()?;
         let state = tour::open(&desk, &mut light_box, "CT")?;
-        ensure!(state["saved"] == 3, "the reader's own are gone: {state}");
-        light_box.wait("what the objects hold", 20, |state| state["reported"] == 2 && state["looks"] == 1)?;
+        ensure!(state["saved"] == 4, "the reader's own are gone: {state}");
+        light_box.wait("what the objects hold", 20, |state| state["reported"] == 3 && state["looks"] == 1)?;
         light_box.key("Tab")?;
         light_box.wait("the panel", 5, |state| state["panel"] == true)?;
         light_box.whole(None).map(drop)
@@ -138,6 +158,6 @@ fn others_read(folder: &Path) -> Result<()> {
         let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("Error")).collect();
         ensure!(errors.is_empty(), "{class}: {errors:?}");
     }
-    ensure!(seen == 3, "{seen} written objects were exported, not 3");
+    ensure!(seen == 4, "{seen} written objects were exported, not 4");
     Ok(())
 }
