@@ -149,6 +149,29 @@ pub(crate) struct Crosshair {
     /// The other two planes with the screen direction of their line.
     pub(crate) lines: [(Plane, egui::Vec2); 2],
     pub(crate) radius: f32,
+    /// Where handles may stand: beside the texts at the upper and lower edge of the cell.
+    room: Rect,
+}
+
+/// Height of the texts at the edges that handles keep off, points.
+const TEXTS: f32 = 40.0;
+
+/// Handles stand at least so far from the middle, points.
+const LEAST_ARM: f32 = 24.0;
+
+impl Crosshair {
+    /// Where the handle on a line stands; the direction may be turned round for the other one.
+    pub(crate) fn handle(&self, direction: egui::Vec2) -> Pos2 {
+        let to_edge = |from: f32, along: f32, low: f32, high: f32| match along {
+            a if a > 1e-3 => (high - from) / a,
+            a if a < -1e-3 => (low - from) / a,
+            _ => f32::INFINITY,
+        };
+        let across = to_edge(self.middle.x, direction.x, self.room.left(), self.room.right());
+        let down = to_edge(self.middle.y, direction.y, self.room.top(), self.room.bottom());
+        let arm = self.radius.min(across.min(down).max(LEAST_ARM));
+        self.middle + direction * arm
+    }
 }
 
 impl LightBox {
@@ -169,7 +192,8 @@ impl LightBox {
         };
         let mut others = Plane::ALL.into_iter().filter(|p| *p != plane);
         let lines = [line(others.next()?)?, line(others.next()?)?];
-        Some(Crosshair { middle, lines, radius: c.rect.size().min_elem() / 2.0 * TURN_HANDLE })
+        let room = c.rect.shrink2(egui::vec2(8.0, TEXTS));
+        Some(Crosshair { middle, lines, radius: c.rect.size().min_elem() / 2.0 * TURN_HANDLE, room })
     }
 
     pub(crate) fn press(&mut self, cell: usize, at: Pos2, button: Button) {
@@ -283,7 +307,7 @@ impl LightBox {
         let cross = self.crosshair_on(cell)?;
         for (_, direction) in cross.lines {
             for side in [1.0, -1.0] {
-                if (cross.middle + direction * cross.radius * side).distance(at) <= 9.0 {
+                if cross.handle(direction * side).distance(at) <= 9.0 {
                     let start = *self.planes(cell)?;
                     let arm = at - cross.middle;
                     return Some(Gesture::TurnCrosshair {

@@ -72,9 +72,7 @@ fn name_cell(response: &Response, light_box: &LightBox, index: usize) {
     let what = light_box
         .series_of(index)
         .map_or_else(|| words.text("lightbox.empty_cell").to_owned(), crate::Series::title);
-    let at = light_box.position(index).map(|(at, count)| {
-        words.fill("lightbox.slice_of", &[("slice", &(at + 1).to_string()), ("count", &count.to_string())])
-    });
+    let at = super::overlay::position_text(light_box, index);
     let name = format!("{} {}: {what} {}", words.text("lightbox.cell"), index + 1, at.unwrap_or_default());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, &name));
 }

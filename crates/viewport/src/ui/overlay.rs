@@ -148,9 +148,7 @@ fn bottom_left(light_box: &LightBox, index: usize) -> Vec<(String, egui::Color32
             words.number(window.center(), decimals)
         ));
     }
-    if let Some((at, count)) = light_box.position(index) {
-        let slice = words
-            .fill("lightbox.slice_of", &[("slice", &(at + 1).to_string()), ("count", &count.to_string())]);
+    if let Some(slice) = position_text(light_box, index) {
         lines.push(format!("{} {} · {slice}", words.text("lightbox.zoom"), words.number(cell.zoom, 2)));
     }
     lines.extend(time_line(light_box, index));
@@ -308,6 +306,23 @@ pub(super) fn probe(painter: &Painter, light_box: &LightBox, index: usize, surfa
             theme::MEASURE_ACTIVE,
         );
     }
+}
+
+/// Where a cell is: `slice 3 of 20` where it lies in the patient, `frame 3 of 20` in one file of several, else `image 3 of
+/// 20`.
+pub(super) fn position_text(light_box: &LightBox, index: usize) -> Option<String> {
+    let (at, count) = light_box.position(index)?;
+    let cell = &light_box.cells[index];
+    let slices = light_box.series_of(index).map_or(&[][..], |series| &series.slices);
+    let is_placed = cell.plane().is_some() || light_box.facts(index).is_some_and(|f| f.place.is_some());
+    let is_one_file = slices.len() > 1 && slices.iter().all(|slice| slice.instance == slices[0].instance);
+    let key = match (is_placed, is_one_file) {
+        (true, _) => "lightbox.slice_of",
+        (false, true) => "lightbox.frame_of",
+        (false, false) => "lightbox.image_of",
+    };
+    let (at, count) = ((at + 1).to_string(), count.to_string());
+    Some(light_box.words.fill(key, &[("slice", &at), ("count", &count)]))
 }
 
 /// Decimals that tell a value from its neighbours: quantities of maps may be far below 1.
