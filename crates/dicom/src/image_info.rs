@@ -148,12 +148,17 @@ impl ImageInfo {
                 code: "mosaic".into(),
                 reason: "Image Type (0008,0008) says MOSAIC: many slices are tiled into this one image"
                     .into(),
+                figures: Vec::new(),
             });
         }
         if object.has_executable_preamble() {
             let reason =
                 "The preamble before the mark DICM begins a program: the file can be run, and may be harmful";
-            warnings.push(VolumeWarning { code: "executable_preamble".into(), reason: reason.into() });
+            warnings.push(VolumeWarning {
+                code: "executable_preamble".into(),
+                reason: reason.into(),
+                figures: Vec::new(),
+            });
         }
         let pixel_aspect = match data.vector::<2>(tags::PIXEL_ASPECT_RATIO) {
             Ok(None) => None,
@@ -166,6 +171,7 @@ impl ImageInfo {
                     reason:
                         "Pixel Aspect Ratio (0028,0034) is not two numbers above 0: pixels are shown square"
                             .into(),
+                    figures: Vec::new(),
                 });
                 None
             }
@@ -279,7 +285,11 @@ impl<'b> Groups<'_, 'b> {
                     None => continue,
                 },
                 Err(refusal) => {
-                    let warning = VolumeWarning { code: "real_world_value".into(), reason: refusal.reason };
+                    let warning = VolumeWarning {
+                        code: "real_world_value".into(),
+                        reason: refusal.reason,
+                        figures: Vec::new(),
+                    };
                     if !warnings.contains(&warning) {
                         warnings.push(warning);
                     }

@@ -115,17 +115,21 @@ pub(crate) fn for_voxels(facts: &SliceFacts) -> SliceFacts {
     SliceFacts { modality: Modality::IDENTITY, padding, ..facts.clone() }
 }
 
+fn warning(code: &str, reason: &str) -> VolumeWarning {
+    VolumeWarning { code: code.to_owned(), reason: reason.to_owned(), figures: Vec::new() }
+}
+
 fn warnings(image: &ImageInfo) -> Vec<VolumeWarning> {
     let mut all = image.warnings.clone();
     if let Some(Err(reason)) = &image.suv {
-        all.push(VolumeWarning { code: "no_suv".to_owned(), reason: reason.clone() });
+        all.push(warning("no_suv", reason));
     }
     if let Some(reason) = no_uptake_by_size(image) {
-        all.push(VolumeWarning { code: "no_suv_by_size".to_owned(), reason: reason.to_owned() });
+        all.push(warning("no_suv_by_size", reason));
     }
     let mut add = |is: bool, code: &str, reason: &str| {
         if is {
-            all.push(VolumeWarning { code: code.to_owned(), reason: reason.to_owned() });
+            all.push(warning(code, reason));
         }
     };
     add(

@@ -314,7 +314,9 @@ pub(super) fn position_text(light_box: &LightBox, index: usize) -> Option<String
     let (at, count) = light_box.position(index)?;
     let cell = &light_box.cells[index];
     let slices = light_box.series_of(index).map_or(&[][..], |series| &series.slices);
-    let is_placed = cell.plane().is_some() || light_box.facts(index).is_some_and(|f| f.place.is_some());
+    // Before the header of this one is read, the others tell.
+    let facts = light_box.facts(index).or_else(|| slices.iter().find_map(|slice| slice.facts.as_ref()));
+    let is_placed = cell.plane().is_some() || facts.is_some_and(|f| f.place.is_some());
     let is_one_file = slices.len() > 1 && slices.iter().all(|slice| slice.instance == slices[0].instance);
     let key = match (is_placed, is_one_file) {
         (true, _) => "lightbox.slice_of",
