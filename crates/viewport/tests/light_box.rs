@@ -555,6 +555,25 @@ fn the_dialog_writes_with_the_keyboard_and_the_same_key_that_undoes_takes_it_bac
     assert!(h.state().annotations.present().is_empty(), "the key undoes the drawing again");
 }
 
+#[test]
+fn what_has_no_place_in_the_patient_is_a_frame_or_an_image_and_no_slice() {
+    let mut b = light_box();
+    let mut h = harness(light_box());
+    assert!(h.query_by_label_contains("slice 11 of 20").is_some());
+    for slice in &mut b.series[0].slices {
+        let facts = slice.facts.as_deref().cloned().unwrap();
+        slice.facts = Some(Arc::new(SliceFacts { place: None, ..facts }));
+    }
+    h = harness(b);
+    assert!(h.query_by_label_contains("image 11 of 20").is_some());
+    let first = h.state().series[0].slices[0].instance.clone();
+    for (number, slice) in h.state_mut().series[0].slices.iter_mut().enumerate() {
+        (slice.instance, slice.frame_number) = (first.clone(), number as u32);
+    }
+    h.run();
+    assert!(h.query_by_label_contains("frame 11 of 20").is_some());
+}
+
 /// Presses and releases at a place of the image, or moves through several with the button down.
 fn stroke(h: &mut Harness<'_, LightBox>, path: &[[f64; 2]]) {
     let screen =

@@ -54,7 +54,7 @@ pub(crate) fn given_out_since_written(
 ) -> rusqlite::Result<Option<bool>> {
     db.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM audit later WHERE later.study = ?1 AND later.sequence > written.sequence
-                        AND (later.what = ?4 OR later.what = ?5 AND later.detail ->> 'document' IS NULL))
+                        AND (later.what = ?4 OR later.what = ?5 AND later.detail ->> 'files' IS NOT NULL))
          FROM audit written
          WHERE written.study = ?1 AND written.what = ?2 AND written.detail ->> 'series' = ?3
          ORDER BY written.sequence DESC LIMIT 1",

@@ -5,6 +5,7 @@ use super::{import, tour};
 use crate::Programs;
 use crate::actors::{Desk, LightBox};
 use crate::machine::Machine;
+use crate::phantom;
 use crate::process::until;
 use crate::report::Report;
 use anyhow::{Context, Result, ensure};
@@ -106,6 +107,23 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         light_box.wait("the panel", 5, |state| state["panel"] == true)?;
         light_box.whole(None).map(drop)
     });
+    report.step("a PDF is listed with its title, and saved where the person says, byte for byte", || {
+        phantom::write_pdf(&machine.home("letter"))?;
+        import::begin(&desk, &machine.home("letter"))?;
+        import::summary(&desk, 60)?;
+        desk.select("Letter")?;
+        let listed = desk.text(&desk.find("document", 10)?)?;
+        ensure!(listed.contains("PDF") && listed.contains(phantom::PDF_TITLE), "it says {listed}");
+        let out = machine.home("saved.pdf");
+        desk.click(&desk.find("save-document", 10)?)?;
+        save_in_dialog(&machine, &out)?;
+        until("the file", 20, || Ok(ensure!(std::fs::read(&out)? == phantom::PDF, "it has other bytes")))?;
+        until("the button says so", 5, || {
+            let button = desk.text(&desk.find("save-document", 5)?)?;
+            ensure!(button.contains("Saved"), "it says {button}");
+            Ok(())
+        })
+    });
     report.step("programs of others read what was exported", || {
         let out = machine.home("exported");
         let rows = machine.command(&programs.ctl).args(["ls", "--json", "--cache"]).arg(&cache).output()?;
@@ -122,6 +140,19 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         others_read(&out)
     });
     Ok(())
+}
+
+/// Answers the platform's own dialog for a place to save, which knows no test ids: a path is typed, and Enter.
+fn save_in_dialog(machine: &Machine, path: &Path) -> Result<()> {
+    until("the dialog", 20, || {
+        let name = machine.output("xdotool", &["getactivewindow", "getwindowname"])?;
+        ensure!(name.to_lowercase().contains("save"), "the window in front is {}", name.trim());
+        Ok(())
+    })?;
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    machine.output("xdotool", &["key", "ctrl+a"])?;
+    machine.output("xdotool", &["type", "--delay", "30", path.to_str().context("a path")?])?;
+    machine.output("xdotool", &["key", "Return"]).map(drop)
 }
 
 /// Waits until so many objects are written.
