@@ -620,3 +620,26 @@ pub(crate) fn zoom_about(cell: &mut crate::Cell, anchor: Pos2, factor: f64) {
     cell.pan = (from_center - offset * factor) / next;
     cell.zoom = next;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_handles_of_a_small_cell_keep_off_the_lines_of_text_and_those_of_a_large_one_stay() {
+        let cross = |side: f32| Crosshair {
+            middle: egui::pos2(side / 2.0, side / 2.0),
+            lines: [(Plane::Axial, egui::Vec2::X), (Plane::Coronal, egui::Vec2::Y)],
+            radius: side / 2.0 * TURN_HANDLE,
+            room: Rect::from_min_max(egui::pos2(8.0, TEXTS), egui::pos2(side - 8.0, side - TEXTS)),
+        };
+        assert!(cross(200.0).handle(-egui::Vec2::Y).y >= TEXTS);
+        assert!(cross(200.0).handle(egui::Vec2::X).x > 170.0, "there is no text at the sides");
+        let large = cross(900.0);
+        assert_eq!(large.handle(-egui::Vec2::Y).y, 450.0 - large.radius);
+        assert!(
+            (cross(70.0).handle(-egui::Vec2::Y).y - (35.0 - LEAST_ARM)).abs() < 1e-3,
+            "off its own middle"
+        );
+    }
+}
