@@ -1,4 +1,4 @@
-//! The one list of what a person can do. Palette, menus, hotkeys, tools and web view all send it.
+//! The one list of what a person can do, and so one thing. Palette, menus, hotkeys, tools and web view all send it.
 //!
 //! Labels are word keys of `assets/locales`; shortcuts are in `assets/hotkeys.toml` under the same id.
 //! The matches here are exhaustive, so a new command can't forget its label or its undo.

@@ -22,6 +22,7 @@ pub mod measure;
 mod mpr;
 mod page;
 mod picture;
+mod popup;
 mod presets;
 mod quantities;
 mod records;

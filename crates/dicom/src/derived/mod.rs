@@ -7,6 +7,7 @@
 mod annotations;
 mod annotations_drawn;
 mod annotations_read;
+mod annotations_shape;
 
 mod code;
 mod color;
