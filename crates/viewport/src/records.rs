@@ -106,7 +106,7 @@ impl LightBox {
     }
 
     fn step_to(&mut self, next: BTreeMap<AnnotationId, Annotation>) {
-        self.take_back = None;
+        (self.take_back, self.done) = (None, None);
         let next = self.measured_by_calibration(next);
         let before = self.annotations.present().clone();
         self.annotations.step(next);

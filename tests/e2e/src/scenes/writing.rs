@@ -137,7 +137,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
             .arg(&out)
             .output()?;
         ensure!(done.status.success(), "the export: {}", String::from_utf8_lossy(&done.stderr));
-        others_read(&out)
+        others_read(&out, &logs)
     });
     Ok(())
 }
@@ -167,8 +167,9 @@ fn series(desk: &Desk) -> Result<Vec<String>> {
     desk.all("thumbnail")?.iter().map(|picture| desk.text(picture)).collect()
 }
 
-/// Has dciodvfy look at everything that is no image; says so where it is not installed.
-fn others_read(folder: &Path) -> Result<()> {
+/// Has dciodvfy look at everything that is no image, and keeps it in `keep` for whoever looks closer; says so where it is not
+/// installed.
+fn others_read(folder: &Path, keep: &Path) -> Result<()> {
     let mut seen = 0;
     for entry in std::fs::read_dir(folder)? {
         let file = entry?.path();
@@ -186,6 +187,7 @@ fn others_read(folder: &Path) -> Result<()> {
             continue;
         }
         seen += 1;
+        std::fs::copy(&file, keep.join(format!("written-{seen}.dcm")))?;
         let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("Error")).collect();
         ensure!(errors.is_empty(), "{class}: {errors:?}");
     }
