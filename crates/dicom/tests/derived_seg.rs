@@ -3,10 +3,8 @@
 
 mod derived_support;
 
-use derived_support::measurements::annotation;
-use derived_support::segmentations::{new, pattern, segment};
-use derived_support::{FRAME_OF_REFERENCE, SERIES, SIZE, ct_file, header, plane_source};
-use medsight_base::{InstanceUid, SeriesUid, Uid};
+use derived_support::segmentations::{new, new_segment, pattern, region, region_planes as planes, segment};
+use derived_support::{SIZE, plane_source};
 use medsight_dicom::derived::{
     NewSegment, NewSegmentation, RegionPlane, Segment, Segmentation, SegmentationKind,
 };
@@ -155,38 +153,6 @@ fn other_makers_segments_have_the_voxels_that_pydicom_counted() {
     let bytes = std::fs::read(folder.join("pydicom/liver_1frame.dcm")).unwrap();
     let refusal = Segmentation::read(&Object::parse(&bytes).unwrap()).unwrap_err();
     assert!(refusal.reason.contains("(5200,9230)"), "{refusal}");
-}
-
-fn region(id: u128, z: usize, kind: AnnotationKind, points_px: &[[f64; 2]]) -> Annotation {
-    let place = Place::Image {
-        series: SeriesUid::parse(SERIES).unwrap(),
-        instance: InstanceUid::parse(&plane_source(z).instance.instance).unwrap(),
-        frame: 0,
-        points_px: points_px.to_vec(),
-    };
-    annotation(id, kind, place, Measured::default())
-}
-
-fn planes() -> Vec<RegionPlane> {
-    (0..4)
-        .flat_map(|z| {
-            let file = ct_file(z);
-            let instance = InstanceUid::parse(&plane_source(z).instance.instance).unwrap();
-            RegionPlane::of(&Object::parse(&file).unwrap(), &instance).unwrap()
-        })
-        .collect()
-}
-
-fn new_segment(meaning: SegmentMeaning) -> NewSegment<'static> {
-    NewSegment {
-        header: header(),
-        label: "Left one",
-        meaning,
-        creator: "Reader",
-        frame_of_reference: FRAME_OF_REFERENCE.into(),
-        tracking: Uid::from_uuid(77),
-        dimensions: Uid::from_uuid(78),
-    }
 }
 
 #[test]
