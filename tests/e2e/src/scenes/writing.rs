@@ -115,9 +115,13 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         let listed = desk.text(&desk.find("document", 10)?)?;
         ensure!(listed.contains("PDF") && listed.contains(phantom::PDF_TITLE), "it says {listed}");
         let out = machine.home("saved.pdf");
+        desk.come_to_front(&machine)?;
         desk.click(&desk.find("save-document", 10)?)?;
         save_in_dialog(&machine, &out)?;
-        until("the file", 20, || Ok(ensure!(std::fs::read(&out)? == phantom::PDF, "it has other bytes")))?;
+        until("the file", 20, || {
+            ensure!(std::fs::read(&out)? == phantom::PDF, "it has other bytes");
+            Ok(())
+        })?;
         until("the button says so", 5, || {
             let button = desk.text(&desk.find("save-document", 5)?)?;
             ensure!(button.contains("Saved"), "it says {button}");
@@ -173,19 +177,20 @@ fn others_read(folder: &Path, keep: &Path) -> Result<()> {
     let mut seen = 0;
     for entry in std::fs::read_dir(folder)? {
         let file = entry?.path();
-        let out = match Command::new("dciodvfy").arg(&file).output() {
+        let out = match Command::new("dciodvfy").arg("-new").arg(&file).output() {
             Ok(out) => out,
             Err(_) => {
                 println!("          SKIPPED: dciodvfy (dicom3tools) is not installed");
                 return Ok(());
             }
         };
-        let said = String::from_utf8_lossy(&out.stderr).into_owned();
-        // Its first line names the class of the object.
-        let class = said.lines().next().unwrap_or_default().to_owned();
-        if !["SR", "KeyObject", "Presentation", "Segmentation"].iter().any(|word| class.contains(word)) {
-            continue;
-        }
+        let said = String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned();
+        // One word in a line of its own is the name of the object's definition.
+        let is_ours = |line: &&str| {
+            !line.contains(' ')
+                && ["SR", "KeyObject", "Presentation", "Segmentation"].iter().any(|word| line.contains(word))
+        };
+        let Some(class) = said.lines().find(is_ours) else { continue };
         seen += 1;
         std::fs::copy(&file, keep.join(format!("written-{seen}.dcm")))?;
         let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("Error")).collect();
