@@ -89,6 +89,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         light_box.whole(None).map(drop)
     });
     report.step("the desk lists the new series", || {
+        desk.come_to_front(&machine)?;
         until("the series", 20, || {
             let now = series(&desk)?;
             ensure!(now.len() == before + 4, "there are {now:?}");
