@@ -43,7 +43,8 @@ fn samples() -> Vec<(&'static str, Vec<u8>, Value)> {
     };
     let sources: Vec<String> = (0..3).map(|z| plane_source(z).instance.instance).collect();
     let masks: Vec<Vec<u16>> = (0..3).map(mask).collect();
-    let facts = json!({ "kind": "seg", "segments": [masks], "sources": sources });
+    let facts =
+        json!({ "kind": "seg", "segments": [masks], "sources": sources, "named": ["Mass", "Left one"] });
     samples.push(("seg_of_regions", file, facts));
     let mut seg = |name, kind, segments: u16, high: u16| {
         let new = new(kind, (1..=segments).map(segment).collect(), SIZE, 3);
