@@ -5,11 +5,9 @@ mod derived_support;
 
 use derived_support::segmentations::{new, new_segment, pattern, region, region_planes as planes, segment};
 use derived_support::{SIZE, plane_source};
-use medsight_dicom::derived::{
-    NewSegment, NewSegmentation, RegionPlane, Segment, Segmentation, SegmentationKind,
-};
+use medsight_dicom::derived::{NewSegmentation, Segment, Segmentation, SegmentationKind};
 use medsight_dicom::{Object, tags};
-use medsight_record::{Annotation, AnnotationKind, Measured, Place, SegmentMeaning};
+use medsight_record::{Annotation, AnnotationKind, SegmentMeaning};
 
 #[test]
 fn bits_of_odd_frames_stay_in_their_frame_and_empty_planes_get_none() {

@@ -93,9 +93,10 @@ pub(super) fn read(
     let mut bytes = Vec::with_capacity(usize::try_from(entry.bytes.min(16 << 20)).unwrap_or(0));
     let read = file.take(entry.bytes + 1).read_to_end(&mut bytes);
     match read {
-        Ok(_) if bytes.starts_with(b"PK\x03\x04") => {
-            Err(Refusal::new("zip_nested", "It is an archive inside of an archive. Unpack the outer one first."))
-        }
+        Ok(_) if bytes.starts_with(b"PK\x03\x04") => Err(Refusal::new(
+            "zip_nested",
+            "It is an archive inside of an archive. Unpack the outer one first.",
+        )),
         Ok(_) if bytes.len() as u64 == entry.bytes => Ok(bytes),
         Ok(_) => {
             Err(Refusal::new("zip_damaged", "The entry does not have the length that the archive states."))

@@ -108,6 +108,21 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         light_box.wait("the panel", 5, |state| state["panel"] == true)?;
         light_box.whole(None).map(drop)
     });
+    report.step("programs of others read what was exported", || {
+        let out = machine.home("exported");
+        let rows = machine.command(&programs.ctl).args(["ls", "--json", "--cache"]).arg(&cache).output()?;
+        let listed: serde_json::Value = serde_json::from_slice(&rows.stdout)?;
+        let study = listed["studies"][0]["uid"].as_str().context("no study is listed")?.to_owned();
+        let done = machine
+            .command(&programs.ctl)
+            .args(["export", "--cache"])
+            .arg(&cache)
+            .args([&study, "--out"])
+            .arg(&out)
+            .output()?;
+        ensure!(done.status.success(), "the export: {}", String::from_utf8_lossy(&done.stderr));
+        others_read(&out, &logs)
+    });
     report.step("a PDF is listed with its title, and saved where the person says, byte for byte", || {
         phantom::write_pdf(&machine.home("letter"))?;
         import::begin(&desk, &machine.home("letter"))?;
@@ -128,21 +143,6 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
             ensure!(button.contains("Saved"), "it says {button}");
             Ok(())
         })
-    });
-    report.step("programs of others read what was exported", || {
-        let out = machine.home("exported");
-        let rows = machine.command(&programs.ctl).args(["ls", "--json", "--cache"]).arg(&cache).output()?;
-        let listed: serde_json::Value = serde_json::from_slice(&rows.stdout)?;
-        let study = listed["studies"][0]["uid"].as_str().context("no study is listed")?.to_owned();
-        let done = machine
-            .command(&programs.ctl)
-            .args(["export", "--cache"])
-            .arg(&cache)
-            .args([&study, "--out"])
-            .arg(&out)
-            .output()?;
-        ensure!(done.status.success(), "the export: {}", String::from_utf8_lossy(&done.stderr));
-        others_read(&out, &logs)
     });
     Ok(())
 }
