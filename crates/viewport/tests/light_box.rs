@@ -693,9 +693,9 @@ fn a_measurement_that_a_report_holds_as_it_still_is_is_drawn_once() {
     assert_eq!(labels(&mut h), before + 1, "another place is another statement");
 }
 
-/// A text on the image in millimetres.
+/// What stands beside a measurement.
 fn is_label(shape: &egui::Shape) -> bool {
-    matches!(shape, egui::Shape::Text(text) if text.galley.text().ends_with(" mm"))
+    matches!(shape, egui::Shape::Text(text) if text.galley.text().ends_with("(pixel spacing)"))
 }
 
 #[test]
