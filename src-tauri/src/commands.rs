@@ -6,13 +6,14 @@
 use crate::bindings::Bindings;
 use crate::desk::Desk;
 use crate::dto::{
-    ChooseImport, DeskState, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies,
-    ImportPaths, NodeTest, NodeTestRequest, Nothing, Performed, RetrievalChoice, RetrieveRequest,
-    SecretRequest, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand,
-    WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
+    ChooseImport, DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest,
+    FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Nothing, Performed, RetrievalChoice,
+    RetrieveRequest, SaveDocumentRequest, SecretRequest, StartState, StudyDetails, StudyDocument,
+    StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage,
+    WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
-use crate::{films, importing, network, perform, sign_in, studies, thumbnails};
+use crate::{documents, films, importing, network, perform, sign_in, studies, thumbnails};
 use std::sync::Arc;
 
 macro_rules! commands {
@@ -57,6 +58,10 @@ commands! {
     worklist_facets(WorklistFilter) -> WorklistFacets = studies::facets;
     /// Everything the study panel shows.
     study(StudyRequest) -> StudyDetails = studies::details;
+    /// The documents of a study.
+    documents(DocumentsRequest) -> Vec<StudyDocument> = documents::list;
+    /// Asks where to, and saves the file of a document there; false when the person chose no place.
+    save_document(SaveDocumentRequest) -> bool = documents::save_from_window;
     /// The small picture of a series: from the cache, or made now.
     thumbnail(ThumbnailRequest) -> Thumbnail = thumbnails::thumbnail;
     /// A film on its way to the player: noted as opened.

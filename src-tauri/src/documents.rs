@@ -1,33 +1,77 @@
-//! Documents inside DICOM files (PDF, CDA, STL): written where a person says, to be read in another program.
+//! Documents of a study: what they are; those that hold a file (PDF, CDA, STL) are written where a person says, to be
+//! read in another program.
 //!
 //! Web views do not show PDF on every platform, and a copy for a viewer would be a file with patient data that nobody
 //! asked for. So there is one way: the person chooses the place, and the export is in the audit trail.
 
 use crate::desk::{Desk, now, who};
+use crate::dto::{DocumentsRequest, SaveDocumentRequest, StudyDocument};
 use crate::problem::{Fault, Problem};
 use medsight_base::{InstanceUid, StudyUid};
-use medsight_cache::CacheError;
+use medsight_cache::{Cache, CacheError};
 use medsight_dicom::Object;
-use medsight_dicom::derived::Document;
+use medsight_dicom::derived::{Document, DocumentKind, Titled};
+use medsight_record::ManifestInstance;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Asks where to, and writes the document of an object there. Nothing when the person chooses no place.
-pub(crate) fn save(desk: &Arc<Desk>, study: &StudyUid, instance: &InstanceUid) -> Result<(), Problem> {
+/// Documents that are looked at, at most: a study of thousands of reports is none that a panel lists.
+const MOST: usize = 200;
+
+/// The documents of a study, in the order of its series. What can't be read is left out here; the light box names it.
+pub(crate) fn list(desk: &Arc<Desk>, request: DocumentsRequest) -> Result<Vec<StudyDocument>, Problem> {
+    let study = StudyUid::parse(&request.study_uid)?;
+    let cache = desk.cache()?;
+    let manifest = cache.manifest_here(&study)?;
+    let titled = manifest.instances.iter().filter(|instance| instance.frames == 0).filter_map(|instance| {
+        let titled = Titled::of(&object_of(&cache, instance).ok()?)?;
+        let series = manifest.series.iter().find(|series| series.uid == instance.series);
+        Some(StudyDocument {
+            instance_uid: instance.uid.to_string(),
+            series_number: series.and_then(|series| series.number),
+            kind: match titled.kind {
+                DocumentKind::Report => "report",
+                DocumentKind::KeyImages => "key_images",
+                DocumentKind::View => "view",
+                DocumentKind::File if titled.mime == "application/pdf" => "pdf",
+                DocumentKind::File => "file",
+            }
+            .to_owned(),
+            title: titled.title,
+            has_file: titled.kind == DocumentKind::File,
+        })
+    });
+    Ok(titled.take(MOST).collect())
+}
+
+/// As [`save`], for the window.
+pub(crate) fn save_from_window(desk: &Arc<Desk>, request: SaveDocumentRequest) -> Result<bool, Problem> {
+    save(desk, &StudyUid::parse(&request.study_uid)?, &InstanceUid::parse(&request.instance_uid)?)
+}
+
+fn object_of(cache: &Cache, instance: &ManifestInstance) -> Result<Object<'static>, Problem> {
+    let blob = instance.blob.parse().map_err(|_| CacheError::Damaged("a file name".to_owned()))?;
+    let bytes = cache.blobs().open(blob).and_then(|blob| blob.read_all()).map_err(CacheError::from)?;
+    Object::from_vec(bytes).map_err(|refusal| Problem::from(&refusal))
+}
+
+/// Asks where to, and writes the document of an object there. False when the person chose no place.
+pub(crate) fn save(desk: &Arc<Desk>, study: &StudyUid, instance: &InstanceUid) -> Result<bool, Problem> {
     let cache = desk.cache()?;
     let manifest = cache.manifest(study)?;
     let found = manifest.instances.iter().find(|i| i.uid == *instance).ok_or(Fault::StudyGone)?;
-    let blob = found.blob.parse().map_err(|_| CacheError::Damaged("a file name".to_owned()))?;
-    let bytes = cache.blobs().open(blob).and_then(|blob| blob.read_all()).map_err(CacheError::from)?;
-    let object = Object::from_vec(bytes).map_err(|refusal| Problem::from(&refusal))?;
+    let object = object_of(&cache, found)?;
     let document = Document::read(&object).map_err(|refusal| Problem::from(&refusal))?;
     // The title may name the patient: the person gives the file its name.
-    let Some(path) = desk.save_as(&format!("document.{}", ending(&document.mime))) else { return Ok(()) };
+    let Some(path) = desk.save_as(&format!("document.{}", ending(&document.mime))) else {
+        return Ok(false);
+    };
     write(&path, |file| file.write_all(document.bytes))
         .map_err(|error| CacheError::Export { file: path.clone(), error })?;
-    Ok(cache.exported(study, &who(), now(), serde_json::json!({"document": instance}))?)
+    cache.exported(study, &who(), now(), serde_json::json!({"document": instance}))?;
+    Ok(true)
 }
 
 fn ending(mime: &str) -> &'static str {
@@ -131,10 +175,14 @@ mod tests {
             assert!(begun.elapsed() < Duration::from_secs(60), "the import does not end");
             std::thread::sleep(Duration::from_millis(20));
         }
-        save(&desk, &study, &instance).unwrap();
+        let listed = list(&desk, DocumentsRequest { study_uid: study.to_string() }).unwrap();
+        let of = |d: &StudyDocument| (d.kind.clone(), d.title.clone(), d.series_number, d.has_file);
+        let found: Vec<_> = listed.iter().map(of).collect();
+        assert_eq!(found, [("pdf".to_owned(), "Report".to_owned(), Some(9), true)]);
+        assert!(save(&desk, &study, &instance).unwrap());
         assert_eq!(std::fs::read(&out).unwrap(), PDF);
         std::fs::remove_file(&out).unwrap();
-        save(&desk, &study, &instance).unwrap();
+        assert!(!save(&desk, &study, &instance).unwrap());
         let left: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
         assert!(!left.iter().any(|name| name.to_string_lossy().contains("pdf")), "{left:?}");

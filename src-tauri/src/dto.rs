@@ -4,6 +4,7 @@
 //! are made from them in the command modules. Rust names in snake case are camel case in TypeScript.
 
 mod command;
+mod document;
 mod event;
 mod film;
 mod import;
@@ -16,6 +17,7 @@ mod study;
 mod worklist;
 
 pub use command::{Performed, WindowCommand};
+pub use document::{DocumentsRequest, SaveDocumentRequest, StudyDocument};
 pub use event::{DeskEvent, LightBoxState, Notice};
 pub use film::{FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FilmRow};
 pub use import::{ChooseImport, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary};

@@ -211,18 +211,34 @@ impl LightBox {
                 std::thread::spawn(move || {
                     let made =
                         writing::write(&desk, &study, &what).map_err(|problem| problem.told(&desk.words()));
-                    desk.light_box().answer(ToLightBox::Written { study, made });
+                    let is_layer = made.as_ref().is_ok_and(|written| written.kind == "SEG");
+                    desk.light_box().answer(ToLightBox::Written { study: study.clone(), made });
+                    if is_layer {
+                        desk.light_box().layers_changed(&desk, &study);
+                    }
                 });
             }
             FromLightBox::DeleteWritten { study, series } => {
                 let failed =
                     writing::delete(desk, &study, &series).err().map(|problem| problem.told(&desk.words()));
-                self.answer(ToLightBox::Deleted { study, series, failed });
+                let is_gone = failed.is_none();
+                self.answer(ToLightBox::Deleted { study: study.clone(), series, failed });
+                if is_gone {
+                    self.layers_changed(desk, &study);
+                }
             }
             // A window may not have come up: the reader is told here.
             FromLightBox::Problem(why) => desk.tell(DeskEvent::Failure(Fault::ViewerProblem(why).into())),
             // Measurements are listed in the panel without being selected; pictures have a process of their own.
             FromLightBox::Selected(_) | FromLightBox::Thumbnail { .. } => {}
+        }
+    }
+
+    /// What lies on the images of a study is another: the light box reads what is there now. A study that is still on its
+    /// way is read again anyway.
+    fn layers_changed(&self, desk: &Arc<Desk>, study: &StudyUid) {
+        if !desk.retrieving().is_arriving(study) {
+            self.arrived(desk, study, Arrival::Whole);
         }
     }
 

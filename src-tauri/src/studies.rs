@@ -122,6 +122,7 @@ fn measurement(annotation: &Annotation, series: &[SeriesRecord]) -> Measurement 
         AnnotationKind::Angle => ("angle", ""),
         AnnotationKind::Ellipse => ("ellipse", ""),
         AnnotationKind::Rectangle => ("rectangle", ""),
+        AnnotationKind::Outline => ("outline", ""),
         AnnotationKind::Arrow => ("arrow", ""),
         AnnotationKind::Text { text } => ("text", text.as_str()),
         AnnotationKind::KeyImage => ("key_image", ""),

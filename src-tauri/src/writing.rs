@@ -1,18 +1,20 @@
 //! What a reader drew, marked or set on the light box, as DICOM objects of the study: a measurement report (TID 1500), a
-//! key object selection, a presentation state. Each is a new series in the cache, like one that came in from elsewhere,
+//! key object selection, a presentation state, a segmentation. Each is a new series in the cache, like one that came in from elsewhere,
 //! and can be deleted again.
 
 use crate::desk::{Desk, now, who};
+use crate::dto::DeskEvent;
 use crate::problem::{Fault, Problem};
 use medsight_base::{InstanceUid, SeriesUid, StudyUid, Uid};
 use medsight_cache::{Cache, CacheError};
 use medsight_dicom::derived::{
-    AreaSize, Device, DisplayedArea, Evidence, ImageFacts, Labels, Lookup, NewInstance, NewLook, Observer,
-    Origin, PresentationState, drawings_of, key_object_codes, key_objects_of, report_of,
+    AreaSize, Device, DisplayedArea, Evidence, ImageFacts, Labels, Lookup, NewInstance, NewLook, NewSegment,
+    Observer, Origin, PresentationState, RegionPlane, drawings_of, key_object_codes, key_objects_of,
+    report_of,
 };
 use medsight_dicom::{DicomHeaders, ImageInfo, Object, tags};
 use medsight_image::{VoiFunction, Window};
-use medsight_record::{Annotation, LookToWrite, Manifest, Refusal, ToWrite, Written};
+use medsight_record::{Annotation, LookToWrite, Manifest, Place, Refusal, SegmentToWrite, ToWrite, Written};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,6 +40,10 @@ pub(crate) fn write(desk: &Arc<Desk>, study: &StudyUid, what: &ToWrite) -> Resul
             let header = header("View")?;
             (header.series.clone(), "PR", source.look(&annotations, look, &header).map_err(refused)?)
         }
+        ToWrite::Segment(segment) => {
+            let header = header(&segment.label)?;
+            (header.series.clone(), "SEG", source.segment(&annotations, segment, header).map_err(refused)?)
+        }
     };
     let mut took = cache.take_in(&DicomHeaders, &who(), &[&file])?;
     match took.answers.pop() {
@@ -45,15 +51,22 @@ pub(crate) fn write(desk: &Arc<Desk>, study: &StudyUid, what: &ToWrite) -> Resul
         Some(Err(refusal)) => return Err(Problem::from(&refusal)),
         None => return Err(Fault::Own.into()),
     }
-    desk.studies_changed();
+    cache.series_written(study, &series, kind, &who(), now())?;
+    changed(desk, study);
     Ok(Written { series, kind: kind.to_owned(), number })
 }
 
-/// Deletes a series that [`write`] made.
+/// Deletes a series that [`write`] made, unless its study was exported or sent since.
 pub(crate) fn delete(desk: &Arc<Desk>, study: &StudyUid, series: &SeriesUid) -> Result<(), Problem> {
-    desk.cache()?.delete_series(study, series, &who(), now())?;
-    desk.studies_changed();
+    desk.cache()?.take_back_series(study, series, &who(), now())?;
+    changed(desk, study);
     Ok(())
+}
+
+/// The panel of the study lists its series.
+fn changed(desk: &Arc<Desk>, study: &StudyUid) {
+    desk.studies_changed();
+    desk.tell(DeskEvent::StudyChanged { study_uid: study.to_string() });
 }
 
 /// The files of a study, read as they are asked for.
@@ -147,6 +160,40 @@ impl<'c> Source<'c> {
         let lookup = Lookup { image: &image, frame_of_reference: &|_| None };
         let marked = key_objects_of(annotations, key_object_codes::OF_INTEREST, &who(), &lookup)?;
         marked.ok_or_else(|| nothing("No image is marked."))?.to_file(header)
+    }
+
+    fn segment(
+        &self,
+        annotations: &[Annotation],
+        wanted: &SegmentToWrite,
+        header: NewInstance,
+    ) -> Result<Vec<u8>, Refusal> {
+        let regions: Vec<&Annotation> =
+            annotations.iter().filter(|a| wanted.regions.contains(&a.id)).collect();
+        let drawn_on = |instance: &InstanceUid| {
+            regions.iter().any(|a| matches!(&a.place, Place::Image { instance: on, .. } if on == instance))
+        };
+        let mut planes = Vec::new();
+        for image in self.manifest.instances.iter().filter(|i| i.series == wanted.series && i.frames > 0) {
+            let unreadable = |_| nothing("An image of the regions is not on this computer.");
+            let read = self.object(&image.uid).map_err(unreadable);
+            match read.and_then(|object| RegionPlane::of(&object, &image.uid)) {
+                Ok(frames) => planes.extend(frames),
+                // A localiser among the slices need not have a place, unless it was drawn on.
+                Err(refusal) if drawn_on(&image.uid) => return Err(refusal),
+                Err(_) => {}
+            }
+        }
+        let new = NewSegment {
+            header,
+            label: &wanted.label,
+            meaning: wanted.meaning,
+            creator: &who(),
+            frame_of_reference: self.frame_of_reference(&wanted.series).unwrap_or_default(),
+            tracking: Uid::from_uuid(uuid::Uuid::new_v4().as_u128()),
+            dimensions: Uid::from_uuid(uuid::Uuid::new_v4().as_u128()),
+        };
+        new.to_file(&regions, &planes)
     }
 
     fn look(
@@ -302,8 +349,15 @@ mod tests {
         assert!(there.iter().any(|s| s.uid == report.series && s.modality == "SR"));
 
         delete(&desk, &study, &report.series).unwrap();
+        assert!(delete(&desk, &study, &there[0].uid).is_err(), "it came in from elsewhere");
         assert_eq!(series_of(&desk).len(), before + 1);
         assert!(delete(&desk, &study, &report.series).is_err(), "it is gone");
+
+        let out = folder.path().join("out");
+        desk.cache().unwrap().export(&study, &out, "tester", now(), |_, _| ()).unwrap();
+        let refused = delete(&desk, &study, &marked.series).unwrap_err();
+        assert_eq!(refused.code, "cache.given-out");
+        assert_eq!(series_of(&desk).len(), before + 1, "others have it: it stays");
         assert!(desk.cache().unwrap().verify_audit().unwrap().is_ok());
     }
 

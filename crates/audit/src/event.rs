@@ -30,6 +30,10 @@ pub enum Action {
     ImagesEvicted,
     /// A study was copied out of the cache.
     Exported,
+    /// A study was sent to another system.
+    Sent,
+    /// An object was made of what a reader drew, marked or set.
+    ObjectWritten,
 }
 
 impl Action {
@@ -48,6 +52,8 @@ impl Action {
             Self::SeriesDeleted => "series_deleted",
             Self::ImagesEvicted => "images_evicted",
             Self::Exported => "exported",
+            Self::Sent => "sent",
+            Self::ObjectWritten => "object_written",
         }
     }
 }

@@ -166,6 +166,44 @@ impl Cache {
         Ok(())
     }
 
+    /// A series was made here of what a reader drew, marked or set; `kind` is its modality. Noted in the audit trail.
+    ///
+    /// # Errors
+    /// [`CacheError::NotFound`], …
+    pub fn series_written(
+        &self,
+        study: &StudyUid,
+        series: &SeriesUid,
+        kind: &str,
+        who: &str,
+        at: Timestamp,
+    ) -> Result<(), CacheError> {
+        self.write(|t| {
+            require(t, study)?;
+            let detail = json!({"series": series, "kind": kind});
+            note(t, who, Action::ObjectWritten, at, study, detail)
+        })
+    }
+
+    /// Takes a series back that was written here. What has left this computer since is in other hands: it stays.
+    ///
+    /// # Errors
+    /// [`CacheError::GivenOut`] when its study was exported or sent since, [`CacheError::NotFound`] when it was not
+    /// written here or is gone, …
+    pub fn take_back_series(
+        &self,
+        study: &StudyUid,
+        series: &SeriesUid,
+        who: &str,
+        at: Timestamp,
+    ) -> Result<(), CacheError> {
+        match self.read(|db| Ok(tables::audit::given_out_since_written(db, study, series)?))? {
+            Some(false) => self.delete_series(study, series, who, at),
+            Some(true) => Err(CacheError::GivenOut),
+            None => Err(CacheError::NotFound("series")),
+        }
+    }
+
     /// Removes files that no record mentions any more. What cannot be removed now is left to `gc`: the records
     /// are the truth, and they no longer know it.
     pub(crate) fn discard(&self, blobs: &[BlobId]) {

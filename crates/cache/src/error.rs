@@ -50,6 +50,11 @@ pub enum CacheError {
          elsewhere. Import or fetch them again."
     )]
     PixelsElsewhere,
+    /// It was written here and is in other hands by now.
+    #[error(
+        "It was exported or sent since it was written, so it can't be taken back. It stays in the study."
+    )]
+    GivenOut,
     /// A command that contradicts itself; a programming error upstream.
     #[error("The change could not be kept: {0}")]
     BadCommand(&'static str),
@@ -96,6 +101,7 @@ impl CacheError {
             Self::Records(_) => "cache.records",
             Self::Io(_) => "cache.io",
             Self::Export { .. } => "cache.export",
+            Self::GivenOut => "cache.given-out",
         }
     }
 

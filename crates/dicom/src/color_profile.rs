@@ -24,7 +24,7 @@ pub(crate) fn to_srgb(
         Err(what) => {
             let reason =
                 format!("{} {what}: the colours are shown as if they were sRGB", named(tags::ICC_PROFILE));
-            warnings.push(VolumeWarning { code: "icc_unusable".into(), reason });
+            warnings.push(VolumeWarning { code: "icc_unusable".into(), reason, figures: Vec::new() });
             None
         }
     }

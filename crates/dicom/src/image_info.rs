@@ -14,6 +14,7 @@ use crate::overlay::overlays_of;
 use crate::scale::{Scale, UltrasoundRegion};
 use crate::shutter::shutter_of;
 use crate::slide::Slide;
+use crate::stack::warning;
 use crate::suv::SuvFactors;
 use crate::unit::unit;
 use crate::voi::voi_of;
@@ -144,16 +145,13 @@ impl ImageInfo {
         let frames = read_frames(&data, &encoded, &mut warnings)?;
         let image_type = data.texts(tags::IMAGE_TYPE);
         if image_type.iter().any(|t| t == "MOSAIC") {
-            warnings.push(VolumeWarning {
-                code: "mosaic".into(),
-                reason: "Image Type (0008,0008) says MOSAIC: many slices are tiled into this one image"
-                    .into(),
-            });
+            let reason = "Image Type (0008,0008) says MOSAIC: many slices are tiled into this one image";
+            warnings.push(warning("mosaic", reason.into(), &[]));
         }
         if object.has_executable_preamble() {
             let reason =
                 "The preamble before the mark DICM begins a program: the file can be run, and may be harmful";
-            warnings.push(VolumeWarning { code: "executable_preamble".into(), reason: reason.into() });
+            warnings.push(warning("executable_preamble", reason.into(), &[]));
         }
         let pixel_aspect = match data.vector::<2>(tags::PIXEL_ASPECT_RATIO) {
             Ok(None) => None,
@@ -161,12 +159,9 @@ impl ImageInfo {
                 Some(vertical / horizontal)
             }
             _ => {
-                warnings.push(VolumeWarning {
-                    code: "pixel_aspect_ratio".into(),
-                    reason:
-                        "Pixel Aspect Ratio (0028,0034) is not two numbers above 0: pixels are shown square"
-                            .into(),
-                });
+                let reason =
+                    "Pixel Aspect Ratio (0028,0034) is not two numbers above 0: pixels are shown square";
+                warnings.push(warning("pixel_aspect_ratio", reason.into(), &[]));
                 None
             }
         };
@@ -279,9 +274,9 @@ impl<'b> Groups<'_, 'b> {
                     None => continue,
                 },
                 Err(refusal) => {
-                    let warning = VolumeWarning { code: "real_world_value".into(), reason: refusal.reason };
-                    if !warnings.contains(&warning) {
-                        warnings.push(warning);
+                    let found = warning("real_world_value", refusal.reason, &[]);
+                    if !warnings.contains(&found) {
+                        warnings.push(found);
                     }
                 }
             }

@@ -73,6 +73,7 @@ pub(crate) fn layout(
                 "The slices are shifted against each other by {tilt_deg:.1}° (gantry tilt): \
                  Image Position (Patient) (0020,0032) does not run along the slice normal"
             ),
+            &[tilt_deg],
         ));
     }
     check_line(&firsts, line, slice_mm, &mut warnings);
@@ -122,6 +123,7 @@ fn time_points(
     warnings.push(warning(
         "duplicate_slices",
         format!("{surplus} images lie at a position that another image has too; the first by Instance Number (0020,0013) is used"),
+        &[surplus as f64],
     ));
     for place in places.iter_mut() {
         place.truncate(1);
@@ -152,11 +154,13 @@ fn slice_spacing(along: &[f64], warnings: &mut Vec<VolumeWarning>) -> f64 {
                 before + 1,
                 before + 2
             ),
+            &[missing as f64, median, gap, before as f64 + 1.0, before as f64 + 2.0],
         ));
     }
     warnings.push(warning(
         "uneven_spacing",
         format!("The slice distance is uneven: from {least:.3} to {largest:.3} mm, median {median:.3} mm (Image Position (Patient) (0020,0032))"),
+        &[least, largest, median],
     ));
     median
 }
@@ -189,6 +193,7 @@ fn check_line(firsts: &[DVec3], line: DVec3, slice_mm: f64, warnings: &mut Vec<V
         warnings.push(warning(
             "shifted_slices",
             format!("Slices are shifted sideways by up to {farthest:.2} mm against a straight stack"),
+            &[farthest],
         ));
     }
 }

@@ -41,7 +41,9 @@ pub(crate) fn overlays_of(
         }
         match overlay(object, &data, encoded, group, embedded) {
             Ok(plane) => found.planes.push(Arc::new(plane)),
-            Err(reason) => warnings.push(VolumeWarning { code: "overlay_unusable".into(), reason }),
+            Err(reason) => {
+                warnings.push(VolumeWarning { code: "overlay_unusable".into(), reason, figures: Vec::new() })
+            }
         }
     }
     found

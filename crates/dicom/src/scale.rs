@@ -93,6 +93,7 @@ impl UltrasoundRegion {
                     "Sequence of Ultrasound Regions (0018,6011) does not fit the image of {columns} × {rows} pixels: \
                      lengths are given in pixels"
                 ),
+                figures: vec![columns.to_string(), rows.to_string()],
             });
             let whole = [0, 0, columns as i64, rows as i64];
             regions = vec![Self { rectangle_px: whole, scale: None }];

@@ -17,7 +17,7 @@ pub fn shutter_of(data: &Dataset<'_>, warnings: &mut Vec<VolumeWarning>) -> Opti
     let mut unusable = |tag: Tag| {
         let reason =
             format!("{} is unusable: its shutter is not applied, all of the image is shown", named(tag));
-        warnings.push(VolumeWarning { code: "shutter_unusable".into(), reason });
+        warnings.push(VolumeWarning { code: "shutter_unusable".into(), reason, figures: Vec::new() });
     };
     // Numbers in the file count rows and columns from 1.
     // Far outside is outside, however far.

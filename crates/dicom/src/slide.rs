@@ -52,7 +52,7 @@ impl Slide {
         match Self::layout(data, encoded) {
             Ok(slide) => Some(slide),
             Err(reason) => {
-                warnings.push(VolumeWarning { code: "slide_tiles".into(), reason });
+                warnings.push(VolumeWarning { code: "slide_tiles".into(), reason, figures: Vec::new() });
                 None
             }
         }

@@ -245,6 +245,6 @@ fn to_stack(
 }
 
 /// A warning with its stable word.
-pub(crate) fn warning(code: &str, reason: String) -> VolumeWarning {
-    VolumeWarning { code: code.to_owned(), reason }
+pub(crate) fn warning(code: &str, reason: String, figures: &[f64]) -> VolumeWarning {
+    VolumeWarning { code: code.to_owned(), reason, figures: figures.iter().map(f64::to_string).collect() }
 }

@@ -14,7 +14,7 @@ pub(crate) fn voi_of(
 ) -> (Vec<NamedWindow>, Vec<LookUpTable>) {
     let mut unusable = |reason: String| {
         if !warnings.iter().any(|w| w.reason == reason) {
-            warnings.push(VolumeWarning { code: "unusable_window".into(), reason });
+            warnings.push(VolumeWarning { code: "unusable_window".into(), reason, figures: Vec::new() });
         }
     };
     let tables = LookUpTable::read_all(data, tags::VOILUT_SEQUENCE, signed).unwrap_or_else(|refusal| {

@@ -29,7 +29,8 @@ def seg(path, facts):
     numbers = [n for n in read.segment_numbers if n > 0]
     assert list(numbers) == list(range(1, len(want) + 1))
     first = read.get_segment_description(1)
-    assert first.segmented_property_type.meaning == "Liver" and first.segment_label == "Part 1"
+    found = [first.segmented_property_type.meaning, first.segment_label]
+    assert found == facts.get("named", ["Liver", "Part 1"]), found
 
 
 def sr(path, facts):

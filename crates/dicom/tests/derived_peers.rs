@@ -10,7 +10,7 @@
 mod derived_support;
 
 use derived_support::measurements::{drawn, evidence_of_volumetric, labelled, volumetric, written};
-use derived_support::segmentations::{new, pattern, segment};
+use derived_support::segmentations::{new, new_segment, pattern, region, region_planes, segment};
 use derived_support::{SIZE, ct_file, header, plane_source, presentation};
 use medsight_base::Timestamp;
 use medsight_dicom::derived::{
@@ -19,7 +19,7 @@ use medsight_dicom::derived::{
 };
 use medsight_dicom::{Object, Softcopy, tags};
 use medsight_image::Voi;
-use medsight_record::{AnnotationId, AnnotationKind, Place};
+use medsight_record::{AnnotationId, AnnotationKind, Place, SegmentMeaning};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,17 @@ fn skipped(what: &str) {
 fn samples() -> Vec<(&'static str, Vec<u8>, Value)> {
     let pixels = SIZE[0] * SIZE[1];
     let mut samples = Vec::new();
+    let mass = region(1, 1, AnnotationKind::Rectangle, &[[0.6, 0.6], [2.4, 2.2]]);
+    let file = new_segment(SegmentMeaning::Mass).to_file(&[&mass], &region_planes()).unwrap();
+    let mask = |z: usize| -> Vec<u16> {
+        let is_in = |p: usize| z == 1 && (1..=2).contains(&(p % SIZE[0])) && (1..=2).contains(&(p / SIZE[0]));
+        (0..pixels).map(|p| u16::from(is_in(p))).collect()
+    };
+    let sources: Vec<String> = (0..3).map(|z| plane_source(z).instance.instance).collect();
+    let masks: Vec<Vec<u16>> = (0..3).map(mask).collect();
+    let facts =
+        json!({ "kind": "seg", "segments": [masks], "sources": sources, "named": ["Mass", "Left one"] });
+    samples.push(("seg_of_regions", file, facts));
     let mut seg = |name, kind, segments: u16, high: u16| {
         let new = new(kind, (1..=segments).map(segment).collect(), SIZE, 3);
         let value = |s: u16, z: usize, p: usize| if pattern(s.into(), z, p, 3) { high } else { 0 };
@@ -72,7 +83,7 @@ fn samples() -> Vec<(&'static str, Vec<u8>, Value)> {
     };
     let sr = json!({ "kind": "sr", "planar": 6, "volumetric": 0, "length_mm": 5.0, "line": corner(0) });
     samples.push(("sr_on_images", written(&on_images).0, sr));
-    let sr = json!({ "kind": "sr", "planar": 10, "volumetric": 0, "length_mm": 5.0, "line": corner(0) });
+    let sr = json!({ "kind": "sr", "planar": 12, "volumetric": 0, "length_mm": 5.0, "line": corner(0) });
     samples.push(("sr_in_patient", written(&drawn).0, sr));
     let file = volumetric().to_file(header(), evidence_of_volumetric(), true).unwrap();
     samples.push(("sr_volumetric", file, json!({ "kind": "sr", "planar": 0, "volumetric": 2 })));

@@ -113,7 +113,7 @@ fn what_was_drawn_on_an_image_is_drawn_in_a_state_too_and_a_marked_image_is_a_ke
         Lookup { image: &derived_support::measurements::lookup_image, frame_of_reference: &|_| None };
     let caption = |a: &Annotation| a.measured.length_mm.map(|mm| format!("{mm:.1} mm")).unwrap_or_default();
     let drawings = drawings_of(&drawn, &caption, &lookup).unwrap();
-    assert_eq!((drawings.annotations.len(), drawings.left_out.len()), (6, 5));
+    assert_eq!((drawings.annotations.len(), drawings.left_out.len()), (7, 6));
     let new = PresentationState {
         layers: vec![drawings.layer],
         annotations: drawings.annotations,

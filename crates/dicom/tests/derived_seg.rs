@@ -3,10 +3,11 @@
 
 mod derived_support;
 
-use derived_support::plane_source;
-use derived_support::segmentations::{new, pattern, segment};
+use derived_support::segmentations::{new, new_segment, pattern, region, region_planes as planes, segment};
+use derived_support::{SIZE, plane_source};
 use medsight_dicom::derived::{NewSegmentation, Segment, Segmentation, SegmentationKind};
 use medsight_dicom::{Object, tags};
+use medsight_record::{Annotation, AnnotationKind, SegmentMeaning};
 
 #[test]
 fn bits_of_odd_frames_stay_in_their_frame_and_empty_planes_get_none() {
@@ -150,4 +151,49 @@ fn other_makers_segments_have_the_voxels_that_pydicom_counted() {
     let bytes = std::fs::read(folder.join("pydicom/liver_1frame.dcm")).unwrap();
     let refusal = Segmentation::read(&Object::parse(&bytes).unwrap()).unwrap_err();
     assert!(refusal.reason.contains("(5200,9230)"), "{refusal}");
+}
+
+#[test]
+fn regions_drawn_on_two_slices_are_one_segment_of_the_pixels_whose_centres_they_hold() {
+    let regions = [
+        region(1, 1, AnnotationKind::Rectangle, &[[0.6, 0.6], [3.4, 2.2]]),
+        region(2, 3, AnnotationKind::Outline, &[[-5.0, -5.0], [2.5, -5.0], [2.5, 1.5], [-5.0, 1.5]]),
+        region(3, 3, AnnotationKind::Ellipse, &[[1.0, 1.0], [3.0, 3.0]]),
+        region(4, 2, AnnotationKind::Length, &[[0.0, 0.0], [3.0, 3.0]]),
+    ];
+    let all: Vec<&Annotation> = regions.iter().collect();
+    let file = new_segment(SegmentMeaning::Mass).to_file(&all, &planes()).unwrap();
+    let read = Segmentation::read(&Object::parse(&file).unwrap()).unwrap();
+    assert_eq!(read.kind, SegmentationKind::Binary);
+    let segment = &read.segments[0];
+    assert_eq!((segment.label.as_str(), read.segments.len()), ("Left one", 1));
+    assert_eq!(segment.property.as_ref().unwrap().value, "4147007");
+    assert_eq!(segment.category.as_ref().unwrap().value, "49755003");
+    assert_eq!(read.frames.len(), 2, "the slice with a length alone has no frame");
+    let set = |frame: usize| -> Vec<[usize; 2]> {
+        let mask = read.stored(frame);
+        (0..mask.len()).filter(|p| mask[*p] > 0).map(|p| [p % SIZE[0], p / SIZE[0]]).collect()
+    };
+    let plane_of = |z: usize| {
+        let source = plane_source(z).instance.instance;
+        read.frames.iter().position(|f| f.sources[0].instance == source).unwrap()
+    };
+    assert_eq!(set(plane_of(1)), [[1, 1], [2, 1], [3, 1], [1, 2], [2, 2], [3, 2]]);
+    // The outline holds columns 0 to 2 of rows 0 and 1; the ellipse the cross around (2, 2).
+    let joined = [[0, 0], [1, 0], [2, 0], [0, 1], [1, 1], [2, 1], [1, 2], [2, 2], [3, 2], [2, 3]];
+    assert_eq!(set(plane_of(3)), joined);
+}
+
+#[test]
+fn a_mask_without_a_region_or_without_a_place_is_refused_and_says_why() {
+    let length = region(4, 2, AnnotationKind::Length, &[[0.0, 0.0], [3.0, 3.0]]);
+    let refused = new_segment(SegmentMeaning::Lesion).to_file(&[&length], &planes()).unwrap_err();
+    assert_eq!(refused.code, "nothing_to_write");
+    let mut turned = planes();
+    turned[3].orientation.swap(0, 1);
+    let regions = [1, 3].map(|z| region(9, z, AnnotationKind::Rectangle, &[[0.0, 0.0], [2.0, 2.0]]));
+    let all: Vec<&Annotation> = regions.iter().collect();
+    let refused = new_segment(SegmentMeaning::Lesion).to_file(&all, &turned).unwrap_err();
+    assert!(refused.reason.contains("different size or direction"), "{}", refused.reason);
+    assert!(new_segment(SegmentMeaning::Organ).to_file(&all[..1], &turned).is_ok());
 }

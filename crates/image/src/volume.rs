@@ -47,8 +47,11 @@ impl Voxels {
 pub struct VolumeWarning {
     /// Stable word for programs and translations: `uneven_spacing`, `gantry_tilt`, `missing_slices`…
     pub code: String,
-    /// What it is, with the attribute and the figure.
+    /// What it is, in English, with the attribute and the figures.
     pub reason: String,
+    /// The figures again, in the order of [`Self::reason`], with a decimal point: for other languages.
+    #[serde(skip)]
+    pub figures: Vec<String>,
 }
 
 /// A volume in patient space.

@@ -7,6 +7,7 @@ use glam::DVec2;
 use medsight_dicom::ImageInfo;
 use medsight_dicom::derived::{MappingForm, RealWorldMapping};
 use medsight_image::{Modality, VolumeWarning};
+use medsight_record::UptakeKind;
 use medsight_viewport::{ImageScale, RealWorld, Said, SliceFacts, SlicePlace, UltrasoundScale};
 
 /// Facts of each frame; frames that share everything share one.
@@ -77,19 +78,29 @@ fn real_world(mapping: &RealWorldMapping) -> RealWorld {
         range: mapping.range,
         table,
         unit: mapping.unit_text(),
+        unit_code: mapping.unit.named(),
+        quantity: mapping.quantity_code().map(medsight_dicom::derived::Code::named),
     }
 }
 
 /// Uptake values beside the one by body weight, as far as the file has what they need.
-fn uptakes(image: &ImageInfo) -> Vec<(&'static str, f64)> {
+fn uptakes(image: &ImageInfo) -> Vec<(UptakeKind, f64)> {
     let suv = image.suv.as_ref().and_then(|suv| suv.as_ref().ok());
     let Some(by_size) = suv.and_then(|suv| suv.by_size.as_ref().ok()) else { return Vec::new() };
-    let named = [
-        ("SUVlbm", by_size.lean_body_mass.as_ref().ok()),
-        ("SUVlbm (Janma)", by_size.lean_body_mass_janma.as_ref().ok()),
-        ("SUVbsa", Some(&by_size.body_surface)),
+    let found = [
+        (UptakeKind::LeanBodyMass, by_size.lean_body_mass.as_ref().ok()),
+        (UptakeKind::LeanBodyMassJanma, by_size.lean_body_mass_janma.as_ref().ok()),
+        (UptakeKind::BodySurface, Some(&by_size.body_surface)),
     ];
-    named.into_iter().filter_map(|(name, factor)| Some((name, *factor?))).collect()
+    found.into_iter().filter_map(|(kind, factor)| Some((kind, *factor?))).collect()
+}
+
+/// Why uptake values beside the one by body weight are missing, where it is there.
+fn no_uptake_by_size(image: &ImageInfo) -> Option<&str> {
+    match &image.suv.as_ref()?.as_ref().ok()?.by_size {
+        Err(reason) => Some(reason),
+        Ok(by_size) => by_size.lean_body_mass.as_ref().err().map(String::as_str),
+    }
 }
 
 /// The same facts for pixels that are modality values already, as voxels are.
@@ -104,14 +115,21 @@ pub(crate) fn for_voxels(facts: &SliceFacts) -> SliceFacts {
     SliceFacts { modality: Modality::IDENTITY, padding, ..facts.clone() }
 }
 
+fn warning(code: &str, reason: &str) -> VolumeWarning {
+    VolumeWarning { code: code.to_owned(), reason: reason.to_owned(), figures: Vec::new() }
+}
+
 fn warnings(image: &ImageInfo) -> Vec<VolumeWarning> {
     let mut all = image.warnings.clone();
     if let Some(Err(reason)) = &image.suv {
-        all.push(VolumeWarning { code: "no_suv".to_owned(), reason: reason.clone() });
+        all.push(warning("no_suv", reason));
+    }
+    if let Some(reason) = no_uptake_by_size(image) {
+        all.push(warning("no_suv_by_size", reason));
     }
     let mut add = |is: bool, code: &str, reason: &str| {
         if is {
-            all.push(VolumeWarning { code: code.to_owned(), reason: reason.to_owned() });
+            all.push(warning(code, reason));
         }
     };
     add(

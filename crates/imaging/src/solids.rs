@@ -1,4 +1,4 @@
-//! Segments and regions of interest of a study as solids in a volume, made in the background for 3D.
+//! Segments, regions of interest and isodoses of a study as solids in a volume, made in the background for 3D.
 
 use medsight_dicom::derived::{Contour, ContourKind, Roi, RoiMask};
 use medsight_image::{Field, Solids, Volume};
@@ -18,15 +18,15 @@ enum Inside<'a> {
 
 /// The parts of the sets that lie in `volume`, each with a label; those beyond the 255th have none.
 ///
-/// Doses have no surface here. `None` when there is nothing to show.
+/// A dose has a part for each isodose: from its dose to the next one. `None` when there is nothing to show.
 pub(crate) fn of_sets(volume: &Volume, sets: &[(usize, LayerSet)]) -> Option<SolidsOf> {
     let mut parts: Vec<((usize, usize), Inside<'_>)> = Vec::new();
     for (set_index, set) in sets {
         for (layer_index, layer) in set.layers.iter().enumerate().filter(|(_, layer)| !layer.is_body) {
             let inside = match &layer.form {
-                LayerForm::Label(grid, label) => match set.grids.get(*grid).map(AsRef::as_ref) {
-                    Some(field @ Field::Labels(_)) => Inside::Label(field, *label),
-                    _ => continue,
+                LayerForm::Label(grid, label) => match set.grids.get(*grid) {
+                    Some(field) => Inside::Label(field, *label),
+                    None => continue,
                 },
                 LayerForm::Contours(contours) => match outlines(contours) {
                     Some(inside) => inside,
@@ -36,6 +36,8 @@ pub(crate) fn of_sets(volume: &Volume, sets: &[(usize, LayerSet)]) -> Option<Sol
             parts.push(((*set_index, layer_index), inside));
         }
     }
+    // The last part that holds a point is the one that is seen: a region is not hidden by the dose that it receives.
+    parts.sort_by_key(|(_, inside)| !matches!(inside, Inside::Label(Field::Bands(_), _)));
     parts.truncate(255);
     if parts.is_empty() {
         return None;

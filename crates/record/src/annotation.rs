@@ -33,6 +33,9 @@ pub enum AnnotationKind {
     Ellipse,
     /// Two points: opposite corners.
     Rectangle,
+    /// Three points or more: the corners of a closed outline, drawn freely or corner by corner. The last is joined to the
+    /// first.
+    Outline,
     /// Two points: tip, tail.
     Arrow,
     /// One point.
@@ -50,11 +53,11 @@ pub enum AnnotationKind {
 }
 
 impl AnnotationKind {
-    /// How many points the kind has.
+    /// How many points the kind has; of an outline, how many it has at least.
     pub fn point_count(&self) -> usize {
         match self {
             Self::Length | Self::Ellipse | Self::Rectangle | Self::Arrow | Self::Calibration { .. } => 2,
-            Self::Angle => 3,
+            Self::Angle | Self::Outline => 3,
             Self::Text { .. } => 1,
             Self::KeyImage => 0,
         }
@@ -131,6 +134,87 @@ pub enum NoScale {
     RegionWithoutLengths,
 }
 
+/// Standardized uptake values of PET besides the one by body weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UptakeKind {
+    /// By lean body mass after James.
+    LeanBodyMass,
+    /// By lean body mass after Janmahasatian.
+    LeanBodyMassJanma,
+    /// By body surface after Du Bois.
+    BodySurface,
+}
+
+impl UptakeKind {
+    /// Its name (PS3.16 CID 7469) and, where there are several formulas, whose it is by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LeanBodyMass => "SUVlbm (James)",
+            Self::LeanBodyMassJanma => "SUVlbm (Janma)",
+            Self::BodySurface => "SUVbsa",
+        }
+    }
+
+    /// Its unit as people write it.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::LeanBodyMass | Self::LeanBodyMassJanma => "g/ml",
+            Self::BodySurface => "cm²/ml",
+        }
+    }
+}
+
+/// Uptake inside a region.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Uptake {
+    /// By what.
+    pub kind: UptakeKind,
+    /// Mean, in the unit of the kind.
+    pub mean: f64,
+    /// Largest, in the unit of the kind.
+    pub max: f64,
+}
+
+/// A coded concept as a file has it (PS3.3 8.8).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodedName {
+    /// Code Value (0008,0100).
+    pub value: String,
+    /// Coding Scheme Designator (0008,0102).
+    pub scheme: String,
+    /// Code Meaning (0008,0104).
+    pub meaning: String,
+}
+
+/// Mean, SD of the sample, smallest and largest of some values.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Statistics {
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation (of the sample, n − 1); absent of one value.
+    pub sd: Option<f64>,
+    /// Smallest.
+    pub min: f64,
+    /// Largest.
+    pub max: f64,
+}
+
+/// Another quantity that the stored values inside stand for, by Real World Value Mapping (PS3.3 C.7.6.16.2.11).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RealWorldMeasured {
+    /// LUT Label (0040,9210), may be empty.
+    pub label: String,
+    /// Its unit as people write it; empty for pure numbers.
+    pub unit: String,
+    /// Measurement Units Code Sequence (0040,08EA).
+    pub unit_code: CodedName,
+    /// What is measured: the value of Quantity Definition Sequence (0040,9220), where the file has one.
+    pub quantity: Option<CodedName>,
+    /// The numbers; `None` where a value inside is none that the mapping is for.
+    pub statistics: Option<Statistics>,
+}
+
 /// The numbers of an annotation. Only what the data support is there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
@@ -155,6 +239,12 @@ pub struct Measured {
     /// PET: mean and largest uptake value by body weight (SUVbw, g/ml) inside.
     #[serde(default)]
     pub suv_bw: Option<[f64; 2]>,
+    /// PET: other uptake values inside, as far as the file has what they need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uptakes: Vec<Uptake>,
+    /// Another quantity inside, where the file maps its values to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub real_world: Option<RealWorldMeasured>,
     /// Unit of mean, SD, min and max: `HU`, or empty.
     pub unit: String,
     /// Where millimetres come from.
@@ -189,6 +279,9 @@ impl Annotation {
             Place::Image { points_px, .. } => points_px.len(),
             Place::Plane { points_mm, .. } => points_mm.len(),
         };
-        points == self.kind.point_count()
+        match self.kind {
+            AnnotationKind::Outline => points >= self.kind.point_count(),
+            _ => points == self.kind.point_count(),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The one list of what a person can do. Palette, menus, hotkeys, tools and web view all send it.
+//! The one list of what a person can do, and so one thing. Palette, menus, hotkeys, tools and web view all send it.
 //!
 //! Labels are word keys of `assets/locales`; shortcuts are in `assets/hotkeys.toml` under the same id.
 //! The matches here are exhaustive, so a new command can't forget its label or its undo.
@@ -90,12 +90,16 @@ pub enum ViewCommand {
     ToggleKeyImage,
     /// The true length of the chosen line: it scales its image.
     Calibrate,
+    /// Choose what is to become a DICOM object.
+    Write,
     /// The measurements as a DICOM measurement report.
     WriteReport,
     /// The key images as a DICOM key object selection.
     WriteKeyImages,
     /// The view of the active cell as a DICOM presentation state.
     WriteLook,
+    /// The regions on the series of the active cell as a DICOM segmentation: asks what they are.
+    WriteSegment,
     /// Delete the selected annotation.
     DeleteSelected,
     /// Take the last step back.
@@ -142,7 +146,7 @@ impl ViewCommand {
             C::Palette,
             C::Help,
         ]);
-        all.extend([C::WriteReport, C::WriteKeyImages, C::WriteLook]);
+        all.extend([C::Write, C::WriteReport, C::WriteKeyImages, C::WriteLook, C::WriteSegment]);
         all
     }
 
@@ -185,9 +189,11 @@ impl ViewCommand {
             Self::ScrollBy(_) => "slice.page_previous".into(),
             Self::ToggleKeyImage => "tool.key_image".into(),
             Self::Calibrate => "tool.calibrate".into(),
+            Self::Write => "write.choose".into(),
             Self::WriteReport => "write.report".into(),
             Self::WriteKeyImages => "write.key_images".into(),
             Self::WriteLook => "write.look".into(),
+            Self::WriteSegment => "write.segment".into(),
             Self::DeleteSelected => "edit.delete".into(),
             Self::Undo => "edit.undo".into(),
             Self::Redo => "edit.redo".into(),

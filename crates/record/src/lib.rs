@@ -9,6 +9,8 @@ pub mod hotkeys;
 pub mod import;
 pub mod listener;
 pub mod node;
+mod region;
+mod segment;
 pub mod session;
 pub mod settings;
 pub mod study;
@@ -18,13 +20,15 @@ pub mod undo;
 pub mod words;
 
 pub use annotation::{
-    Annotation, AnnotationId, AnnotationKind, ImageRef, Measured, NoScale, Place, ScaleSource,
+    Annotation, AnnotationId, AnnotationKind, CodedName, ImageRef, Measured, NoScale, Place,
+    RealWorldMeasured, ScaleSource, Statistics, Uptake, UptakeKind,
 };
 pub use command::{Command, DeskCommand, RecordCommand, UndoPolicy, ViewCommand};
 pub use hotkeys::{Hotkeys, Shortcut};
 pub use import::{HeaderReader, Refusal};
 pub use listener::Listener;
 pub use node::Node;
+pub use segment::SegmentMeaning;
 pub use session::{
     CameraState, CellState, Layout, PlanesState, ProjectionKind, ReadingSession, View3dState, ViewKind,
 };
@@ -32,7 +36,7 @@ pub use settings::{SettingChange, Settings};
 pub use study::{
     InstanceRecord, Manifest, ManifestInstance, Patient, ReadState, SeriesRecord, Sex, StudyRecord,
 };
-pub use to_write::{LookToWrite, ToWrite, Written};
+pub use to_write::{LookToWrite, SegmentToWrite, ToWrite, Written};
 pub use tool::Tool;
 pub use undo::History;
 pub use words::{Locale, Words};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use medsight_base::{InstanceUid, SeriesUid};
 use serde::{Deserialize, Serialize};
 
-use crate::{AnnotationId, ImageRef};
+use crate::{AnnotationId, ImageRef, SegmentMeaning};
 
 /// What is to become a DICOM object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,21 @@ pub enum ToWrite {
     KeyImages,
     /// How a stack is shown, as a presentation state.
     Look(Box<LookToWrite>),
+    /// Regions drawn on the images of a series, as a segmentation of one segment.
+    Segment(Box<SegmentToWrite>),
+}
+
+/// Regions that are to be a segment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SegmentToWrite {
+    /// The series of the images.
+    pub series: SeriesUid,
+    /// The regions.
+    pub regions: Vec<AnnotationId>,
+    /// What the segment is called.
+    pub label: String,
+    /// What it is.
+    pub meaning: SegmentMeaning,
 }
 
 /// How a stack is shown.
@@ -45,7 +60,7 @@ pub struct LookToWrite {
 pub struct Written {
     /// The series.
     pub series: SeriesUid,
-    /// `SR`, `KO` or `PR`.
+    /// `SR`, `KO`, `PR` or `SEG`.
     pub kind: String,
     /// Series Number.
     pub number: u32,

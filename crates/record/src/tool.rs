@@ -29,6 +29,8 @@ pub enum Tool {
     Ellipse,
     /// Rectangle region of interest.
     Rectangle,
+    /// A closed outline, drawn freely or corner by corner.
+    Outline,
     /// Arrow.
     Arrow,
     /// Text.
@@ -37,7 +39,7 @@ pub enum Tool {
 
 impl Tool {
     /// All tools in the order of the tool strip.
-    pub const ALL: [Tool; 13] = [
+    pub const ALL: [Tool; 14] = [
         Tool::Window,
         Tool::Pan,
         Tool::Zoom,
@@ -49,6 +51,7 @@ impl Tool {
         Tool::Angle,
         Tool::Ellipse,
         Tool::Rectangle,
+        Tool::Outline,
         Tool::Arrow,
         Tool::Text,
     ];
@@ -67,6 +70,7 @@ impl Tool {
             Tool::Angle => "tool.angle",
             Tool::Ellipse => "tool.ellipse",
             Tool::Rectangle => "tool.rectangle",
+            Tool::Outline => "tool.outline",
             Tool::Arrow => "tool.arrow",
             Tool::Text => "tool.text",
         }

@@ -127,6 +127,25 @@ impl Words {
         }
     }
 
+    /// The figures of a warning in this language: its own words with `{0}`, `{1}`… filled in, else the attributes that the
+    /// English names, else the English.
+    pub fn figures(&self, code: &str, reason: &str, figures: &[String]) -> String {
+        if let Some(text) = self.texts.get(&format!("warning_figures.{code}")) {
+            let filled = figures.iter().enumerate().fold(text.clone(), |text, (at, figure)| {
+                let Ok(value) = figure.parse::<f64>() else { return text };
+                let decimals = if value.fract() == 0.0 { 0 } else { 2 };
+                text.replace(&format!("{{{at}}}"), &self.number(value, decimals))
+            });
+            if !filled.contains('{') {
+                return filled;
+            }
+        }
+        match crate::Refusal::new(code, reason).attributes() {
+            named if self.locale != Locale::En && !named.is_empty() => named,
+            _ => reason.to_owned(),
+        }
+    }
+
     /// All keys and texts, sorted by key.
     pub fn all(&self) -> &BTreeMap<String, String> {
         &self.texts
@@ -152,6 +171,20 @@ fn flatten(prefix: &str, table: &toml::Table, into: &mut BTreeMap<String, String
 mod tests {
     use super::*;
     use crate::ViewCommand;
+
+    #[test]
+    fn the_figures_of_a_warning_are_told_in_each_language_and_never_lost() {
+        let figures = [5.0, 7.25, 5.5].map(|f: f64| f.to_string());
+        let reason = "The slice distance is uneven: from 5 to 7.25 mm";
+        let told = |locale, code, reason| Words::new(locale).figures(code, reason, &figures);
+        let german = told(Locale::De, "uneven_spacing", reason);
+        assert!(german.contains("5 bis 7,25 mm") && german.contains("5,50 mm"), "{german}");
+        // Without words of its own, the attributes that are named: DICOM's names are English.
+        let lossy = "Lossy Image Compression (0028,2110) is 01: the pixels were changed.";
+        assert_eq!(told(Locale::Es, "lossy", lossy), "Lossy Image Compression (0028,2110)");
+        assert_eq!(told(Locale::En, "lossy", lossy), lossy);
+        assert_eq!(told(Locale::De, "unheard_of", "As it was said."), "As it was said.");
+    }
 
     #[test]
     fn the_three_languages_have_the_same_keys_and_the_same_places_to_fill() {

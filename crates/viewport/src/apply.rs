@@ -69,6 +69,8 @@ pub enum Action {
     LayerOn(usize, usize, bool),
     /// The document of a page is wanted as a file.
     SaveDocument(InstanceUid),
+    /// The regions of the active cell's series are to be a segment: its name, the line of what it is.
+    WriteSegment(String, usize),
     /// An object that was written is taken back.
     DeleteWritten(SeriesUid),
     /// A histogram of a page on or off: series, curve.
@@ -124,7 +126,8 @@ impl LightBox {
                 }
             }
             Action::SaveDocument(instance) => self.effects.push(Effect::SaveDocument(instance)),
-            Action::DeleteWritten(series) => self.effects.push(Effect::DeleteWritten(series)),
+            Action::WriteSegment(label, chosen) => self.write_segment(&label, chosen),
+            Action::DeleteWritten(series) => self.take_back(series),
             Action::CurveOn(series, curve, on) => self.with_histograms(series, |sheet| {
                 if let Some(curve) = sheet.curves.get_mut(curve) {
                     curve.on = on;
@@ -145,7 +148,7 @@ impl LightBox {
     /// Does a command on the active cell.
     pub fn command(&mut self, command: ViewCommand) {
         use ViewCommand as C;
-        self.notice = None;
+        (self.notice, self.done) = (None, None);
         let active = self.active;
         match command {
             C::SelectTool(tool) => {
@@ -203,15 +206,20 @@ impl LightBox {
             C::ScrollBy(n) => self.scroll_by(active, i64::from(n)),
             C::ToggleKeyImage => self.toggle_key_image(),
             C::Calibrate => self.ask_true_length(),
+            C::Write => self.show_popup(Popup::Write { chosen: self.first_offer() }),
             C::WriteReport => self.write(self.report_to_write(), "write.no_measurements"),
             C::WriteKeyImages => self.write(self.key_images_to_write(), "write.no_key_images"),
             C::WriteLook => self.write(self.look_to_write(), "write.no_image"),
+            C::WriteSegment => self.ask_segment(),
             C::DeleteSelected => {
                 if let Some(id) = self.selected {
                     self.remove(id);
                 }
             }
-            C::Undo => self.step_history(|h| h.undo()),
+            C::Undo => match self.take_back.take() {
+                Some(series) => self.take_back(series),
+                None => self.step_history(|h| h.undo()),
+            },
             C::Redo => self.step_history(|h| h.redo()),
             C::Cancel => self.cancel(),
             C::Palette => self.show_popup(Popup::Palette { query: String::new(), chosen: 0 }),
@@ -228,9 +236,11 @@ impl LightBox {
                 | C::DeleteSelected
                 | C::ToggleKeyImage
                 | C::Calibrate
+                | C::Write
                 | C::WriteReport
                 | C::WriteKeyImages
                 | C::WriteLook
+                | C::WriteSegment
         );
         if !is_quiet {
             self.effects.push(Effect::SessionChanged);

@@ -59,7 +59,7 @@ fn label_at(kind: &AnnotationKind, points: &[Pos2]) -> Option<Pos2> {
     Some(match kind {
         AnnotationKind::Text { .. } => rightmost,
         AnnotationKind::Angle => *points.get(1)? + vec2(10.0, 4.0),
-        AnnotationKind::Ellipse | AnnotationKind::Rectangle => {
+        AnnotationKind::Ellipse | AnnotationKind::Rectangle | AnnotationKind::Outline => {
             let rect = Rect::from_points(points);
             pos2(rect.right() + 8.0, rect.top())
         }
@@ -75,7 +75,15 @@ pub(crate) fn label_rect_estimate(annotation: &Annotation, points: &[Pos2], word
     Some(Rect::from_min_size(at, vec2(width, text.len() as f32 * 15.0)))
 }
 
-fn shape(painter: &Painter, kind: &AnnotationKind, points: &[Pos2], color: Color32, width: f32) {
+/// `is_whole`: all of its points are set, so that what is closed is drawn closed.
+fn shape(
+    painter: &Painter,
+    kind: &AnnotationKind,
+    points: &[Pos2],
+    is_whole: bool,
+    color: Color32,
+    width: f32,
+) {
     match (kind, points) {
         (AnnotationKind::Length | AnnotationKind::Calibration { .. }, [a, b]) => {
             stroked(painter, vec![*a, *b], false, color, width);
@@ -87,6 +95,9 @@ fn shape(painter: &Painter, kind: &AnnotationKind, points: &[Pos2], color: Color
         }
         (AnnotationKind::Angle, points) if points.len() >= 2 => {
             stroked(painter, points.to_vec(), false, color, width)
+        }
+        (AnnotationKind::Outline, points) if points.len() >= 2 => {
+            stroked(painter, points.to_vec(), is_whole, color, width);
         }
         (AnnotationKind::Rectangle, [a, b]) => {
             let r = Rect::from_two_pos(*a, *b);
@@ -125,7 +136,8 @@ fn shape(painter: &Painter, kind: &AnnotationKind, points: &[Pos2], color: Color
 /// All annotations that lie on what a cell shows, and the one being drawn.
 pub(crate) fn annotations(painter: &Painter, light_box: &LightBox, cell: usize, surface: &Surface) {
     let mut labels = Labels::default();
-    let reported = light_box.reported.iter().map(|a| (a, theme::REPORTED));
+    let of_others = light_box.reported.iter().filter(|a| !light_box.is_still_drawn(a));
+    let reported = of_others.map(|a| (a, theme::REPORTED));
     for (annotation, plain) in light_box.shown_annotations().map(|a| (a, theme::MEASURE)).chain(reported) {
         let Some(local) = light_box.points_seen_on(cell, surface, &annotation.place) else { continue };
         if annotation.kind == AnnotationKind::KeyImage {
@@ -134,7 +146,7 @@ pub(crate) fn annotations(painter: &Painter, light_box: &LightBox, cell: usize, 
         let points: Vec<Pos2> = local.into_iter().map(|p| surface.screen(p)).collect();
         let is_selected = light_box.selected == Some(annotation.id);
         let color = if is_selected { theme::MEASURE_ACTIVE } else { plain };
-        shape(painter, &annotation.kind, &points, color, if is_selected { 1.8 } else { 1.4 });
+        shape(painter, &annotation.kind, &points, true, color, if is_selected { 1.8 } else { 1.4 });
         if is_selected && plain == theme::MEASURE {
             for handle in handles(&annotation.kind, &points) {
                 painter.circle(handle, 4.0, Color32::BLACK, Stroke::new(1.5, color));
@@ -148,12 +160,17 @@ pub(crate) fn annotations(painter: &Painter, light_box: &LightBox, cell: usize, 
     }
     let Some(draft) = light_box.draft.as_ref().filter(|d| d.cell == cell) else { return };
     let points: Vec<Pos2> = draft.points.iter().map(|p| surface.screen(*p)).collect();
-    shape(painter, &draft.kind, &points, theme::MEASURE_ACTIVE, 1.6);
-    if draft.points.len() == draft.kind.point_count() {
+    let is_outline = draft.kind == AnnotationKind::Outline;
+    shape(painter, &draft.kind, &points, !is_outline, theme::MEASURE_ACTIVE, 1.6);
+    if let Some(first) = points.first().filter(|_| is_outline) {
+        // Where a click closes it.
+        painter.circle(*first, 4.0, Color32::BLACK, Stroke::new(1.5, theme::MEASURE_ACTIVE));
+    }
+    if draft.points.len() == draft.kind.point_count() && !is_outline {
         let source = light_box.source(cell);
         let (source, unit) = source.as_ref().map_or((None, ""), |(s, u)| (Some(s), *u));
-        let measured =
-            light_box.with_uptake(cell, measure(&draft.kind, &draft.points, surface, source, unit));
+        let measured = measure(&draft.kind, &draft.points, surface, source, unit);
+        let measured = light_box.with_quantities(cell, &draft.kind, &draft.points, surface, measured);
         let text = lines(&draft.kind, &measured, &light_box.words);
         labels.draw(painter, &draft.kind, &points, &text, theme::MEASURE_ACTIVE);
     }

@@ -42,6 +42,20 @@ pub(crate) struct Draft {
     pressed_at: Pos2,
 }
 
+impl Draft {
+    /// The point before the one that follows the pointer, on the screen.
+    fn before_last(&self) -> Option<Pos2> {
+        let at = self.points.len().checked_sub(2)?;
+        Some(self.surface.screen(self.points[at]))
+    }
+}
+
+/// Distance of the points of a free line, screen points.
+const TRACE: f32 = 3.0;
+
+/// A click as near to the first corner closes an outline, screen points.
+const CLOSES: f32 = 9.0;
+
 /// A drag that is going on.
 #[derive(Clone, Debug)]
 pub(crate) enum Gesture {
@@ -135,6 +149,29 @@ pub(crate) struct Crosshair {
     /// The other two planes with the screen direction of their line.
     pub(crate) lines: [(Plane, egui::Vec2); 2],
     pub(crate) radius: f32,
+    /// Where handles may stand: beside the texts at the upper and lower edge of the cell.
+    room: Rect,
+}
+
+/// Height of the texts at the edges that handles keep off, points.
+const TEXTS: f32 = 40.0;
+
+/// Handles stand at least so far from the middle, points.
+const LEAST_ARM: f32 = 24.0;
+
+impl Crosshair {
+    /// Where the handle on a line stands; the direction may be turned round for the other one.
+    pub(crate) fn handle(&self, direction: egui::Vec2) -> Pos2 {
+        let to_edge = |from: f32, along: f32, low: f32, high: f32| match along {
+            a if a > 1e-3 => (high - from) / a,
+            a if a < -1e-3 => (low - from) / a,
+            _ => f32::INFINITY,
+        };
+        let across = to_edge(self.middle.x, direction.x, self.room.left(), self.room.right());
+        let down = to_edge(self.middle.y, direction.y, self.room.top(), self.room.bottom());
+        let arm = self.radius.min(across.min(down).max(LEAST_ARM));
+        self.middle + direction * arm
+    }
 }
 
 impl LightBox {
@@ -155,7 +192,8 @@ impl LightBox {
         };
         let mut others = Plane::ALL.into_iter().filter(|p| *p != plane);
         let lines = [line(others.next()?)?, line(others.next()?)?];
-        Some(Crosshair { middle, lines, radius: c.rect.size().min_elem() / 2.0 * TURN_HANDLE })
+        let room = c.rect.shrink2(egui::vec2(8.0, TEXTS));
+        Some(Crosshair { middle, lines, radius: c.rect.size().min_elem() / 2.0 * TURN_HANDLE, room })
     }
 
     pub(crate) fn press(&mut self, cell: usize, at: Pos2, button: Button) {
@@ -187,7 +225,7 @@ impl LightBox {
                 if draft.cell == cell && draft.surface.space == surface.space {
                     draft.pressed_at = at;
                     self.gesture = Some(Gesture::Draw);
-                    self.move_draft(at);
+                    self.move_draft(at, false);
                     return;
                 }
                 self.draft = None;
@@ -240,6 +278,7 @@ impl LightBox {
             Tool::Angle => AnnotationKind::Angle,
             Tool::Ellipse => AnnotationKind::Ellipse,
             Tool::Rectangle => AnnotationKind::Rectangle,
+            Tool::Outline => AnnotationKind::Outline,
             Tool::Arrow => AnnotationKind::Arrow,
         };
         self.draft = Some(draw(kind));
@@ -268,7 +307,7 @@ impl LightBox {
         let cross = self.crosshair_on(cell)?;
         for (_, direction) in cross.lines {
             for side in [1.0, -1.0] {
-                if (cross.middle + direction * cross.radius * side).distance(at) <= 9.0 {
+                if cross.handle(direction * side).distance(at) <= 9.0 {
                     let start = *self.planes(cell)?;
                     let arm = at - cross.middle;
                     return Some(Gesture::TurnCrosshair {
@@ -287,7 +326,13 @@ impl LightBox {
     fn draws(&self) -> bool {
         matches!(
             self.tool,
-            Tool::Length | Tool::Angle | Tool::Ellipse | Tool::Rectangle | Tool::Arrow | Tool::Text
+            Tool::Length
+                | Tool::Angle
+                | Tool::Ellipse
+                | Tool::Rectangle
+                | Tool::Outline
+                | Tool::Arrow
+                | Tool::Text
         )
     }
 
@@ -311,13 +356,18 @@ impl LightBox {
     pub(crate) fn hover_at(&mut self, cell: usize, at: Pos2) {
         self.hover = Some((cell, at));
         if self.gesture.is_none() && self.draft.as_ref().is_some_and(|d| d.cell == cell) {
-            self.move_draft(at);
+            self.move_draft(at, false);
         }
     }
 
-    fn move_draft(&mut self, at: Pos2) {
+    /// The last point follows the pointer. With the button down a free line grows.
+    fn move_draft(&mut self, at: Pos2, is_down: bool) {
         if let Some(draft) = &mut self.draft {
             let local = draft.surface.local(at);
+            let is_free = is_down && draft.kind == AnnotationKind::Outline;
+            if is_free && draft.before_last().is_some_and(|before| before.distance(at) >= TRACE) {
+                draft.points.push(local);
+            }
             if let Some(last) = draft.points.last_mut() {
                 *last = local;
             }
@@ -415,7 +465,7 @@ impl LightBox {
                     }
                 }
             }
-            Gesture::Draw => self.move_draft(at),
+            Gesture::Draw => self.move_draft(at, true),
         }
         self.hover = self.hover.map(|(cell, _)| (cell, at));
         self.gesture = Some(gesture);
@@ -441,6 +491,9 @@ impl LightBox {
     }
 
     fn release_draft(&mut self, at: Pos2) {
+        if self.draft.as_ref().is_some_and(|draft| draft.kind == AnnotationKind::Outline) {
+            return self.release_outline(at);
+        }
         let Some(draft) = self.draft.as_mut() else { return };
         // A click sets a point and the next one follows the pointer; a drag sets both.
         let was_click = draft.pressed_at.distance(at) < 4.0;
@@ -452,16 +505,40 @@ impl LightBox {
                 .distance(draft.surface.screen(draft.points[draft.points.len() - 1]))
                 >= 4.0;
         if draft.points.len() == needed && (!was_click || has_length) {
-            if let Some(draft) = self.draft.take() {
-                let id = AnnotationId((self.new_id)());
-                let annotation = self.measured(draft.cell, &draft.surface, id, &draft.kind, &draft.points);
-                if self.keep_where_it_lies(draft.cell, annotation) {
-                    self.selected = Some(id);
-                }
-            }
+            self.finish_draft();
         } else if draft.points.len() < needed && (!was_click || has_length) {
             let last = draft.surface.local(at);
             draft.points.push(last);
+        }
+    }
+
+    /// A drag around something closes the outline where the button comes up; a click sets a corner, and one on the first
+    /// corner closes.
+    fn release_outline(&mut self, at: Pos2) {
+        let Some(draft) = self.draft.as_mut() else { return };
+        let was_click = draft.pressed_at.distance(at) < 4.0;
+        let first = draft.surface.screen(draft.points[0]); // a draft begins with two points
+        let corners = draft.points.len() - 1;
+        let is_closed = corners >= 3 && first.distance(at) <= CLOSES;
+        let in_one_stroke = !was_click && corners >= 3 && first.distance(draft.pressed_at) < 1.0;
+        if is_closed || in_one_stroke {
+            if is_closed {
+                draft.points.pop();
+            }
+            self.finish_draft();
+        } else if !was_click || draft.before_last().is_some_and(|before| before.distance(at) >= 4.0) {
+            let last = draft.surface.local(at);
+            draft.points.push(last);
+        }
+    }
+
+    /// Keeps what was drawn and selects it.
+    fn finish_draft(&mut self) {
+        let Some(draft) = self.draft.take() else { return };
+        let id = AnnotationId((self.new_id)());
+        let annotation = self.measured(draft.cell, &draft.surface, id, &draft.kind, &draft.points);
+        if self.keep_where_it_lies(draft.cell, annotation) {
+            self.selected = Some(id);
         }
     }
 
@@ -491,12 +568,13 @@ impl LightBox {
             Some((source, unit)) => (Some(source), *unit),
             None => (None, ""),
         };
+        let measured = measure(kind, points, surface, source, unit);
         Annotation {
             id,
             study: self.study.clone(),
             kind: kind.clone(),
             place: surface.place(points),
-            measured: self.with_uptake(cell, measure(kind, points, surface, source, unit)),
+            measured: self.with_quantities(cell, kind, points, surface, measured),
             changed_at: self.now,
         }
     }
@@ -541,4 +619,27 @@ pub(crate) fn zoom_about(cell: &mut crate::Cell, anchor: Pos2, factor: f64) {
     let offset = from_center - cell.pan * cell.zoom;
     cell.pan = (from_center - offset * factor) / next;
     cell.zoom = next;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_handles_of_a_small_cell_keep_off_the_lines_of_text_and_those_of_a_large_one_stay() {
+        let cross = |side: f32| Crosshair {
+            middle: egui::pos2(side / 2.0, side / 2.0),
+            lines: [(Plane::Axial, egui::Vec2::X), (Plane::Coronal, egui::Vec2::Y)],
+            radius: side / 2.0 * TURN_HANDLE,
+            room: Rect::from_min_max(egui::pos2(8.0, TEXTS), egui::pos2(side - 8.0, side - TEXTS)),
+        };
+        assert!(cross(200.0).handle(-egui::Vec2::Y).y >= TEXTS);
+        assert!(cross(200.0).handle(egui::Vec2::X).x > 170.0, "there is no text at the sides");
+        let large = cross(900.0);
+        assert_eq!(large.handle(-egui::Vec2::Y).y, 450.0 - large.radius);
+        assert!(
+            (cross(70.0).handle(-egui::Vec2::Y).y - (35.0 - LEAST_ARM)).abs() < 1e-3,
+            "off its own middle"
+        );
+    }
 }

@@ -21,6 +21,11 @@ impl LightBox {
         if matches!(kind, AnnotationKind::Text { .. } | AnnotationKind::KeyImage) {
             return false;
         }
+        let mut points = points.to_vec();
+        if *kind == AnnotationKind::Outline {
+            points.extend_from_within(..1.min(points.len()));
+        }
+        let points = &points;
         let is_box = matches!(kind, AnnotationKind::Ellipse | AnnotationKind::Rectangle);
         match &surface.space {
             Space::Image { .. } => {

@@ -18,6 +18,7 @@ use crate::cell::Cell;
 pub use crate::effect::{Effect, SaveState};
 use crate::gesture::{Draft, Gesture};
 use crate::mpr::Mpr;
+pub use crate::popup::Popup;
 use crate::presets::Presets;
 use crate::sample::Source;
 use crate::series::{FrameState, Series, SliceFacts};
@@ -42,50 +43,6 @@ pub enum Overlays {
     Minimal,
     /// Nothing; identity stays in the window's header.
     None,
-}
-
-/// What lies over the images and takes the keys.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Popup {
-    /// Nothing.
-    #[default]
-    None,
-    /// The command palette: what was typed, which line is chosen.
-    Palette {
-        /// Typed so far.
-        query: String,
-        /// Chosen line.
-        chosen: usize,
-    },
-    /// The sheet of keys.
-    Help,
-    /// The explanation of a warning of a cell.
-    Warning {
-        /// Cell.
-        cell: usize,
-        /// Code of the warning.
-        code: String,
-    },
-    /// A text is being written.
-    Text {
-        /// Cell.
-        cell: usize,
-        /// Where, on the screen.
-        at: Pos2,
-        /// Written so far.
-        text: String,
-        /// The text that is changed; `None` for a new one.
-        id: Option<AnnotationId>,
-    },
-    /// The true length of a line is being written.
-    TrueLength {
-        /// The line.
-        id: AnnotationId,
-        /// Where, on the screen.
-        at: Pos2,
-        /// Written so far.
-        text: String,
-    },
 }
 
 /// Everything one window shows.
@@ -133,6 +90,8 @@ pub struct LightBox {
     pub reported: Vec<Annotation>,
     /// DICOM objects that the reader had made since the window was opened.
     pub written: Vec<Written>,
+    /// The one that undo takes back: nothing was drawn since it was written.
+    pub(crate) take_back: Option<medsight_base::SeriesUid>,
     /// Overlay planes of the images are drawn.
     pub overlay_planes: bool,
     pub(crate) graphics: RefCell<crate::ui::Graphics>,
@@ -176,6 +135,8 @@ pub struct LightBox {
     pub(crate) seen_warnings: BTreeSet<(usize, String)>,
     /// A line about the last command: what it did not do, and why.
     pub notice: Option<String>,
+    /// A line about what was done well.
+    pub done: Option<String>,
     /// Files that were to be shown and are refused: name and reason.
     pub refused_files: Vec<(String, Refusal)>,
     pub(crate) new_id: Box<dyn FnMut() -> Uuid>,
@@ -208,6 +169,7 @@ impl LightBox {
             look: None,
             reported: Vec::new(),
             written: Vec::new(),
+            take_back: None,
             overlay_planes: true,
             graphics: RefCell::default(),
             panel: false,
@@ -230,6 +192,7 @@ impl LightBox {
             effects: Vec::new(),
             seen_warnings: BTreeSet::new(),
             notice: None,
+            done: None,
             refused_files: Vec::new(),
             new_id: Box::new(new_id),
             transfers: RefCell::new(BTreeMap::new()),

@@ -4,7 +4,7 @@
 
 use glam::DVec2;
 use medsight_record::words::Words;
-use medsight_record::{AnnotationKind, Measured, NoScale, ScaleSource};
+use medsight_record::{AnnotationKind, Measured, NoScale, ScaleSource, Statistics};
 
 use crate::sample::{Source, values_in};
 use crate::surface::Surface;
@@ -44,21 +44,23 @@ pub(crate) fn measure(
                     Some((u.dot(v) / (u.length() * v.length())).clamp(-1.0, 1.0).acos().to_degrees());
             }
         }
-        (AnnotationKind::Ellipse | AnnotationKind::Rectangle, [a, b]) => {
-            let is_ellipse = matches!(kind, AnnotationKind::Ellipse);
-            let share = if is_ellipse { std::f64::consts::FRAC_PI_4 } else { 1.0 };
-            let size = (*b - *a).abs();
+        (AnnotationKind::Ellipse | AnnotationKind::Rectangle | AnnotationKind::Outline, points)
+            if points.len() >= 2 =>
+        {
+            let size = area_of(kind, points);
             match scale {
                 Some((mm, source)) => {
-                    m.area_mm2 = Some(size.x * mm.x * size.y * mm.y * share);
+                    m.area_mm2 = Some(size * mm.x * mm.y);
                     m.scale = Some(source);
                 }
-                None => m.area_px = Some(size.x * size.y * share),
+                None => m.area_px = Some(size),
             }
             if let Some(source) = source {
-                let (middle, half) = ((*a + *b) / 2.0, (size / 2.0).max(DVec2::splat(1e-9)));
-                let inside = |p: DVec2| !is_ellipse || ((p - middle) / half).length_squared() <= 1.0;
-                statistics(&values_in(source, surface, [*a, *b], inside), &mut m);
+                let found = statistics(&values_inside(kind, points, surface, source));
+                m.mean = found.map(|s| s.mean);
+                m.sd = found.and_then(|s| s.sd);
+                m.min = found.map(|s| s.min);
+                m.max = found.map(|s| s.max);
                 m.unit = unit.to_owned();
             }
         }
@@ -67,19 +69,42 @@ pub(crate) fn measure(
     m
 }
 
-/// Mean, standard deviation of the sample (n − 1), smallest and largest.
-fn statistics(values: &[f64], m: &mut Measured) {
-    if values.is_empty() {
-        return;
+/// Modality values inside of a region; none of what is no region.
+pub(crate) fn values_inside(
+    kind: &AnnotationKind,
+    points: &[DVec2],
+    surface: &Surface,
+    source: &Source<'_>,
+) -> Vec<f64> {
+    let low = points.iter().copied().reduce(DVec2::min);
+    let high = points.iter().copied().reduce(DVec2::max);
+    let (Some(low), Some(high), true) = (low, high, kind.is_closed()) else { return Vec::new() };
+    let corners: Vec<[f64; 2]> = points.iter().map(|p| p.to_array()).collect();
+    values_in(source, surface, [low, high], |p| kind.holds(&corners, p.to_array()))
+}
+
+/// Area of a region in units of its points: of an outline by the shoelace formula.
+fn area_of(kind: &AnnotationKind, points: &[DVec2]) -> f64 {
+    if let (AnnotationKind::Ellipse | AnnotationKind::Rectangle, [a, b]) = (kind, points) {
+        let size = (*b - *a).abs();
+        let share = if *kind == AnnotationKind::Ellipse { std::f64::consts::FRAC_PI_4 } else { 1.0 };
+        return size.x * size.y * share;
     }
+    let twice = |i: usize| points[i].perp_dot(points[(i + 1) % points.len()]);
+    (0..points.len()).map(twice).sum::<f64>().abs() / 2.0
+}
+
+/// Mean, standard deviation of the sample (n − 1), smallest and largest; nothing of nothing.
+pub(crate) fn statistics(values: &[f64]) -> Option<Statistics> {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
-    m.mean = Some(mean);
-    if values.len() > 1 {
-        m.sd = Some((values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt());
-    }
-    m.min = values.iter().copied().reduce(f64::min);
-    m.max = values.iter().copied().reduce(f64::max);
+    let square = |v: &f64| (v - mean).powi(2);
+    Some(Statistics {
+        mean,
+        sd: (values.len() > 1).then(|| (values.iter().map(square).sum::<f64>() / (n - 1.0)).sqrt()),
+        min: values.iter().copied().reduce(f64::min)?,
+        max: values.iter().copied().reduce(f64::max)?,
+    })
 }
 
 /// Word key of a scale's source, or of why there is none.
@@ -117,7 +142,7 @@ pub fn lines(kind: &AnnotationKind, m: &Measured, words: &Words) -> Vec<String> 
                 .or(m.length_px.map(|px| format!("{} px", number(px, 0)))),
         ),
         AnnotationKind::Angle => out.extend(m.angle_deg.map(|deg| format!("{}°", number(deg, 1)))),
-        AnnotationKind::Ellipse | AnnotationKind::Rectangle => {
+        AnnotationKind::Ellipse | AnnotationKind::Rectangle | AnnotationKind::Outline => {
             if let Some(mean) = m.mean {
                 let sd = m.sd.map_or(String::new(), |sd| format!(" ± {}", number(sd, 1)));
                 let unit = if m.unit.is_empty() { String::new() } else { format!(" {}", m.unit) };
@@ -134,8 +159,9 @@ pub fn lines(kind: &AnnotationKind, m: &Measured, words: &Words) -> Vec<String> 
             }
             out.extend(m.suv_bw.map(|[mean, max]| {
                 let max_word = words.text("lightbox.max");
-                format!("SUVbw {} · {max_word} {}", number(mean, 2), number(max, 2))
+                format!("SUVbw {} · {max_word} {} g/ml", number(mean, 2), number(max, 2))
             }));
+            out.extend(crate::quantities::lines(m, words));
             out.extend(
                 m.area_mm2
                     .map(|mm2| area(mm2, words))
@@ -161,7 +187,7 @@ fn area(mm2: f64, words: &Words) -> String {
 
 /// True when the kind has a length or an area, for which the scale must be said.
 pub fn has_scale(kind: &AnnotationKind) -> bool {
-    matches!(kind, AnnotationKind::Length | AnnotationKind::Ellipse | AnnotationKind::Rectangle)
+    *kind == AnnotationKind::Length || kind.is_closed()
 }
 
 #[cfg(test)]

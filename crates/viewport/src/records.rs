@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use medsight_record::{Annotation, AnnotationId, AnnotationKind, History, Measured, Place, ViewKind};
+use glam::DVec3;
+use medsight_record::{Annotation, AnnotationId, AnnotationKind, History, Place, ViewKind};
 
 use crate::light_box::{Effect, LightBox, Popup, SaveState};
 use crate::surface::Surface;
@@ -26,6 +27,20 @@ impl LightBox {
             .count()
     }
 
+    /// Takes measurements of a report in. What two reports say alike is listed once.
+    pub fn put_reported(&mut self, annotations: Vec<Annotation>) {
+        for annotation in annotations {
+            if !self.reported.iter().any(|known| is_alike(known, &annotation)) {
+                self.reported.push(annotation);
+            }
+        }
+    }
+
+    /// True when a measurement of a report is one of the reader's own, as it still is: drawn once is enough.
+    pub(crate) fn is_still_drawn(&self, reported: &Annotation) -> bool {
+        self.annotations.present().get(&reported.id).is_some_and(|own| is_alike(own, reported))
+    }
+
     /// True when the image a stack cell shows is a key image.
     pub fn is_key_image(&self, cell: usize) -> bool {
         self.key_image_of(cell).is_some()
@@ -37,13 +52,6 @@ impl LightBox {
             a.kind == AnnotationKind::KeyImage && self.points_on(cell, &surface, &a.place).is_some()
         };
         self.annotations.present().values().find(is_here).map(|a| a.id)
-    }
-
-    /// Adds uptake values to the mean and the largest value, in PET.
-    pub(crate) fn with_uptake(&self, cell: usize, measured: Measured) -> Measured {
-        let factor = self.facts(cell).and_then(|facts| facts.suv_bw);
-        let suv_bw = factor.and_then(|f| Some([measured.mean? * f, measured.max? * f]));
-        Measured { suv_bw, ..measured }
     }
 
     /// The points of something drawn, on what a cell shows; `None` when it does not lie there.
@@ -98,6 +106,7 @@ impl LightBox {
     }
 
     fn step_to(&mut self, next: BTreeMap<AnnotationId, Annotation>) {
+        (self.take_back, self.done) = (None, None);
         let next = self.measured_by_calibration(next);
         let before = self.annotations.present().clone();
         self.annotations.step(next);
@@ -209,4 +218,33 @@ impl LightBox {
         self.selected = Some(annotation.id);
         self.keep(annotation);
     }
+}
+
+/// The same thing in the same place, but for what coordinates lose in a report, which holds them in 32 bits.
+fn is_alike(one: &Annotation, other: &Annotation) -> bool {
+    /// Pixels or millimetres.
+    const NEAR: f64 = 0.02;
+    let boxed = |points: &[DVec3]| {
+        let low = points.iter().copied().reduce(DVec3::min);
+        low.zip(points.iter().copied().reduce(DVec3::max))
+    };
+    let of = |place: &Place| match place {
+        Place::Image { instance, frame, points_px, .. } => {
+            let points: Vec<DVec3> = points_px.iter().map(|[x, y]| DVec3::new(*x, *y, 0.0)).collect();
+            (Some((instance.clone(), *frame)), boxed(&points))
+        }
+        Place::Plane { points_mm, .. } => {
+            let points: Vec<DVec3> = points_mm.iter().map(|p| DVec3::from_array(*p)).collect();
+            (None, boxed(&points))
+        }
+    };
+    let ((image, one_box), (other_image, other_box)) = (of(&one.place), of(&other.place));
+    let near = match (one_box, other_box) {
+        (Some((low, high)), Some((other_low, other_high))) => {
+            low.abs_diff_eq(other_low, NEAR) && high.abs_diff_eq(other_high, NEAR)
+        }
+        (None, None) => true,
+        _ => false,
+    };
+    one.id == other.id && one.kind == other.kind && image == other_image && near
 }

@@ -9,7 +9,7 @@ use medsight_base::{InstanceUid, SeriesUid};
 use medsight_image::lut::{Lut, Palette};
 use medsight_image::present::Modality;
 use medsight_image::{Frame, OverlayPlane, Shutter, Volume, VolumeWarning, Window};
-use medsight_record::{ImageRef, Place, Refusal, ScaleSource};
+use medsight_record::{CodedName, ImageRef, Place, Refusal, ScaleSource, UptakeKind};
 
 /// Where a slice is in the patient (PS3.3 C.7.6.2).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,6 +97,10 @@ pub struct RealWorld {
     pub table: Option<Arc<[f64]>>,
     /// Its unit, may be empty.
     pub unit: String,
+    /// The unit as the file has it.
+    pub unit_code: CodedName,
+    /// What is measured, where the file says it.
+    pub quantity: Option<CodedName>,
 }
 
 impl RealWorld {
@@ -148,8 +152,8 @@ pub struct SliceFacts {
     pub padding: Option<[f64; 2]>,
     /// PET: SUV by body weight in a modality value of 1, where all that it needs is in the file.
     pub suv_bw: Option<f64>,
-    /// PET: other uptake values than by body weight, by name (`SUVlbm`), in a modality value of 1.
-    pub uptakes: Vec<(&'static str, f64)>,
+    /// PET: other uptake values than by body weight, in a modality value of 1.
+    pub uptakes: Vec<(UptakeKind, f64)>,
     /// Drawings over the image.
     pub overlays: Vec<Arc<OverlayPlane>>,
     /// What of the image is covered.
@@ -364,6 +368,8 @@ mod tests {
             range: [10.0, 12.0],
             table: Some([5.0, 7.0, 11.0].into()),
             unit: "ms".into(),
+            unit_code: CodedName { value: "ms".into(), scheme: "UCUM".into(), meaning: "ms".into() },
+            quantity: None,
         };
         let modality = Modality::Rescale { slope: 0.1, intercept: -1.0 };
         let of = |stored: f64| mapping.of_modality_value(0.1 * stored - 1.0, &modality);

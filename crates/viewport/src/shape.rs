@@ -6,6 +6,9 @@ use medsight_record::AnnotationKind;
 /// How near the pointer must be, points.
 pub(crate) const REACH: f32 = 7.0;
 
+/// Corners of an outline that are taken one by one.
+const MOST_HANDLES: usize = 24;
+
 /// What of an annotation is under the pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hit {
@@ -22,6 +25,8 @@ pub(crate) fn handles(kind: &AnnotationKind, points: &[Pos2]) -> Vec<Pos2> {
             vec![*a, *b, Pos2::new(b.x, a.y), Pos2::new(a.x, b.y)]
         }
         (AnnotationKind::Text { .. } | AnnotationKind::KeyImage, _) => Vec::new(),
+        // A free line has more points than a hand takes one by one: it is moved as a whole.
+        (AnnotationKind::Outline, points) if points.len() > MOST_HANDLES => Vec::new(),
         _ => points.to_vec(),
     }
 }
@@ -52,6 +57,10 @@ pub(crate) fn hit(kind: &AnnotationKind, points: &[Pos2], label: Option<Rect>, p
             to_segment(p, *a, *b) <= REACH
         }
         (AnnotationKind::Angle, [a, b, c]) => to_segment(p, *a, *b).min(to_segment(p, *b, *c)) <= REACH,
+        (AnnotationKind::Outline, corners) => {
+            let ends = |i: usize| (corners[i], corners[(i + 1) % corners.len()]);
+            (0..corners.len()).map(ends).any(|(a, b)| to_segment(p, a, b) <= REACH)
+        }
         (AnnotationKind::Rectangle, [a, b]) => {
             let rect = Rect::from_two_pos(*a, *b);
             rect.expand(REACH).contains(p) && !rect.shrink(REACH).contains(p)

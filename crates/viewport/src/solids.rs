@@ -1,13 +1,13 @@
-//! Surfaces of segments and regions in 3D: which are wanted, and how they look.
+//! Surfaces of segments, regions and isodoses in 3D: which are wanted, and how they look.
 //!
 //! The labels are made outside, where it may take its time.
 
 use std::sync::Arc;
 
-use medsight_image::{Field, Solids, SolidsDraw};
+use medsight_image::{Solids, SolidsDraw};
 use medsight_record::ViewKind;
 
-use crate::layers::{LayerForm, LayerSet};
+use crate::layers::{Layer, LayerDose, LayerForm, LayerSet};
 use crate::light_box::LightBox;
 
 /// Labels of the parts of layer sets in a volume.
@@ -21,11 +21,23 @@ pub struct SolidsOf {
 
 fn has_surface(set: &LayerSet) -> bool {
     set.layers.iter().filter(|layer| !layer.is_body).any(|layer| match &layer.form {
-        LayerForm::Label(grid, _) => {
-            matches!(set.grids.get(*grid).map(AsRef::as_ref), Some(Field::Labels(_)))
-        }
+        LayerForm::Label(grid, _) => set.grids.get(*grid).is_some(),
         LayerForm::Contours(contours) => contours.iter().any(|c| c.closed),
     })
+}
+
+/// The isodose whose surface holds a dose: the highest one of those that are on and not above it.
+fn isodose_at(set: &LayerSet, dose: f64) -> Option<&Layer> {
+    let at_most = set.layers.iter().filter(|l| l.on && isodose(l).is_some_and(|of| of <= dose));
+    at_most.max_by(|a, b| isodose(a).unwrap_or_default().total_cmp(&isodose(b).unwrap_or_default()))
+}
+
+/// The dose of an isodose.
+fn isodose(layer: &Layer) -> Option<f64> {
+    match layer.dose {
+        LayerDose::Isodose { value, .. } => Some(value),
+        _ => None,
+    }
 }
 
 impl LightBox {
@@ -57,14 +69,55 @@ impl LightBox {
         let of = self.solids.get(&shown)?;
         let color = |(set, layer): &(usize, usize)| {
             let Some(set) = self.layers.get(*set) else { return [0; 4] };
-            // As on the images, the slider of the set says how much is seen through.
-            let opacity = (255.0 * (0.4 + 0.6 * set.fill.clamp(0.0, 1.0))) as u8;
-            let layer = set.layers.get(*layer).filter(|l| l.on);
-            layer.map_or([0; 4], |l| [l.rgb[0], l.rgb[1], l.rgb[2], opacity])
+            // As on the images, the slider of the set says how much is seen through. Isodoses lie around each other and
+            // around the regions: more is seen through them, the lower the more.
+            let fill = set.fill.clamp(0.0, 1.0);
+            let Some(layer) = set.layers.get(*layer) else { return [0; 4] };
+            let (shown, share) = match layer.dose {
+                LayerDose::Isodose { value, .. } => {
+                    let highest = set.layers.iter().filter_map(isodose).fold(value, f64::max);
+                    (isodose_at(set, value), (0.1 + 0.5 * fill) * (value / highest) as f32)
+                }
+                _ => (Some(layer).filter(|l| l.on), 0.4 + 0.6 * fill),
+            };
+            shown.map_or([0; 4], |l| [l.rgb[0], l.rgb[1], l.rgb[2], (255.0 * share) as u8])
         };
         let colors: Vec<[u8; 4]> = std::iter::once([0; 4]).chain(of.parts.iter().map(color)).collect();
         let any = colors.iter().any(|c| c[3] > 0);
         let volume_share = self.cells[cell].view_3d.volume_share;
         any.then(|| SolidsDraw { solids: of.solids.clone(), colors, volume_share })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_the_hottest_isodose_is_off_the_surface_around_it_goes_on() {
+        let isodose = |value: f64, on: bool| Layer {
+            name: format!("{value}"),
+            rgb: [value as u8; 3],
+            on,
+            volume_ml: None,
+            is_body: false,
+            dose: LayerDose::Isodose { value, unit: "Gy" },
+            form: LayerForm::Label(0, 1),
+        };
+        let set = LayerSet {
+            name: String::new(),
+            frame_of_reference: "1.2".into(),
+            fill: 0.3,
+            plane_distance_mm: 1.0,
+            grids: Vec::new(),
+            layers: vec![
+                isodose(50.0, true),
+                isodose(20.0, true),
+                isodose(60.0, false),
+                isodose(10.0, false),
+            ],
+        };
+        let at = |dose: f64| isodose_at(&set, dose).map(|layer| layer.name.as_str());
+        assert_eq!([60.0, 50.0, 30.0, 15.0].map(at), [Some("50"), Some("50"), Some("20"), None]);
     }
 }

@@ -12,7 +12,9 @@ use medsight_base::{Plane, SeriesUid, StudyUid};
 use medsight_image::present::Modality;
 use medsight_image::{Frame, Photometric, Samples, VoiFunction, Volume, Voxels, Window};
 use medsight_record::words::Locale;
-use medsight_record::{AnnotationKind, ScaleSource, Tool, ViewCommand, ViewKind};
+use medsight_record::{
+    AnnotationKind, Place, ScaleSource, SegmentMeaning, ToWrite, Tool, ViewCommand, ViewKind, Written,
+};
 use medsight_viewport::{
     Action, Cell, Effect, FrameState, ImageScale, LightBox, Popup, Said, SaveState, Series, Slice,
     SliceFacts, SlicePlace, Textures, VolumeState, setup,
@@ -514,6 +516,186 @@ fn a_key_image_is_marked_and_unmarked_by_one_key() {
     h.key_press(Key::K);
     h.run();
     assert!(h.state().annotations.present().is_empty());
+}
+
+#[test]
+fn the_dialog_writes_with_the_keyboard_and_the_same_key_that_undoes_takes_it_back() {
+    let mut h = harness(light_box());
+    h.state_mut().has_desk = true;
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Length));
+    drag(&mut h, PointerButton::Primary, vec2(0.0, 0.0), vec2(60.0, 0.0));
+    h.state_mut().take_effects();
+    h.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    h.run();
+    assert!(h.query_by_label("Measurements as DICOM report: 1 measurement").is_some());
+    // No image is marked: its line says why, and does nothing.
+    h.key_press(Key::Num2);
+    h.run();
+    assert!(h.query_by_label_contains("No image is marked").is_some());
+    assert!(h.state_mut().take_effects().is_empty());
+    h.key_press(Key::Enter);
+    h.run();
+    assert_eq!(h.state().popup, Popup::None);
+    assert_eq!(h.state_mut().take_effects(), [Effect::Write(ToWrite::Report)]);
+
+    let series = SeriesUid::parse("2.25.9").unwrap();
+    let made = Written { series: series.clone(), kind: "SR".into(), number: 7 };
+    h.state_mut().written(Ok(made));
+    h.run();
+    assert!(h.query_by_label_contains("Written: SR, series 7").is_some());
+    assert!(h.state().notice.is_none(), "it is no warning");
+    h.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    h.run();
+    assert_eq!(h.state_mut().take_effects(), [Effect::DeleteWritten(series.clone())]);
+    assert_eq!(h.state().annotations.present().len(), 1, "what was drawn stays");
+    h.state_mut().written_deleted(&series, None);
+    assert!(h.state().written.is_empty());
+    h.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    h.run();
+    assert!(h.state().annotations.present().is_empty(), "the key undoes the drawing again");
+}
+
+#[test]
+fn what_has_no_place_in_the_patient_is_a_frame_or_an_image_and_no_slice() {
+    let mut b = light_box();
+    let mut h = harness(light_box());
+    assert!(h.query_by_label_contains("slice 11 of 20").is_some());
+    for slice in &mut b.series[0].slices {
+        let facts = slice.facts.as_deref().cloned().unwrap();
+        slice.facts = Some(Arc::new(SliceFacts { place: None, ..facts }));
+    }
+    h = harness(b);
+    assert!(h.query_by_label_contains("image 11 of 20").is_some());
+    let first = h.state().series[0].slices[0].instance.clone();
+    for (number, slice) in h.state_mut().series[0].slices.iter_mut().enumerate() {
+        (slice.instance, slice.frame_number) = (first.clone(), number as u32);
+    }
+    h.run();
+    assert!(h.query_by_label_contains("frame 11 of 20").is_some());
+}
+
+/// Presses and releases at a place of the image, or moves through several with the button down.
+fn stroke(h: &mut Harness<'_, LightBox>, path: &[[f64; 2]]) {
+    let screen =
+        |h: &Harness<'_, LightBox>, p: [f64; 2]| h.state().surface(0).unwrap().screen(DVec2::new(p[0], p[1]));
+    let button = |h: &mut Harness<'_, LightBox>, pos, pressed| {
+        let modifiers = Modifiers::NONE;
+        h.event(egui::Event::PointerButton { pos, button: PointerButton::Primary, pressed, modifiers });
+        h.run();
+    };
+    let (first, last) = (screen(h, path[0]), screen(h, path[path.len() - 1]));
+    h.hover_at(first);
+    h.run();
+    button(h, first, true);
+    for p in &path[1..] {
+        let to = screen(h, *p);
+        h.hover_at(to);
+        h.run();
+    }
+    button(h, last, false);
+}
+
+#[test]
+fn an_outline_drawn_in_one_stroke_measures_what_is_inside() {
+    let mut h = harness(light_box());
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Outline));
+    // Around a square of 20 × 10 pixels of 1 mm; the value of a pixel is its column.
+    let side = |from: [f64; 2], to: [f64; 2]| {
+        (0..10).map(move |i| {
+            let t = f64::from(i) / 10.0;
+            [from[0] + (to[0] - from[0]) * t, from[1] + (to[1] - from[1]) * t]
+        })
+    };
+    let corners = [[40.0, 40.0], [60.0, 40.0], [60.0, 50.0], [40.0, 50.0]];
+    let path: Vec<[f64; 2]> = (0..4).flat_map(|i| side(corners[i], corners[(i + 1) % 4])).collect();
+    stroke(&mut h, &path);
+    let drawn = h.state().annotations.present().values().next().cloned().unwrap();
+    assert_eq!(drawn.kind, AnnotationKind::Outline);
+    assert!((drawn.measured.area_mm2.unwrap() - 200.0).abs() < 8.0, "{:?}", drawn.measured);
+    assert!((drawn.measured.mean.unwrap() - 50.0).abs() < 1.0, "{:?}", drawn.measured);
+    assert_eq!(drawn.measured.scale, Some(ScaleSource::PixelSpacing));
+}
+
+#[test]
+fn an_outline_is_clicked_corner_by_corner_until_the_first_is_met_again() {
+    let mut h = harness(light_box());
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Outline));
+    let corners = [[40.0, 40.0], [60.0, 40.0], [60.0, 50.0]];
+    for corner in corners {
+        stroke(&mut h, &[corner]);
+    }
+    assert!(h.state().annotations.present().is_empty(), "it is not closed yet");
+    stroke(&mut h, &[corners[0]]);
+    let drawn = h.state().annotations.present().values().next().cloned().unwrap();
+    let Place::Image { points_px, .. } = &drawn.place else { panic!("on an image") };
+    assert_eq!(points_px.len(), 3, "{points_px:?}");
+    assert!((drawn.measured.area_mm2.unwrap() - 100.0).abs() < 0.5);
+}
+
+#[test]
+fn regions_become_a_segment_with_a_name_and_a_meaning_from_the_list() {
+    let mut h = harness(light_box());
+    h.state_mut().has_desk = true;
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Rectangle));
+    drag(&mut h, PointerButton::Primary, vec2(-60.0, -60.0), vec2(60.0, 60.0));
+    h.state_mut().take_effects();
+    h.key_press_modifiers(Modifiers::COMMAND, Key::S);
+    h.run();
+    assert!(h.query_by_label_contains("Regions: 1; images: 1").is_some());
+    h.key_press(Key::Num4);
+    h.run();
+    assert!(matches!(h.state().popup, Popup::Segment { .. }));
+    h.event(egui::Event::Text("Left lobe".into()));
+    h.run();
+    h.key_press(Key::ArrowDown);
+    h.run();
+    h.key_press(Key::Enter);
+    h.run();
+    let effects = h.state_mut().take_effects();
+    let [Effect::Write(ToWrite::Segment(segment))] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((segment.label.as_str(), segment.meaning), ("Left lobe", SegmentMeaning::Mass));
+    assert_eq!((segment.regions.len(), segment.series.as_str()), (1, "1.2.3"));
+    assert_eq!(h.state().popup, Popup::None);
+}
+
+#[test]
+fn drawing_after_writing_makes_undo_take_the_drawing_back_and_not_the_object() {
+    let mut h = harness(light_box());
+    h.state_mut().has_desk = true;
+    let series = SeriesUid::parse("2.25.9").unwrap();
+    h.state_mut().written(Ok(Written { series, kind: "KO".into(), number: 7 }));
+    h.state_mut().command(ViewCommand::ToggleKeyImage);
+    h.state_mut().take_effects();
+    h.state_mut().command(ViewCommand::Undo);
+    let effects = h.state_mut().take_effects();
+    assert!(matches!(effects[..], [Effect::Remove(_)]), "{effects:?}");
+    assert_eq!(h.state().written.len(), 1);
+}
+
+#[test]
+fn a_measurement_that_a_report_holds_as_it_still_is_is_drawn_once() {
+    let mut h = harness(light_box());
+    h.state_mut().command(ViewCommand::SelectTool(Tool::Length));
+    drag(&mut h, PointerButton::Primary, vec2(0.0, 0.0), vec2(60.0, 0.0));
+    let own = h.state().annotations.present().values().next().unwrap().clone();
+    let labels = |h: &mut Harness<'_, LightBox>| {
+        h.run();
+        h.output().shapes.iter().filter(|s| is_label(&s.shape)).count()
+    };
+    let before = labels(&mut h);
+    h.state_mut().put_reported(vec![own.clone(), own.clone()]);
+    assert_eq!(h.state().reported.len(), 1, "two reports say the same");
+    assert_eq!(labels(&mut h), before);
+    let mut moved = own;
+    let Place::Image { points_px, .. } = &mut moved.place else { panic!("on an image") };
+    points_px[0][1] += 5.0;
+    h.state_mut().put_reported(vec![moved]);
+    assert_eq!(labels(&mut h), before + 1, "another place is another statement");
+}
+
+/// What stands beside a measurement.
+fn is_label(shape: &egui::Shape) -> bool {
+    matches!(shape, egui::Shape::Text(text) if text.galley.text().ends_with("(pixel spacing)"))
 }
 
 #[test]

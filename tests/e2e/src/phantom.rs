@@ -68,6 +68,39 @@ pub fn write_report(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The smallest thing that calls itself a PDF.
+pub const PDF: &[u8] = b"%PDF-1.4\n1 0 obj <</Type /Catalog>> endobj\ntrailer <</Root 1 0 R>>\n%%EOF\n";
+
+/// Title of the document that [`write_pdf`] writes.
+pub const PDF_TITLE: &str = "Discharge letter";
+
+/// Writes a study that has nothing but a PDF inside a DICOM file.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write_pdf(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let class = "1.2.840.10008.5.1.4.1.1.104.1";
+    let mut d = Elements(Vec::new());
+    d.text(0x0008, 0x0016, "UI", class);
+    d.text(0x0008, 0x0018, "UI", "2.25.31431");
+    d.text(0x0008, 0x0020, "DA", "20260106");
+    d.text(0x0008, 0x0060, "CS", "DOC");
+    d.text(0x0008, 0x1030, "LO", "LETTER, DRAWN");
+    d.text(0x0010, 0x0010, "PN", "Letter^Only");
+    d.text(0x0010, 0x0020, "LO", "LETTER-1");
+    d.text(0x0020, 0x000d, "UI", "2.25.3143");
+    d.text(0x0020, 0x000e, "UI", "2.25.31432");
+    d.text(0x0042, 0x0010, "ST", PDF_TITLE);
+    // A document of odd length has a byte more.
+    let mut padded = PDF.to_vec();
+    padded.resize(PDF.len() + PDF.len() % 2, 0);
+    d.long(0x0042, 0x0011, "OB", &padded);
+    d.text(0x0042, 0x0012, "LO", "application/pdf");
+    std::fs::write(folder.join("letter.dcm"), file(class, "2.25.31431", &d))?;
+    Ok(())
+}
+
 fn slice(k: u32, slices: u32, edge: u16, noise: &[i16]) -> Vec<u8> {
     let study = format!("2.25.3140{slices:05}{edge:05}");
     let (series, instance) = (format!("{study}.1"), format!("{study}.1.{}", k + 1));

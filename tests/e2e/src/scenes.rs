@@ -1,4 +1,4 @@
-//! What is played: the tour of the first day, the desk by itself, a study that arrives, servers that
+//! What is played: the tour of the first day, the desk by itself, what a reader writes, a study that arrives, servers that
 //! want a sign-in or send by themselves, starts that fail, and what must survive.
 
 pub(crate) mod arriving;
@@ -8,3 +8,4 @@ pub(crate) mod servers;
 pub(crate) mod survival;
 pub(crate) mod tour;
 pub(crate) mod troubles;
+pub(crate) mod writing;

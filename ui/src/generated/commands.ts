@@ -2,7 +2,7 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { ChooseImport, DeskEvent, DeskState, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Performed, RetrievalChoice, RetrieveRequest, SecretRequest, StartState, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
+import type { ChooseImport, DeskEvent, DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Performed, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SecretRequest, StartState, StudyDetails, StudyDocument, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
 
 /** Everything the desk can be asked. A failure is thrown as a Problem. */
 export const commands = {
@@ -16,6 +16,10 @@ export const commands = {
   worklistFacets: (request: WorklistFilter) => invoke<WorklistFacets>("worklist_facets", { request }),
   /** Everything the study panel shows. */
   study: (request: StudyRequest) => invoke<StudyDetails>("study", { request }),
+  /** The documents of a study. */
+  documents: (request: DocumentsRequest) => invoke<Array<StudyDocument>>("documents", { request }),
+  /** Asks where to, and saves the file of a document there; false when the person chose no place. */
+  saveDocument: (request: SaveDocumentRequest) => invoke<boolean>("save_document", { request }),
   /** The small picture of a series: from the cache, or made now. */
   thumbnail: (request: ThumbnailRequest) => invoke<Thumbnail>("thumbnail", { request }),
   /** A film on its way to the player: noted as opened. */

@@ -156,6 +156,9 @@ export const hotkeys = {
     "tool.magnifier": [
       "G"
     ],
+    "tool.outline": [
+      "Shift+E"
+    ],
     "tool.pan": [
       "Shift+P"
     ],
@@ -252,7 +255,7 @@ export const hotkeys = {
     "window.preset_9": [
       "9"
     ],
-    "write.report": [
+    "write.choose": [
       "Ctrl+S"
     ]
   }

@@ -1,8 +1,8 @@
 //! The audit trail: rows are only ever added, each with its hash in the chain.
 
 use super::unreadable;
-use medsight_audit::{AuditEvent, GENESIS, Hash, Link};
-use medsight_base::{StudyUid, Timestamp};
+use medsight_audit::{Action, AuditEvent, GENESIS, Hash, Link};
+use medsight_base::{SeriesUid, StudyUid, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// The study is kept as text, not as a reference: the event outlives it. Triggers stop accidents; what stops
@@ -44,6 +44,32 @@ pub(crate) fn add(db: &Connection, event: &AuditEvent) -> rusqlite::Result<()> {
         hash,
     ])?;
     Ok(())
+}
+
+/// Whether the study of a series left this computer after the series was written here; nothing when it was not.
+pub(crate) fn given_out_since_written(
+    db: &Connection,
+    study: &StudyUid,
+    series: &SeriesUid,
+) -> rusqlite::Result<Option<bool>> {
+    db.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM audit later WHERE later.study = ?1 AND later.sequence > written.sequence
+                        AND (later.what = ?4 OR later.what = ?5 AND later.detail ->> 'files' IS NOT NULL))
+         FROM audit written
+         WHERE written.study = ?1 AND written.what = ?2 AND written.detail ->> 'series' = ?3
+         ORDER BY written.sequence DESC LIMIT 1",
+    )?
+    .query_row(
+        params![
+            study.as_str(),
+            Action::ObjectWritten.word(),
+            series.as_str(),
+            Action::Sent.word(),
+            Action::Exported.word()
+        ],
+        |row| row.get(0),
+    )
+    .optional()
 }
 
 /// The whole chain from its beginning.

@@ -11,7 +11,9 @@ use super::reference::{Evidence, InstanceRef};
 use super::sr::Graphic;
 use glam::DVec3;
 use medsight_base::{InstanceUid, SeriesUid, Uid};
-use medsight_record::{Annotation, AnnotationId, AnnotationKind, Measured, Place, Refusal, ScaleSource};
+use medsight_record::{
+    Annotation, AnnotationId, AnnotationKind, CodedName, Measured, Place, Refusal, ScaleSource, UptakeKind,
+};
 
 /// What is known of an image.
 #[derive(Clone, Debug)]
@@ -83,6 +85,7 @@ impl Labels {
             AnnotationKind::Length => "Length",
             AnnotationKind::Ellipse => "EllipticalROI",
             AnnotationKind::Rectangle => "RectangleROI",
+            AnnotationKind::Outline => "PlanarFreehandROI",
             _ => "",
         };
         match self {
@@ -133,6 +136,7 @@ fn word(kind: &AnnotationKind) -> Option<&'static str> {
         AnnotationKind::Angle => "Angle",
         AnnotationKind::Ellipse => "Ellipse",
         AnnotationKind::Rectangle => "Rectangle",
+        AnnotationKind::Outline => "Outline",
         AnnotationKind::Arrow => "Arrow",
         AnnotationKind::Text { .. } => "Text",
         _ => return None,
@@ -166,7 +170,7 @@ pub fn group_of(
             let axes = [*right, *down].map(DVec3::from_array);
             let (graphic, points) = outline(&annotation.kind, &points, axes);
             // In the patient a closed form is a polygon.
-            let closed = graphic == Graphic::Polyline && points.len() == 5;
+            let closed = graphic == Graphic::Polyline && points.len() > 3 && points.first() == points.last();
             let graphic = if closed { Graphic::Polygon } else { graphic };
             let points_mm = points.iter().map(|p| p.to_array()).collect();
             let source = image.as_ref().and_then(|image| (lookup.image)(&image.instance));
@@ -225,6 +229,9 @@ pub(crate) fn outline(
     points: &[DVec3],
     [right, down]: [DVec3; 2],
 ) -> (Graphic, Vec<DVec3>) {
+    if *kind == AnnotationKind::Outline {
+        return (Graphic::Polyline, points.iter().chain(points.first()).copied().collect());
+    }
     let (AnnotationKind::Ellipse | AnnotationKind::Rectangle, [a, b]) = (kind, points) else {
         let graphic = if points.len() == 1 { Graphic::Point } else { Graphic::Polyline };
         return (graphic, points.to_vec());
@@ -262,6 +269,11 @@ fn measurements(measured: &Measured) -> Vec<Measurement> {
     let [suv_mean, suv_max] = measured.suv_bw.map_or([None; 2], |both| both.map(Some));
     number(suv_mean, c::SUV_BODY_WEIGHT, c::SUV_BODY_WEIGHT_UNIT, Some(c::MEAN));
     number(suv_max, c::SUV_BODY_WEIGHT, c::SUV_BODY_WEIGHT_UNIT, Some(c::MAXIMUM));
+    for uptake in &measured.uptakes {
+        let (_, concept, unit) = uptake_codes(uptake.kind);
+        number(Some(uptake.mean), concept.clone(), unit.clone(), Some(c::MEAN));
+        number(Some(uptake.max), concept.clone(), unit.clone(), Some(c::MAXIMUM));
+    }
     let statistics = [
         (measured.mean, c::MEAN),
         (measured.sd, c::STANDARD_DEVIATION),
@@ -274,8 +286,41 @@ fn measurements(measured: &Measured) -> Vec<Measurement> {
             unit => number(value, statistic, ucum(unit), None),
         }
     }
+    if let Some((quantity, numbers)) = measured.real_world.as_ref().and_then(|q| Some((q, q.statistics?))) {
+        let concept = quantity.quantity.as_ref().map_or(c::REAL_WORLD_VALUE, code_of);
+        let unit = code_of(&quantity.unit_code);
+        let all = [
+            (Some(numbers.mean), c::MEAN),
+            (numbers.sd, c::STANDARD_DEVIATION),
+            (Some(numbers.min), c::MINIMUM),
+            (Some(numbers.max), c::MAXIMUM),
+        ];
+        for (value, statistic) in all {
+            number(value, concept.clone(), unit.clone(), Some(statistic));
+        }
+    }
     found
 }
+
+fn code_of(name: &CodedName) -> Code {
+    Code::new(name.value.clone(), name.scheme.clone(), name.meaning.clone())
+}
+
+/// Concept and unit of an uptake value (PS3.16 CID 7469, CID 85).
+pub(crate) fn uptake_codes(kind: UptakeKind) -> &'static (UptakeKind, Code, Code) {
+    match kind {
+        UptakeKind::LeanBodyMass => &UPTAKES[0],
+        UptakeKind::LeanBodyMassJanma => &UPTAKES[1],
+        UptakeKind::BodySurface => &UPTAKES[2],
+    }
+}
+
+/// Uptake values besides the one by body weight, with concept and unit.
+pub(crate) static UPTAKES: [(UptakeKind, Code, Code); 3] = [
+    (UptakeKind::LeanBodyMass, c::SUV_LEAN_BODY_MASS, c::SUV_LEAN_BODY_MASS_UNIT),
+    (UptakeKind::LeanBodyMassJanma, c::SUV_LEAN_BODY_MASS_JANMA, c::SUV_LEAN_BODY_MASS_JANMA_UNIT),
+    (UptakeKind::BodySurface, c::SUV_BODY_SURFACE, c::SUV_BODY_SURFACE_UNIT),
+];
 
 /// Units of PET and of Rescale Type (0028,1054) in UCUM. What has no unit there stands in braces, as UCUM allows.
 fn ucum(unit: &str) -> Code {

@@ -1,15 +1,23 @@
 //! Measurement groups of a report back into annotations: ours, and others' where the forms are ours.
 //!
-//! What has no form here (freehand outlines, segments) is told, with its label, not dropped.
+//! What has no form here (open lines, segments) is told, with its label, not dropped.
 
+use super::annotations_shape::shape;
 use super::measurement_codes as c;
 use super::measurement_report::{EvaluationValue, Measurement, MeasurementGroup, MeasurementReport, Region};
+use super::parametric_map::unit_text;
 use super::reference::Evidence;
 use super::sr::{Graphic, Report};
-use super::{annotations::SCALES, code::Code};
+use super::{
+    annotations::{SCALES, UPTAKES},
+    code::Code,
+};
 use glam::DVec3;
 use medsight_base::{InstanceUid, SeriesUid, StudyUid, Timestamp};
-use medsight_record::{Annotation, AnnotationId, AnnotationKind, Measured, Place, Refusal};
+use medsight_record::{
+    Annotation, AnnotationId, AnnotationKind, Measured, Place, RealWorldMeasured, Refusal, Statistics,
+    Uptake, UptakeKind,
+};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -65,7 +73,7 @@ pub fn annotations_of(
                 .and_then(|place| annotation(&group, region, place, &numbers).ok_or("it has no form here"));
             match made {
                 Ok((study, kind, place)) => {
-                    if matches!(kind, AnnotationKind::Ellipse | AnnotationKind::Rectangle) {
+                    if kind.is_closed() {
                         // dcmjs 0.29 codes the area of an ellipse as a length without a unit.
                         let count = numbers.len();
                         numbers.retain(|number| number.concept != c::LENGTH);
@@ -183,58 +191,6 @@ fn annotation(
     Some((study, kind, place))
 }
 
-type Shape = (AnnotationKind, Vec<DVec3>, [DVec3; 2]);
-
-/// What the points draw, and the axes of their plane.
-fn shape(graphic: Graphic, points: &[DVec3], numbers: &[&Measurement]) -> Option<Shape> {
-    let has = |unit: &Code| numbers.iter().any(|m| m.unit.as_ref() == Some(unit));
-    let is_of = |concept: &Code| numbers.iter().any(|m| m.concept == *concept);
-    let is_length = has(&c::MILLIMETER) || has(&c::CENTIMETER) || has(&c::PIXELS) || is_of(&c::LENGTH);
-    let is_area = has(&c::SQUARE_MILLIMETER) || has(&c::SQUARE_CENTIMETER) || is_of(&c::AREA);
-    let plane = |a: DVec3, b: DVec3| {
-        let right = a.normalize_or(DVec3::X);
-        let down = (b - right * b.dot(right)).normalize_or(right.any_orthonormal_vector());
-        [right, down]
-    };
-    match (graphic, points) {
-        (Graphic::Point, [at]) => {
-            Some((AnnotationKind::Text { text: String::new() }, vec![*at], [DVec3::X, DVec3::Y]))
-        }
-        (Graphic::Polyline, [a, b]) => {
-            let kind = if is_length { AnnotationKind::Length } else { AnnotationKind::Arrow };
-            Some((kind, points.to_vec(), plane(*b - *a, DVec3::ZERO)))
-        }
-        (Graphic::Polyline, [a, vertex, b]) if has(&c::DEGREE) => {
-            Some((AnnotationKind::Angle, points.to_vec(), plane(*a - *vertex, *b - *vertex)))
-        }
-        // As Cornerstone writes an angle: two lines that meet.
-        (Graphic::Polyline, [a, vertex, again, b]) if has(&c::DEGREE) => {
-            let axes = plane(*a - *vertex, *b - *vertex);
-            (vertex == again).then(|| (AnnotationKind::Angle, vec![*a, *vertex, *b], axes))
-        }
-        (Graphic::Ellipse, [a, b, d, e]) => {
-            let center = (*a + *b) / 2.0;
-            let (major, minor) = ((*b - *a) / 2.0, (*e - *d) / 2.0);
-            let corners = vec![center - major - minor, center + major + minor];
-            Some((AnnotationKind::Ellipse, corners, plane(major, minor)))
-        }
-        (Graphic::Circle, [center, on]) => {
-            let radius = center.distance(*on);
-            let half = DVec3::new(radius, radius, 0.0);
-            Some((AnnotationKind::Ellipse, vec![*center - half, *center + half], [DVec3::X, DVec3::Y]))
-        }
-        (Graphic::Polyline | Graphic::Polygon, [a, b, far, d, ..]) if points.len() <= 5 => {
-            let closed = points.len() == 4 && (graphic == Graphic::Polygon || is_area)
-                || points.len() == 5 && points[4].distance(*a) < 1e-3;
-            let (wide, high) = (*b - *a, *d - *a);
-            let square = wide.normalize_or_zero().dot(high.normalize_or_zero()).abs() < 1e-4
-                && (*a + wide + high).distance(*far) < 1e-3 * (1.0 + wide.length() + high.length());
-            (closed && square).then(|| (AnnotationKind::Rectangle, vec![*a, *far], plane(wide, high)))
-        }
-        _ => None,
-    }
-}
-
 /// The words of a point: its comment, its finding, its label.
 fn words(group: &MeasurementGroup) -> String {
     let said = group.evaluations.iter().find_map(|e| match &e.value {
@@ -249,8 +205,16 @@ fn words(group: &MeasurementGroup) -> String {
 fn measured(numbers: &[&Measurement]) -> Measured {
     let mut measured = Measured::default();
     let (mut suv_mean, mut suv_max) = (None, None);
+    let mut real_world = Quantities::default();
     for number in numbers {
         let (Some(value), Some(unit)) = (number.value, &number.unit) else { continue };
+        if let Some((kind, ..)) = UPTAKES.iter().find(|(_, concept, _)| number.concept == *concept) {
+            put_uptake(&mut measured.uptakes, *kind, number, value);
+            continue;
+        }
+        if real_world.takes(number, value, numbers) {
+            continue;
+        }
         if number.concept == c::SUV_BODY_WEIGHT {
             let of = |derivation| number.derivation.as_ref() == Some(&derivation);
             suv_mean = suv_mean.or(Some(value).filter(|_| of(c::MEAN)));
@@ -273,7 +237,76 @@ fn measured(numbers: &[&Measurement]) -> Measured {
         measured.scale = measured.scale.or(scale.map(|(source, _)| *source));
     }
     measured.suv_bw = suv_mean.zip(suv_max).map(|(mean, max)| [mean, max]);
+    // Mean and largest belong together.
+    measured.uptakes.retain(|uptake| uptake.mean.is_finite() && uptake.max.is_finite());
+    measured.real_world = real_world.measured();
     measured
+}
+
+fn put_uptake(uptakes: &mut Vec<Uptake>, kind: UptakeKind, number: &Measurement, value: f64) {
+    let at = uptakes.iter().position(|uptake| uptake.kind == kind).unwrap_or_else(|| {
+        uptakes.push(Uptake { kind, mean: f64::NAN, max: f64::NAN });
+        uptakes.len() - 1
+    });
+    match &number.derivation {
+        Some(derivation) if *derivation == c::MEAN => uptakes[at].mean = value,
+        Some(derivation) if *derivation == c::MAXIMUM => uptakes[at].max = value,
+        _ => {}
+    }
+}
+
+/// The statistics of a quantity that stand beside those of the modality values.
+#[derive(Default)]
+struct Quantities {
+    of: Option<(Code, Code)>,
+    mean: Option<f64>,
+    sd: Option<f64>,
+    min: Option<f64>,
+    max: Option<f64>,
+}
+
+impl Quantities {
+    /// Takes a number that is a statistic of such a quantity; the first quantity is the one.
+    fn takes(&mut self, number: &Measurement, value: f64, all: &[&Measurement]) -> bool {
+        let (Some(unit), Some(statistic)) = (&number.unit, &number.derivation) else { return false };
+        let modality = [c::MEAN, c::MINIMUM, c::MAXIMUM, c::STANDARD_DEVIATION, c::XRAY_ATTENUATION];
+        let is_of_modality = |m: &Measurement| modality.contains(&m.concept);
+        if is_of_modality(number)
+            || number.concept == c::SUV_BODY_WEIGHT
+            || !all.iter().any(|other| is_of_modality(other))
+        {
+            return false;
+        }
+        let of = (number.concept.clone(), unit.clone());
+        if self.of.get_or_insert_with(|| of.clone()) != &of {
+            return false;
+        }
+        for (slot, name) in [
+            (&mut self.mean, c::MEAN),
+            (&mut self.sd, c::STANDARD_DEVIATION),
+            (&mut self.min, c::MINIMUM),
+            (&mut self.max, c::MAXIMUM),
+        ] {
+            if *statistic == name {
+                *slot = Some(value);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn measured(self) -> Option<RealWorldMeasured> {
+        let (concept, unit) = self.of?;
+        let (mean, min, max) = (self.mean?, self.min?, self.max?);
+        let is_named = concept != c::REAL_WORLD_VALUE;
+        Some(RealWorldMeasured {
+            label: if is_named { concept.meaning.to_string() } else { String::new() },
+            unit: unit_text(&unit),
+            unit_code: unit.named(),
+            quantity: is_named.then(|| concept.named()),
+            statistics: Some(Statistics { mean, sd: self.sd, min, max }),
+        })
+    }
 }
 
 fn put_statistic(measured: &mut Measured, number: &Measurement, value: f64, unit: &str) {

@@ -70,6 +70,15 @@ impl Code {
         Self { value: value.into(), scheme: scheme.into(), meaning: meaning.into() }
     }
 
+    /// The code as the record holds it.
+    pub fn named(&self) -> medsight_record::CodedName {
+        medsight_record::CodedName {
+            value: self.value.to_string(),
+            scheme: self.scheme.to_string(),
+            meaning: self.meaning.to_string(),
+        }
+    }
+
     /// True when value and scheme are these.
     pub fn is(&self, value: &str, scheme: &str) -> bool {
         self.value == value && self.scheme == scheme

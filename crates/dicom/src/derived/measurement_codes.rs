@@ -61,7 +61,15 @@ concepts! {
     STANDARD_DEVIATION = "386136009" "SCT" "Standard Deviation";
     XRAY_ATTENUATION = "110850" "DCM" "X-Ray Attenuation";
     SUV_BODY_WEIGHT = "126401" "DCM" "SUVbw";
-    SUV_BODY_WEIGHT_UNIT = "{SUVbw}g/ml" "UCUM" "Standardized Uptake Value body weight";
+    SUV_BODY_WEIGHT_UNIT = "g/ml{SUVbw}" "UCUM" "Standardized Uptake Value body weight";
+    SUV_LEAN_BODY_MASS = "126402" "DCM" "SUVlbm";
+    SUV_LEAN_BODY_MASS_UNIT = "g/ml{SUVlbm}" "UCUM" "Standardized Uptake Value lean body mass (James)";
+    SUV_LEAN_BODY_MASS_JANMA = "126405" "DCM" "SUVlbm(Janma)";
+    SUV_LEAN_BODY_MASS_JANMA_UNIT = "g/ml{SUVlbm(Janma)}" "UCUM" "Standardized Uptake Value lean body mass (Janma)";
+    SUV_BODY_SURFACE = "126403" "DCM" "SUVbsa";
+    SUV_BODY_SURFACE_UNIT = "cm2/ml{SUVbsa}" "UCUM" "Standardized Uptake Value body surface area";
+    /// A quantity whose mapping does not say what it is.
+    REAL_WORLD_VALUE = "REAL_WORLD_VALUE" "99MEDSIGHT" "Real world value";
     MILLIMETER = "mm" "UCUM" "millimeter";
     CENTIMETER = "cm" "UCUM" "centimeter";
     SQUARE_MILLIMETER = "mm2" "UCUM" "square millimeter";

@@ -7,6 +7,7 @@
 mod annotations;
 mod annotations_drawn;
 mod annotations_read;
+mod annotations_shape;
 
 mod code;
 mod color;
@@ -29,10 +30,12 @@ mod rtplan;
 mod rtstruct;
 mod secondary_capture;
 mod seg;
+mod seg_regions;
 mod seg_volume;
 mod seg_write;
 mod sr;
 mod sr_write;
+mod title;
 mod waveform;
 
 pub use annotations::{ImageFacts, Labels, Lookup, Measurements, group_of, report_of};
@@ -64,7 +67,9 @@ pub use secondary_capture::{NewCapture, Picture, SECONDARY_CAPTURE};
 pub use seg::{
     Algorithm, LABEL_MAP_SEGMENTATION, SEGMENTATION, Segment, SegmentFrame, Segmentation, SegmentationKind,
 };
+pub use seg_regions::{NewSegment, RegionPlane};
 pub use seg_volume::LabelVolume;
 pub use seg_write::{MaskPlane, MaskValues, NewSegmentation};
 pub use sr::{COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, Graphic, Item, NewReport, Relationship, Report, Value};
+pub use title::{DocumentKind, Titled};
 pub use waveform::{Calibration, Channel, MultiplexGroup, TWELVE_LEAD_ECG, Waveform, WaveformAnnotation};

@@ -48,14 +48,32 @@ impl MappingForm {
     pub const IDENTITY: Self = Self::Linear { slope: 1.0, intercept: 0.0 };
 }
 
+/// A unit of UCUM as people write it: `HU`, `mm2/s`; empty for pure numbers. What stands in braces beside a unit only says
+/// what it is of.
+pub(crate) fn unit_text(unit: &Code) -> String {
+    let value = unit.value.as_ref();
+    let outside = match (value.find('{'), value.find('}')) {
+        (Some(open), Some(close)) if open < close => format!("{}{}", &value[..open], &value[close + 1..]),
+        _ => value.to_owned(),
+    };
+    match value {
+        "1" => String::new(),
+        "[hnsf'U]" => "HU".to_owned(),
+        _ if !outside.is_empty() => outside.trim_matches(['[', ']']).to_owned(),
+        other => other.trim_matches(['{', '}', '[', ']']).to_owned(),
+    }
+}
+
 impl RealWorldMapping {
     /// The unit as people write it: `HU`, `mm2/s`; empty for pure numbers.
     pub fn unit_text(&self) -> String {
-        match self.unit.value.as_ref() {
-            "1" => String::new(),
-            "[hnsf'U]" => "HU".to_owned(),
-            other => other.trim_matches(['{', '}', '[', ']']).to_owned(),
-        }
+        unit_text(&self.unit)
+    }
+
+    /// What is measured: the quantity of the definition, where it names one.
+    pub fn quantity_code(&self) -> Option<&Code> {
+        let is_quantity = |(concept, _): &&(Code, Code)| concept.is("246205007", "SCT");
+        self.quantity.iter().find(is_quantity).map(|(_, value)| value)
     }
 
     /// The quantity of a stored value; `None` outside the range.

@@ -4,7 +4,10 @@ use super::{FRAME_OF_REFERENCE, SERIES, STUDY, header, plane_source};
 use medsight_base::{InstanceUid, SeriesUid, StudyUid, Timestamp};
 use medsight_dicom::derived::measurement_codes as c;
 use medsight_dicom::derived::*;
-use medsight_record::{Annotation, AnnotationId, AnnotationKind, ImageRef, Measured, Place, ScaleSource};
+use medsight_record::{
+    Annotation, AnnotationId, AnnotationKind, CodedName, ImageRef, Measured, Place, RealWorldMeasured,
+    ScaleSource, Statistics, Uptake, UptakeKind,
+};
 use uuid::Uuid;
 
 pub(crate) fn on_image(
@@ -55,6 +58,10 @@ pub(crate) fn annotation(id: u128, kind: AnnotationKind, place: Place, measured:
     }
 }
 
+fn code(value: &str, scheme: &str, meaning: &str) -> CodedName {
+    CodedName { value: value.into(), scheme: scheme.into(), meaning: meaning.into() }
+}
+
 pub(crate) fn region_of_interest() -> Measured {
     Measured {
         area_mm2: Some(314.159_265_358_979),
@@ -63,6 +70,18 @@ pub(crate) fn region_of_interest() -> Measured {
         min: Some(-99.0),
         max: Some(101.0),
         suv_bw: Some([2.25, 7.5]),
+        uptakes: vec![
+            Uptake { kind: UptakeKind::LeanBodyMass, mean: 1.5, max: 5.25 },
+            Uptake { kind: UptakeKind::LeanBodyMassJanma, mean: 1.25, max: 5.125 },
+            Uptake { kind: UptakeKind::BodySurface, mean: 512.5, max: 1024.25 },
+        ],
+        real_world: Some(RealWorldMeasured {
+            label: "Apparent Diffusion Coefficient".into(),
+            unit: "mm2/s".into(),
+            unit_code: code("mm2/s", "UCUM", "mm2/s"),
+            quantity: Some(code("113041", "DCM", "Apparent Diffusion Coefficient")),
+            statistics: Some(Statistics { mean: 0.0012, sd: Some(0.0001), min: 0.001, max: 0.0015 }),
+        }),
         unit: "HU".into(),
         scale: Some(ScaleSource::PixelSpacing),
         ..Measured::default()
@@ -93,6 +112,18 @@ pub(crate) fn drawn() -> Vec<Annotation> {
         in_patient(19, AnnotationKind::Ellipse, &[[0.0; 3], [20.0, 6.0, 8.0]], region_of_interest()),
         in_patient(20, AnnotationKind::Rectangle, &[[0.0; 3], [5.0, 12.0, 16.0]], region_of_interest()),
         in_patient(21, AnnotationKind::Angle, &[[9.0, 0.0, 0.0], [0.0; 3], [0.0, 6.0, 8.0]], angle),
+        on_image(
+            22,
+            AnnotationKind::Outline,
+            &[[1.0, 1.0], [4.0, 1.5], [3.0, 5.0], [2.0, 2.5]],
+            region_of_interest(),
+        ),
+        in_patient(
+            23,
+            AnnotationKind::Outline,
+            &[[0.0; 3], [20.0, 0.0, 0.0], [25.0, 6.0, 8.0], [5.0, 12.0, 16.0], [-2.0, 3.0, 4.0]],
+            region_of_interest(),
+        ),
     ]
 }
 

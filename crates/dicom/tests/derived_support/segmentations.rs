@@ -1,9 +1,14 @@
 //! Segmentations that exist nowhere else.
 
-use super::{FRAME_OF_REFERENCE, header, plane_source};
+use super::measurements::annotation;
+use super::{FRAME_OF_REFERENCE, SERIES, ct_file, header, plane_source};
 use glam::DVec3;
-use medsight_base::Uid;
-use medsight_dicom::derived::{Algorithm, Code, MaskPlane, NewSegmentation, Segment, SegmentationKind};
+use medsight_base::{InstanceUid, SeriesUid, Uid};
+use medsight_dicom::Object;
+use medsight_dicom::derived::{
+    Algorithm, Code, MaskPlane, NewSegment, NewSegmentation, RegionPlane, Segment, SegmentationKind,
+};
+use medsight_record::{Annotation, AnnotationKind, Measured, Place, SegmentMeaning};
 
 pub(crate) fn segment(number: u16) -> Segment {
     Segment {
@@ -53,4 +58,37 @@ pub(crate) fn new(
 /// A pattern that differs in every segment, plane and pixel, and is empty on some planes.
 pub(crate) fn pattern(segment: usize, plane: usize, pixel: usize, empty_every: usize) -> bool {
     !(segment + plane).is_multiple_of(empty_every) && (pixel * 7 + plane * 3 + segment * 5) % 11 < 4
+}
+
+pub(crate) fn region(id: u128, z: usize, kind: AnnotationKind, points_px: &[[f64; 2]]) -> Annotation {
+    let place = Place::Image {
+        series: SeriesUid::parse(SERIES).unwrap(),
+        instance: InstanceUid::parse(&plane_source(z).instance.instance).unwrap(),
+        frame: 0,
+        points_px: points_px.to_vec(),
+    };
+    annotation(id, kind, place, Measured::default())
+}
+
+/// The places of four slices.
+pub(crate) fn region_planes() -> Vec<RegionPlane> {
+    (0..4)
+        .flat_map(|z| {
+            let file = ct_file(z);
+            let instance = InstanceUid::parse(&plane_source(z).instance.instance).unwrap();
+            RegionPlane::of(&Object::parse(&file).unwrap(), &instance).unwrap()
+        })
+        .collect()
+}
+
+pub(crate) fn new_segment(meaning: SegmentMeaning) -> NewSegment<'static> {
+    NewSegment {
+        header: header(),
+        label: "Left one",
+        meaning,
+        creator: "Reader",
+        frame_of_reference: FRAME_OF_REFERENCE.into(),
+        tracking: Uid::from_uuid(77),
+        dimensions: Uid::from_uuid(78),
+    }
 }

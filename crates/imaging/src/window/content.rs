@@ -61,7 +61,7 @@ impl StudyWindow {
                 }
             },
             News::Looks(looks) => self.light_box.looks.extend(looks),
-            News::Reported(annotations) => self.light_box.reported.extend(annotations),
+            News::Reported(annotations) => self.light_box.put_reported(annotations),
             News::Layers(sets) => {
                 self.light_box.layers.extend(sets);
                 self.forget_solids();

@@ -72,9 +72,7 @@ fn name_cell(response: &Response, light_box: &LightBox, index: usize) {
     let what = light_box
         .series_of(index)
         .map_or_else(|| words.text("lightbox.empty_cell").to_owned(), crate::Series::title);
-    let at = light_box.position(index).map(|(at, count)| {
-        words.fill("lightbox.slice_of", &[("slice", &(at + 1).to_string()), ("count", &count.to_string())])
-    });
+    let at = super::overlay::position_text(light_box, index);
     let name = format!("{} {}: {what} {}", words.text("lightbox.cell"), index + 1, at.unwrap_or_default());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, &name));
 }
@@ -171,7 +169,9 @@ pub(super) fn pointer(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Ac
             match light_box.popup {
                 // A press outside of what lies over the images closes it, and does no more.
                 Popup::Text { .. } | Popup::TrueLength { .. } => Some(Action::KeepText),
-                Popup::Palette { .. } | Popup::Help => Some(Action::Show(Popup::None)),
+                Popup::Palette { .. } | Popup::Write { .. } | Popup::Segment { .. } | Popup::Help => {
+                    Some(Action::Show(Popup::None))
+                }
                 Popup::None | Popup::Warning { .. } => {
                     (!down).then_some(Action::Press(index, *pos, button_of(*button)?))
                 }

@@ -79,7 +79,8 @@ pub(super) fn explain(ui: &Ui, light_box: &LightBox, index: usize, code: &str) {
                 if help != what {
                     ui.label(RichText::new(help).color(theme::TEXT_1));
                 }
-                ui.label(RichText::new(&warning.reason).color(theme::TEXT_2));
+                let figures = light_box.words.figures(&warning.code, &warning.reason, &warning.figures);
+                ui.label(RichText::new(figures).color(theme::TEXT_2));
             });
         });
 }

@@ -35,7 +35,7 @@ fn planes(painter: &Painter, light_box: &LightBox, index: usize) {
                 [cross.middle + gap * side, cross.middle + far * side],
                 Stroke::new(1.0, color),
             );
-            let handle = cross.middle + direction * cross.radius * side;
+            let handle = cross.handle(direction * side);
             painter.circle(handle, 5.0, Color32::from_black_alpha(70), Stroke::new(1.5, color));
         }
         if let Some(half) = half_slab {

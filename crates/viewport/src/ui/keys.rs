@@ -33,7 +33,7 @@ pub(crate) fn shortcut(key: Key, modifiers: Modifiers) -> Option<Shortcut> {
 }
 
 /// Names of the light box's own lines to type in.
-pub(super) const EDITORS: [&str; 2] = ["palette line", "text line"];
+pub(super) const EDITORS: [&str; 3] = ["palette line", "text line", "segment line"];
 
 /// The focus is in one of them, or was in the frame before.
 fn has_own_editor(ui: &Ui) -> bool {
@@ -53,6 +53,10 @@ pub(crate) fn early_text(ui: &Ui, light_box: &LightBox, event: &Event) -> Option
     }
     match light_box.popup.clone() {
         Popup::Palette { query, .. } => Some(Popup::Palette { query: query + typed, chosen: 0 }),
+        // The number of the line that asked comes as text too, and is no part of the name.
+        Popup::Segment { label, chosen } if !typed.chars().all(|c| c.is_ascii_digit()) => {
+            Some(Popup::Segment { label: label + typed, chosen })
+        }
         Popup::Text { cell, at, text, id } => Some(Popup::Text { cell, at, text: text + typed, id }),
         // The letter of the key that asked comes as text too, and is no part of a number.
         Popup::TrueLength { id, at, text } if typed.chars().all(is_of_number) => {
@@ -65,12 +69,21 @@ pub(crate) fn early_text(ui: &Ui, light_box: &LightBox, event: &Event) -> Option
 /// What a key asks for.
 pub(crate) fn action(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Action> {
     let Event::Key { key, pressed: true, modifiers, .. } = event else { return None };
+    if let Some(action) = super::write::key(light_box, *key).filter(|_| modifiers.is_none()) {
+        return Some(action);
+    }
     let shortcut = shortcut(*key, *modifiers)?;
     let id = light_box.hotkeys.command(&shortcut)?;
     let command = ViewCommand::all().into_iter().find(|c| c.id() == id)?;
     let typing = ui.ctx().egui_wants_keyboard_input() && !has_own_editor(ui);
-    let in_popup =
-        matches!(light_box.popup, Popup::Palette { .. } | Popup::Text { .. } | Popup::TrueLength { .. });
+    let in_popup = matches!(
+        light_box.popup,
+        Popup::Palette { .. }
+            | Popup::Write { .. }
+            | Popup::Segment { .. }
+            | Popup::Text { .. }
+            | Popup::TrueLength { .. }
+    );
     let is_global = matches!(command, ViewCommand::Cancel | ViewCommand::Palette);
     if (typing || in_popup) && !is_global {
         return None;

@@ -15,10 +15,12 @@ mod patient_bar;
 mod strip;
 mod tools;
 mod view_3d;
+mod write;
 
 pub(crate) use cell_view::{LENS, lens_rect};
 pub(crate) use graphics::Graphics;
 pub(crate) use layers::LayerTextures;
+pub(crate) use overlay::decimals_of;
 pub(crate) use page::paper_of;
 pub(crate) use view_3d::{crop_axis_on_screen, crop_face_at};
 
@@ -103,6 +105,8 @@ impl LightBox {
         match &self.popup {
             Popup::None => {}
             Popup::Palette { query, chosen } => palette::show(ui, self, query, *chosen, out),
+            Popup::Write { chosen } => write::show(ui, self, *chosen, out),
+            Popup::Segment { label, chosen } => write::segment(ui, self, label, *chosen, out),
             Popup::Help => help::show(ui, self, out),
             Popup::Warning { cell, code } => chips::explain(ui, self, *cell, code),
             Popup::Text { .. } | Popup::TrueLength { .. } => panel::text_editor(ui, self, out),
@@ -135,6 +139,7 @@ fn header(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
                     egui::Label::new(RichText::new(format!("! {notice}")).color(theme::WARNING)).truncate(),
                 );
             }
+            done(ui, light_box, out);
             if !light_box.refused_files.is_empty() {
                 let count = light_box.refused_files.len().to_string();
                 let text = light_box.words.fill("lightbox.refused_files", &[("count", &count)]);
@@ -146,6 +151,19 @@ fn header(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
             }
         });
     });
+}
+
+/// What was done well, and a way back while there is one.
+fn done(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
+    let Some(done) = &light_box.done else { return };
+    if light_box.take_back.is_some() {
+        let key = command_key(light_box, "edit.undo");
+        let text = format!("{}  {key}", light_box.words.text("write.take_back"));
+        if ui.button(text).clicked() {
+            out.push(Action::Command(medsight_record::ViewCommand::Undo));
+        }
+    }
+    ui.add(egui::Label::new(RichText::new(done).color(theme::OK)).truncate());
 }
 
 /// Where each visible cell stands.

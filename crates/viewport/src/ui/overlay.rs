@@ -148,9 +148,7 @@ fn bottom_left(light_box: &LightBox, index: usize) -> Vec<(String, egui::Color32
             words.number(window.center(), decimals)
         ));
     }
-    if let Some((at, count)) = light_box.position(index) {
-        let slice = words
-            .fill("lightbox.slice_of", &[("slice", &(at + 1).to_string()), ("count", &count.to_string())]);
+    if let Some(slice) = position_text(light_box, index) {
         lines.push(format!("{} {} · {slice}", words.text("lightbox.zoom"), words.number(cell.zoom, 2)));
     }
     lines.extend(time_line(light_box, index));
@@ -310,8 +308,27 @@ pub(super) fn probe(painter: &Painter, light_box: &LightBox, index: usize, surfa
     }
 }
 
+/// Where a cell is: `slice 3 of 20` where it lies in the patient, `frame 3 of 20` in one file of several, else `image 3 of
+/// 20`.
+pub(super) fn position_text(light_box: &LightBox, index: usize) -> Option<String> {
+    let (at, count) = light_box.position(index)?;
+    let cell = &light_box.cells[index];
+    let slices = light_box.series_of(index).map_or(&[][..], |series| &series.slices);
+    // Before the header of this one is read, the others tell.
+    let facts = light_box.facts(index).or_else(|| slices.iter().find_map(|slice| slice.facts.as_ref()));
+    let is_placed = cell.plane().is_some() || facts.is_some_and(|f| f.place.is_some());
+    let is_one_file = slices.len() > 1 && slices.iter().all(|slice| slice.instance == slices[0].instance);
+    let key = match (is_placed, is_one_file) {
+        (true, _) => "lightbox.slice_of",
+        (false, true) => "lightbox.frame_of",
+        (false, false) => "lightbox.image_of",
+    };
+    let (at, count) = ((at + 1).to_string(), count.to_string());
+    Some(light_box.words.fill(key, &[("slice", &at), ("count", &count)]))
+}
+
 /// Decimals that tell a value from its neighbours: quantities of maps may be far below 1.
-fn decimals_of(value: f64) -> usize {
+pub(crate) fn decimals_of(value: f64) -> usize {
     let size = value.abs();
     match value.fract().abs() < 1e-6 {
         true => 0,
@@ -322,9 +339,8 @@ fn decimals_of(value: f64) -> usize {
 
 /// The other quantity that the stored value stands for: `ADC 0.0012 mm2/s`.
 fn real_world_line(light_box: &LightBox, index: usize, value: f64) -> Option<String> {
-    let facts = light_box.facts(index)?;
-    let mapping = facts.real_world.as_ref()?;
-    let value = mapping.of_modality_value(value, &facts.file_modality)?;
+    let (mapping, file_modality) = light_box.real_world_of(index)?;
+    let value = mapping.of_modality_value(value, file_modality)?;
     let number = light_box.words.number(value, decimals_of(value));
     Some(format!("{} {number} {}", mapping.label, mapping.unit).trim().to_owned())
 }
@@ -339,9 +355,13 @@ pub(super) fn probe_lines(light_box: &LightBox, index: usize, surface: &Surface,
         Some(Value::Grey(value)) => {
             lines.push(format!("{} {unit}", words.number(value, decimals_of(value))).trim_end().to_owned());
             let factor = light_box.facts(index).and_then(|facts| facts.suv_bw);
-            lines.extend(factor.map(|factor| format!("SUVbw {}", words.number(value * factor, 2))));
+            lines.extend(factor.map(|factor| format!("SUVbw {} g/ml", words.number(value * factor, 2))));
             let uptakes = light_box.facts(index).map_or(&[][..], |facts| &facts.uptakes);
-            lines.extend(uptakes.iter().map(|(name, f)| format!("{name} {}", words.number(value * f, 2))));
+            lines.extend(
+                uptakes
+                    .iter()
+                    .map(|(by, f)| format!("{} {} {}", by.name(), words.number(value * f, 2), by.unit())),
+            );
             lines.extend(real_world_line(light_box, index, value));
         }
         Some(Value::Color([r, g, b])) => lines.push(format!("R {r} G {g} B {b}")),

@@ -46,23 +46,20 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
 
 /// What can be had as DICOM objects, and those that were made, each to be taken back.
 fn written(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
-    use medsight_record::ViewCommand as C;
     if !light_box.has_desk {
         return;
     }
     let words = &light_box.words;
     ui.add_space(14.0);
     heading(ui, words.text("write.heading"));
-    let offers = [
-        (C::WriteReport, light_box.report_to_write().is_some()),
-        (C::WriteKeyImages, light_box.key_images_to_write().is_some()),
-        (C::WriteLook, light_box.look_to_write().is_some()),
-    ];
-    for (command, can) in offers {
-        let name = super::command_name(light_box, command);
-        if ui.add_enabled(can, egui::Button::new(name)).clicked() {
-            out.push(Action::Command(command));
+    for offer in light_box.offers() {
+        let name = super::command_name(light_box, offer.command);
+        let (Ok(about) | Err(about)) = &offer.about;
+        let response = ui.add_enabled(offer.about.is_ok(), egui::Button::new(name));
+        if response.clicked() {
+            out.push(Action::Command(offer.command));
         }
+        response.on_hover_text(about).on_disabled_hover_text(about);
     }
     for object in &light_box.written {
         ui.horizontal(|ui| {
@@ -174,6 +171,7 @@ fn kind_key(kind: &AnnotationKind) -> &'static str {
         AnnotationKind::Angle => "tool.angle",
         AnnotationKind::Ellipse => "tool.ellipse",
         AnnotationKind::Rectangle => "tool.rectangle",
+        AnnotationKind::Outline => "tool.outline",
         AnnotationKind::Arrow => "tool.arrow",
         AnnotationKind::Text { .. } => "tool.text",
         AnnotationKind::KeyImage => "tool.key_image",

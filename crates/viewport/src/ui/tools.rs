@@ -9,7 +9,7 @@ use crate::apply::Action;
 use crate::light_box::LightBox;
 use crate::theme;
 
-const TOOLS: [Tool; 12] = [
+const TOOLS: [Tool; 13] = [
     Tool::Window,
     Tool::Pan,
     Tool::Zoom,
@@ -20,6 +20,7 @@ const TOOLS: [Tool; 12] = [
     Tool::Angle,
     Tool::Ellipse,
     Tool::Rectangle,
+    Tool::Outline,
     Tool::Arrow,
     Tool::Text,
 ];

@@ -66,7 +66,8 @@ impl Desk {
         until("the desk to end", 20, || if alive(id) { bail!("it runs") } else { Ok(()) })
     }
 
-    fn come_to_front(&self, machine: &Machine) -> Result<()> {
+    /// Puts the window before all others.
+    pub(crate) fn come_to_front(&self, machine: &Machine) -> Result<()> {
         let windows = self.windows(machine)?;
         until("the window of the desk in front", 10, || {
             let active = machine.output("xdotool", &["getactivewindow"]).unwrap_or_default();

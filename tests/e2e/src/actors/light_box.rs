@@ -88,6 +88,38 @@ impl<'m> LightBox<'m> {
         self.drag_px(at(from), at(to))
     }
 
+    /// Types a text into the field that has the focus.
+    pub(crate) fn type_text(&self, text: &str) -> Result<()> {
+        self.focus()?;
+        self.machine.output("xdotool", &["type", "--delay", "40", text]).map(drop)
+    }
+
+    /// Draws through places of the active cell, given as shares of its width and height, and back to the first.
+    pub(crate) fn trace(&self, through: &[(f64, f64)]) -> Result<()> {
+        let id = self.focus()?;
+        let cell = self.active_cell()?;
+        let move_to = |share: (f64, f64)| {
+            let x = format!("{:.0}", cell.x as f64 + cell.width as f64 * share.0);
+            let y = format!("{:.0}", cell.y as f64 + cell.height as f64 * share.1);
+            self.machine.output("xdotool", &["mousemove", "--window", &id, &x, &y]).map(drop)
+        };
+        let pause = Duration::from_millis(40);
+        let first = *through.first().context("no way to draw")?;
+        move_to(first)?;
+        std::thread::sleep(pause * 4);
+        self.machine.output("xdotool", &["mousedown", "1"])?;
+        for pair in through.iter().zip(through.iter().skip(1).chain([&first])) {
+            let (from, to) = pair;
+            for step in 1..=6 {
+                let part = f64::from(step) / 6.0;
+                std::thread::sleep(pause);
+                move_to((from.0 + (to.0 - from.0) * part, from.1 + (to.1 - from.1) * part))?;
+            }
+        }
+        std::thread::sleep(pause * 8);
+        self.machine.output("xdotool", &["mouseup", "1"]).map(drop)
+    }
+
     /// Drags the first series of the strip at the left edge into a cell.
     pub(crate) fn drag_first_series(&self, cell: usize) -> Result<()> {
         let state = self.state()?;
