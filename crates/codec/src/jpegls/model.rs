@@ -137,6 +137,14 @@ impl<const EXACT: bool> Model<EXACT> {
             return (px + error) & self.maxval;
         }
         let rx = px + error * self.step;
+        // The next sample waits for this one: hardly any is outside, and a guess that is right costs nothing.
+        if (0..=self.maxval).contains(&rx) { rx } else { self.turned(rx) }
+    }
+
+    /// What the modulo and the limits make of a value that is none.
+    #[cold]
+    #[inline(never)]
+    fn turned(&self, rx: i32) -> i32 {
         let up = if rx < -self.near { self.turn } else { 0 };
         let down = if rx > self.maxval + self.near { self.turn } else { 0 };
         (rx + up - down).max(0).min(self.maxval)
