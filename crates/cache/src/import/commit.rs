@@ -68,11 +68,8 @@ impl Batch {
             return Ok(());
         }
         let decide = |t: &Transaction<'_>| decide(t, &self.files, who, now());
-        let decided = cache
-            .blobs()
-            .sync(&self.blobs())
-            .map_err(CacheError::from)
-            .and_then(|()| cache.write(decide));
+        let decided =
+            cache.blobs().sync(&self.blobs()).map_err(CacheError::from).and_then(|()| cache.write(decide));
         self.end(cache, decided, summary).map(drop)
     }
 

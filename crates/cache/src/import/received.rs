@@ -1,8 +1,8 @@
 //! Objects that came over the network: a group of them, durable when the call returns.
 
+use super::Summary;
 use super::commit::Batch;
 use super::worker::{Outcome, Worker, conflict};
-use super::Summary;
 use crate::journal::{Noted, Pending};
 use crate::{Cache, CacheError};
 use medsight_base::{InstanceUid, StudyUid};
