@@ -168,17 +168,17 @@ impl<const EXACT: bool> Model<EXACT> {
                     length = left;
                 }
             }
-            bits.skip(used);
             if length == left {
+                bits.skip(used);
                 return Some(length);
             }
-            if !bits.more_ones() {
-                break;
+            // The zero behind the ones and what follows it are in sight too.
+            if ones <= Bits::IN_SIGHT - 16 {
+                length += bits.take_behind(ones + 1, J[*run]) as usize;
+                return (length < left).then_some(length);
             }
+            bits.skip(used);
         }
-        bits.skip(1);
-        length += bits.take(J[*run]) as usize;
-        (length < left).then_some(length)
     }
 
     /// A.7.2: the sample that ends a run. `together`: of several samples at once, which are never alike (C.2.3).
