@@ -116,6 +116,7 @@ impl Cache {
 
     /// The records go first, in one transaction; a file that then can't be removed is cleared away by `gc`.
     fn delete_studies(&self, studies: &[StudyUid], who: &str, at: Timestamp) -> Result<Applied, CacheError> {
+        let _nothing_comes_back = self.settle()?;
         let (rows, blobs) = self.write(|t| {
             let (mut rows, mut blobs): (Vec<i64>, Vec<BlobId>) = Default::default();
             for study in studies {
@@ -146,6 +147,7 @@ impl Cache {
         who: &str,
         at: Timestamp,
     ) -> Result<(), CacheError> {
+        let _nothing_comes_back = self.settle()?;
         let (row, blobs) = self.write(|t| {
             let row = require(t, study)?;
             let (blobs, instances) =

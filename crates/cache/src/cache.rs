@@ -2,6 +2,7 @@
 
 use crate::folder::{self, Description};
 use crate::gate::Gate;
+use crate::journal::{self, Journal};
 use crate::worklist::Index;
 use crate::{CacheError, import::ImportJob, schema, tables};
 use medsight_audit::{Action, AuditEvent, BrokenAt, Verified};
@@ -30,8 +31,9 @@ pub struct Cache {
     readers: Mutex<Vec<Connection>>,
     pub(crate) index: RwLock<Option<Index>>,
     pub(crate) gate: Gate,
+    pub(crate) journal: Journal,
     /// Held until the cache is closed; `None` when opened for reading only.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl std::fmt::Debug for Cache {
@@ -110,7 +112,8 @@ impl Cache {
             settled.write(folder)?;
         }
         let blobs = BlobStore::open_or_create(&folder.join("blobs"), blob_key.clone())?;
-        Ok(Self {
+        let journal = Journal::new(folder, blob_key.clone(), journal::generation(&db)?);
+        let cache = Self {
             folder: folder.to_path_buf(),
             master_hex,
             blobs,
@@ -119,8 +122,11 @@ impl Cache {
             readers: Mutex::default(),
             index: RwLock::default(),
             gate: Gate::new(folder),
-            _lock: Some(lock),
-        })
+            journal,
+            lock: Some(lock),
+        };
+        cache.replay();
+        Ok(cache)
     }
 
     /// Opens a cache for reading while another process may own it. Writing gives [`CacheError::ReadOnly`].
@@ -141,6 +147,7 @@ impl Cache {
         schema::check_version(&db)?;
         db.execute_batch("PRAGMA query_only = 1")?;
         let blob_key = stored_blob_key(&db)?.ok_or_else(no_blob_key)?;
+        let journal = Journal::new(folder, blob_key.clone(), journal::generation(&db)?);
         Ok(Self {
             folder: folder.to_path_buf(),
             master_hex,
@@ -150,7 +157,8 @@ impl Cache {
             readers: Mutex::new(vec![db]),
             index: RwLock::default(),
             gate: Gate::new(folder),
-            _lock: None,
+            journal,
+            lock: None,
         })
     }
 
@@ -257,11 +265,45 @@ impl Cache {
         Ok(answer)
     }
 
-    /// Takes every connection away, for replacing the database file; `self` cannot be used after.
-    pub(crate) fn into_writer(self) -> Result<(Connection, PathBuf, Option<File>), CacheError> {
-        drop(self.readers);
-        let writer = self.writer.ok_or(CacheError::ReadOnly)?;
-        Ok((writer.into_inner().unwrap_or_else(PoisonError::into_inner), self.folder, self._lock))
+    /// As [`Self::write`], for what the journal makes durable: `is_durable` is asked when `work` is done, and only
+    /// where it agrees the transaction is committed, without a wait for the disk. `None` where it does not: nothing
+    /// was done then.
+    pub(crate) fn write_journaled<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, CacheError>,
+        is_durable: impl FnOnce() -> bool,
+    ) -> Result<Option<T>, CacheError> {
+        let mut db = held(self.writer.as_ref().ok_or(CacheError::ReadOnly)?);
+        db.execute_batch("PRAGMA synchronous = NORMAL")?;
+        let commit = |db: &mut Connection| {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let answer = work(&transaction)?;
+            if !is_durable() {
+                return Ok(None);
+            }
+            transaction.commit()?;
+            Ok(Some(answer))
+        };
+        let answer = commit(&mut db);
+        db.execute_batch("PRAGMA synchronous = FULL")?;
+        answer
+    }
+
+    /// Takes every connection away, for replacing the database file.
+    pub(crate) fn into_writer(mut self) -> Result<(Connection, PathBuf, Option<File>), CacheError> {
+        held(&self.readers).clear();
+        let writer = self.writer.take().ok_or(CacheError::ReadOnly)?;
+        let writer = writer.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok((writer, std::mem::take(&mut self.folder), self.lock.take()))
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        if self.writer.is_some() {
+            // What cannot be settled is taken in from the journal when the cache is opened again.
+            let _stays = self.settle();
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) struct Gate {
     mark: PathBuf,
     writing: Mutex<usize>,
     left_over: AtomicBool,
+    lingers: AtomicBool,
 }
 
 /// Held while files are written before their records.
@@ -29,7 +30,8 @@ impl Gate {
     pub(crate) fn new(folder: &Path) -> Self {
         let mark = folder.join(MARK);
         let left_over = AtomicBool::new(mark.exists());
-        Self { lock: RwLock::default(), mark, writing: Mutex::default(), left_over }
+        let (lock, writing, lingers) = Default::default();
+        Self { lock, mark, writing, left_over, lingers }
     }
 
     /// Waits while files are cleared away.
@@ -37,7 +39,7 @@ impl Gate {
         let lock = self.lock.read().unwrap_or_else(PoisonError::into_inner);
         let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         *writing += 1;
-        if *writing == 1 {
+        if *writing == 1 && !self.lingers.load(Ordering::Acquire) {
             // Without a mark (a full disk) only the clearing after a kill is lost, which `gc` does too.
             let _without = std::fs::write(&self.mark, []);
         }
@@ -60,6 +62,19 @@ impl Gate {
         self.remove_mark();
     }
 
+    /// Whether the mark stays when nobody writes: while there are files that come one by one, or a journal of them.
+    pub(crate) fn linger(&self, lingers: bool) {
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.lingers.store(lingers, Ordering::Release);
+        self.remove_unless_needed(*writing);
+    }
+
+    fn remove_unless_needed(&self, writing: usize) {
+        if writing == 0 && !self.has_left_over() && !self.lingers.load(Ordering::Acquire) {
+            self.remove_mark();
+        }
+    }
+
     fn remove_mark(&self) {
         // One that stays costs a search for files at the next start.
         let _stays = std::fs::remove_file(&self.mark);
@@ -70,8 +85,6 @@ impl Drop for Writing<'_> {
     fn drop(&mut self) {
         let mut writing = self.gate.writing.lock().unwrap_or_else(PoisonError::into_inner);
         *writing -= 1;
-        if *writing == 0 && !self.gate.has_left_over() {
-            self.gate.remove_mark();
-        }
+        self.gate.remove_unless_needed(*writing);
     }
 }

@@ -9,6 +9,7 @@ mod apart;
 mod commit;
 mod meter;
 mod received;
+pub(crate) mod replay;
 mod sources;
 mod worker;
 mod zipped;

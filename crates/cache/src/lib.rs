@@ -5,6 +5,7 @@
 //!        cache.lock   held by the one process that may write
 //!        records.db   SQLCipher; the key of the blobs is in it, so that a new master key changes one file
 //!        blobs/       crate `vault`
+//!        received.journal  what came in over the network since both were last brought to the disk
 //! ```
 //!
 //! Every write that matters is one transaction: record + audit event + outbox entry. One process owns the
@@ -19,6 +20,7 @@ mod export;
 mod folder;
 mod gate;
 pub mod import;
+mod journal;
 mod quota;
 mod rekey;
 mod retrieval;

@@ -81,6 +81,7 @@ impl Cache {
     pub fn evict_to(&self, quota_bytes: u64, who: &str, at: Timestamp) -> Result<Evicted, CacheError> {
         let mut held = self.usage()?.bytes;
         let mut evicted = Evicted::default();
+        let _nothing_comes_back = if held > quota_bytes { Some(self.settle()?) } else { None };
         while held > quota_bytes {
             let next = self.write(|t| {
                 let next = t.prepare_cached(EVICTABLE)?.query([])?.next()?.map(|row| {

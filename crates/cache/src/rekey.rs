@@ -35,6 +35,7 @@ impl Cache {
             let event = AuditEvent::new(who, Action::KeyChanged, at, None, serde_json::Value::Null);
             Ok(tables::audit::add(t, &event)?)
         })?;
+        drop(self.settle()?);
         let (db, folder, lock) = self.into_writer()?;
         clear_interrupted(&folder)?;
         // With no other connection this also removes the write-ahead log, whose pages have the old key.

@@ -155,7 +155,10 @@ async fn serve(
             address: from.ip(),
             calling: OnceLock::new(),
         };
-        running.spawn(visit.run(tcp));
+        // A connection that cannot be had is lost to its peer too.
+        if let Ok(tcp) = tcp.into_std() {
+            running.spawn_blocking(move || visit.run_alone(tcp));
+        }
     }
     drop(keeper);
     // The port is free for the next listener while the last messages end.
@@ -183,6 +186,19 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
+    /// The whole visit on a thread of its own: what blocks, the disk above all, holds up nobody else, and an object
+    /// goes from the network to the disk without a change of threads.
+    fn run_alone(mut self, tcp: std::net::TcpStream) {
+        // Without a runtime (no more handles) the connection is closed, and the peer may try again.
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        self.keeper.may_block = true;
+        runtime.block_on(async {
+            if let Ok(tcp) = TcpStream::from_std(tcp) {
+                self.run(tcp).await;
+            }
+        });
+    }
+
     async fn run(self, tcp: TcpStream) {
         if let Err(error) = self.serve(tcp).await {
             let code = match &error {

@@ -8,7 +8,6 @@
 use crate::part10::ObjectName;
 use medsight_record::Refusal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// Received objects that wait to be kept, at most.
@@ -86,6 +85,8 @@ pub(crate) struct Keeper {
     queue: mpsc::Sender<Queued>,
     budget: Arc<Semaphore>,
     store: Arc<Store>,
+    /// Whether whoever has this is alone on its thread.
+    pub(crate) may_block: bool,
 }
 
 /// The sink and what it took; locked while it works, so that it is called by one at a time.
@@ -129,7 +130,7 @@ impl Keeper {
         let (queue, arrivals) = mpsc::channel(QUEUE);
         let budget = Arc::new(Semaphore::new(BUDGET_KIB as usize));
         let store = Arc::new(Store { sink, kept: Mutex::default() });
-        let keeper = Self { queue, budget, store: store.clone() };
+        let keeper = Self { queue, budget, store: store.clone(), may_block: false };
         (keeper, tokio::task::spawn_blocking(move || keep_all(&store, arrivals)))
     }
 
@@ -146,13 +147,12 @@ impl Keeper {
     /// Hands an object over and waits until it is durable.
     pub(crate) async fn keep(&self, arrival: Arrival) -> Result<Taken, Refusal> {
         let is_idle = self.queue.capacity() == QUEUE;
-        // Only there can a thread of the runtime be given to work that blocks.
-        if is_idle
-            && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread
+        if self.may_block
+            && is_idle
             && let Ok(mut kept) = self.store.kept.try_lock()
         {
-            let work = || self.store.keep(&mut kept, std::slice::from_ref(&arrival)).pop();
-            return tokio::task::block_in_place(work).unwrap_or_else(|| Err(stopped()));
+            let answer = self.store.keep(&mut kept, std::slice::from_ref(&arrival)).pop();
+            return answer.unwrap_or_else(|| Err(stopped()));
         }
         let (answer, kept) = oneshot::channel();
         self.queue(arrival, Some(answer)).await?;

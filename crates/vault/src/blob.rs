@@ -23,9 +23,11 @@
 //! Not here: names and folders (`store.rs`).
 
 mod format;
+mod memory;
 mod reader;
 mod writer;
 
+pub use memory::{seal, unseal};
 pub use reader::BlobReader;
 pub use writer::{BlobWriter, Durability};
 

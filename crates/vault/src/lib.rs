@@ -10,12 +10,14 @@
 pub mod blob;
 mod error;
 mod hex;
+mod id;
 mod key;
 mod keysource;
 mod store;
 
-pub use blob::{BlobReader, BlobWriter, Durability};
+pub use blob::{BlobReader, BlobWriter, Durability, seal, unseal};
 pub use error::{BlobError, KeyError, KeyFileFault};
+pub use id::{BadBlobId, BlobId};
 pub use key::{BlobKey, DerivedKey, MasterKey, Purpose};
 pub use keysource::{KeySource, ServerSecret};
-pub use store::{BlobEntry, BlobId, BlobStore};
+pub use store::{BlobEntry, BlobStore};

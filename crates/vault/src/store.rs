@@ -1,5 +1,6 @@
 //! A folder of encrypted files under opaque names. The names say nothing: random ids, two levels of
-//! folders by their first digits, so that no folder grows large.
+//! folders by their first digits, so that no folder grows large. Files that are written one after the other share
+//! these digits, for each folder made costs as much as a file.
 //!
 //! The store holds no list of its own: the record database knows which ids are in use, and clears away
 //! the others. It may be used from several threads, and from the light box for reading only.
@@ -7,78 +8,18 @@
 use crate::blob::{BlobReader, BlobWriter, Durability, PART_ENDING};
 use crate::error::BlobError;
 use crate::hex;
-use crate::key::{BlobKey, random_bytes};
+use crate::id::BlobId;
+use crate::key::BlobKey;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+/// Files that are put into one folder before another is chosen.
+const FILES_A_FOLDER: u16 = 256;
 /// Ending of finished files.
 const ENDING: &str = ".msv";
-
-/// Name of one encrypted file: 128 random bits, which tell nothing about the content.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlobId([u8; 16]);
-
-impl BlobId {
-    /// A new id.
-    ///
-    /// # Errors
-    /// [`BlobError::NoRandomness`].
-    pub fn random() -> Result<Self, BlobError> {
-        random_bytes().map(|bytes| Self(*bytes)).ok_or(BlobError::NoRandomness)
-    }
-
-    /// The id as a database keeps it.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The id as a database keeps it.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for BlobId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&hex::encode(&self.0))
-    }
-}
-
-impl std::fmt::Debug for BlobId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "BlobId({self})")
-    }
-}
-
-/// The text is not 32 hexadecimal digits.
-#[derive(Debug, thiserror::Error)]
-#[error("not a blob id")]
-pub struct BadBlobId;
-
-impl std::str::FromStr for BlobId {
-    type Err = BadBlobId;
-
-    fn from_str(text: &str) -> Result<Self, BadBlobId> {
-        hex::decode(text.as_bytes()).map(|bytes| Self(*bytes)).ok_or(BadBlobId)
-    }
-}
-
-impl serde::Serialize for BlobId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for BlobId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
 
 /// One file of a store, as [`BlobStore::list`] finds it.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +38,15 @@ pub struct BlobStore {
     root: PathBuf,
     key: BlobKey,
     writable: bool,
+    shard: Arc<Mutex<Shard>>,
+}
+
+/// The folder that new files go into.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shard {
+    digits: [u8; 2],
+    /// Files that may still go there.
+    room: u16,
 }
 
 impl BlobStore {
@@ -106,13 +56,13 @@ impl BlobStore {
     /// [`BlobError`] of the file system.
     pub fn open_or_create(root: &Path, key: BlobKey) -> Result<Self, BlobError> {
         create_private_folders(root)?;
-        Ok(Self { root: root.to_path_buf(), key, writable: true })
+        Ok(Self { root: root.to_path_buf(), key, writable: true, shard: Arc::default() })
     }
 
     /// For reading only, as the light box does. Touches nothing.
     #[must_use]
     pub fn read_only(root: &Path, key: BlobKey) -> Self {
-        Self { root: root.to_path_buf(), key, writable: false }
+        Self { root: root.to_path_buf(), key, writable: false, shard: Arc::default() }
     }
 
     /// The folder.
@@ -137,12 +87,28 @@ impl BlobStore {
     /// [`BlobError::ReadOnly`], or of the file system.
     pub fn create(&self) -> Result<(BlobId, BlobWriter), BlobError> {
         self.require_writable()?;
-        let id = BlobId::random()?;
+        let id = self.next_id()?;
         let path = self.path(id);
+        match BlobWriter::create(&path, &self.key) {
+            Err(BlobError::Missing) => {}
+            other => return Ok((id, other?)),
+        }
         if let Some(folder) = path.parent() {
             create_private_folders(folder)?;
         }
         Ok((id, BlobWriter::create(&path, &self.key)?))
+    }
+
+    /// A new id in the folder that is filled at present.
+    fn next_id(&self) -> Result<BlobId, BlobError> {
+        let mut id = *BlobId::random()?.as_bytes();
+        let mut shard = self.shard.lock().unwrap_or_else(PoisonError::into_inner);
+        if shard.room == 0 {
+            *shard = Shard { digits: [id[0], id[1]], room: FILES_A_FOLDER };
+        }
+        shard.room -= 1;
+        id[..2].copy_from_slice(&shard.digits);
+        Ok(BlobId::from_bytes(id))
     }
 
     /// Writes a whole file that is already in memory.
@@ -233,7 +199,12 @@ impl BlobStore {
         #[cfg(not(target_os = "linux"))]
         for id in ids {
             // Windows flushes through a handle that may write.
-            fs::OpenOptions::new().read(true).write(true).open(self.path(*id))?.sync_all()?;
+            match fs::OpenOptions::new().read(true).write(true).open(self.path(*id)) {
+                Ok(file) => file.sync_all()?,
+                // Removed since.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error.into()),
+            }
             self.sync_directory(*id)?;
         }
         Ok(())

@@ -64,17 +64,46 @@ impl Batch {
         who: &str,
         summary: &mut Summary,
     ) -> Result<(), CacheError> {
-        let batch = std::mem::take(self);
-        if batch.files.is_empty() {
+        if self.files.is_empty() {
             return Ok(());
         }
-        let blobs: Vec<BlobId> = batch.files.iter().map(|file| file.blob).collect();
-        let at = now();
-        let decided = cache
-            .blobs()
-            .sync(&blobs)
-            .map_err(CacheError::from)
-            .and_then(|()| cache.write(|t| decide(t, &batch.files, who, at)));
+        let decide = |t: &Transaction<'_>| decide(t, &self.files, who, now());
+        let decided =
+            cache.blobs().sync(&self.blobs()).map_err(CacheError::from).and_then(|()| cache.write(decide));
+        self.end(cache, decided, summary).map(drop)
+    }
+
+    /// As [`Batch::commit`], without a wait for the disk where the journal has it all: `is_durable` says whether it
+    /// has, and is asked when everything else is done. Answers with the blobs that are yet to be brought to the disk.
+    pub(super) fn commit_journaled(
+        &mut self,
+        cache: &Cache,
+        who: &str,
+        summary: &mut Summary,
+        is_durable: impl FnOnce() -> bool,
+    ) -> Result<Vec<BlobId>, CacheError> {
+        if self.files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let written = cache.write_journaled(|t| decide(t, &self.files, who, now()), is_durable);
+        match written.transpose() {
+            Some(decided) => self.end(cache, decided, summary),
+            None => self.commit(cache, who, summary).map(|()| Vec::new()),
+        }
+    }
+
+    fn blobs(&self) -> Vec<BlobId> {
+        self.files.iter().map(|file| file.blob).collect()
+    }
+
+    /// Empties the batch and tells what became of it; its blobs that stay.
+    fn end(
+        &mut self,
+        cache: &Cache,
+        decided: Result<Decided, CacheError>,
+        summary: &mut Summary,
+    ) -> Result<Vec<BlobId>, CacheError> {
+        let mut blobs = std::mem::take(self).blobs();
         let decided = match decided {
             Ok(decided) => decided,
             Err(error) => {
@@ -91,7 +120,8 @@ impl Batch {
         }
         summary.already_present += decided.present;
         summary.rejected.extend(decided.rejected);
-        Ok(())
+        blobs.retain(|blob| !decided.unused.contains(blob));
+        Ok(blobs)
     }
 }
 

@@ -86,20 +86,27 @@ impl<'a> Worker<'a> {
             Ok(bytes) => bytes,
             Err(refusal) => return refuse(refusal),
         };
-        self.examine(file, &bytes)
+        self.examine(file, &bytes, self.header(&bytes))
     }
 
-    /// What becomes of the bytes of a file that is called `file` to the person.
-    pub(super) fn examine(&self, file: String, bytes: &[u8]) -> Outcome {
+    /// What a file says it is. A file must not be able to end the import of all the others.
+    pub(super) fn header(&self, bytes: &[u8]) -> Result<InstanceRecord, Refusal> {
+        catch_unwind(AssertUnwindSafe(|| self.headers.read_header(bytes))).unwrap_or_else(|_| {
+            Err(Refusal::new("fault", "The program failed on this file. Please report it."))
+        })
+    }
+
+    /// What becomes of the bytes of a file that is called `file` to the person and has this header.
+    pub(super) fn examine(
+        &self,
+        file: String,
+        bytes: &[u8],
+        header: Result<InstanceRecord, Refusal>,
+    ) -> Outcome {
         let refuse = |refusal| Outcome::Rejected { file: file.clone(), refusal, bytes: bytes.len() as u64 };
-        // A file must not be able to end the import of all the others.
-        let header = catch_unwind(AssertUnwindSafe(|| self.headers.read_header(bytes)));
         let record = match header {
-            Ok(Ok(record)) => record,
-            Ok(Err(refusal)) => return refuse(refusal),
-            Err(_) => {
-                return refuse(Refusal::new("fault", "The program failed on this file. Please report it."));
-            }
+            Ok(record) => record,
+            Err(refusal) => return refuse(refusal),
         };
         match self.keep(file.clone(), record, bytes) {
             Ok(Ok(outcome)) => outcome,

@@ -19,6 +19,9 @@ pub(super) struct Bits<'b> {
 }
 
 impl<'b> Bits<'b> {
+    /// Bits that are available at least after a look.
+    pub(super) const IN_SIGHT: u32 = 48;
+
     pub(super) fn new(bytes: &'b [u8]) -> Self {
         Self { bytes, at: 0, buffer: 0, count: 0, invented: 0, stuffed: false }
     }
@@ -91,16 +94,25 @@ impl<'b> Bits<'b> {
         self.count -= n;
     }
 
-    /// How many ones come next, of those in the buffer.
+    /// How many ones come next, of those in the buffer; [`Self::IN_SIGHT`] bits are looked at, or more.
     #[inline(always)]
     pub(super) fn ones(&mut self) -> u32 {
         self.fill();
-        self.buffer.leading_ones().min(self.count)
+        self.buffer.leading_ones()
+    }
+
+    /// The `n` bits behind the next `before` ones, which were looked at: all of them in [`Self::IN_SIGHT`], `before` not 0.
+    #[inline(always)]
+    pub(super) fn take_behind(&mut self, before: u32, n: u32) -> u32 {
+        // Two steps, because n may be 0.
+        let value = ((self.buffer << before) >> 1 >> (63 - n)) as u32;
+        self.drop(before + n);
+        value
     }
 
     /// Whether the next bit is a one.
     #[inline(always)]
-    pub(super) fn more_ones(&mut self) -> bool {
+    fn more_ones(&mut self) -> bool {
         self.fill();
         self.buffer >> 63 == 1
     }

@@ -137,6 +137,14 @@ impl<const EXACT: bool> Model<EXACT> {
             return (px + error) & self.maxval;
         }
         let rx = px + error * self.step;
+        // The next sample waits for this one: hardly any is outside, and a guess that is right costs nothing.
+        if (0..=self.maxval).contains(&rx) { rx } else { self.turned(rx) }
+    }
+
+    /// What the modulo and the limits make of a value that is none.
+    #[cold]
+    #[inline(never)]
+    fn turned(&self, rx: i32) -> i32 {
         let up = if rx < -self.near { self.turn } else { 0 };
         let down = if rx > self.maxval + self.near { self.turn } else { 0 };
         (rx + up - down).max(0).min(self.maxval)
@@ -160,17 +168,17 @@ impl<const EXACT: bool> Model<EXACT> {
                     length = left;
                 }
             }
-            bits.skip(used);
             if length == left {
+                bits.skip(used);
                 return Some(length);
             }
-            if !bits.more_ones() {
-                break;
+            // The zero behind the ones and what follows it are in sight too.
+            if ones <= Bits::IN_SIGHT - 16 {
+                length += bits.take_behind(ones + 1, J[*run]) as usize;
+                return (length < left).then_some(length);
             }
+            bits.skip(used);
         }
-        bits.skip(1);
-        length += bits.take(J[*run]) as usize;
-        (length < left).then_some(length)
     }
 
     /// A.7.2: the sample that ends a run. `together`: of several samples at once, which are never alike (C.2.3).

@@ -84,8 +84,10 @@ fn line<const EXACT: bool>(
             }
         }
         let length = model.run_length(&mut bits, end - x, run)?;
-        current[x..x + length].fill(ra as u16);
-        x += length;
+        if length > 0 {
+            current[x..x + length].fill(ra as u16);
+            x += length;
+        }
         if x < end {
             current[x] = model.interruption(&mut bits, [ra, i32::from(previous[x])], false, *run)? as u16;
             *run = run.saturating_sub(1);

@@ -9,6 +9,7 @@ use medsight_record::Refusal;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Decode every frame and print its hash and statistics.
 #[derive(clap::Args)]
@@ -85,15 +86,52 @@ fn decode(path: &Path) -> Result<Decoded, Refusal> {
         max: Vec::new(),
         mean: Vec::new(),
     };
-    for frame in 0..encoded.frames {
+    for facts in on_all_cores(encoded.frames, |frame| {
         let samples = decoder.decode(frame)?.samples;
-        let (min, max, mean) = samples.min_max_mean().unwrap_or_default();
-        decoded.sha256.push(hash(&samples));
+        Ok((hash(&samples), samples.min_max_mean().unwrap_or_default()))
+    })? {
+        let (sha256, (min, max, mean)) = facts;
+        decoded.sha256.push(sha256);
         decoded.min.push(min);
         decoded.max.push(max);
         decoded.mean.push(mean);
     }
     Ok(decoded)
+}
+
+/// What `each` says of every frame, in their order; of several refusals the one of the first frame.
+fn on_all_cores<T: Send>(
+    frames: usize,
+    each: impl Fn(usize) -> Result<T, Refusal> + Sync,
+) -> Result<Vec<T>, Refusal> {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let next = AtomicUsize::new(0);
+    let run = || {
+        let mut done = Vec::new();
+        loop {
+            let frame = next.fetch_add(1, Ordering::Relaxed);
+            if frame >= frames {
+                return done;
+            }
+            let said = each(frame);
+            let is_last = said.is_err();
+            done.push((frame, said));
+            if is_last {
+                // Frames behind this one are not wanted; those before it are somebody's already.
+                next.store(frames, Ordering::Relaxed);
+            }
+        }
+    };
+    let mut done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..cores.min(frames)).map(|_| scope.spawn(run)).collect();
+        let mut done = run();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(frame, _)| *frame);
+    done.into_iter().map(|(_, said)| said).collect()
 }
 
 /// Hash of the little-endian bytes, without a copy where the machine is little-endian too.

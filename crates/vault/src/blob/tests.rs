@@ -235,3 +235,27 @@ fn several_threads_read_one_open_file() {
         }
     });
 }
+
+#[test]
+fn what_is_sealed_in_memory_is_a_file_of_the_format_and_opens_only_whole() {
+    let chunk = 1 << CHUNK_LOG2;
+    for length in [0, 1, chunk - 1, chunk, chunk + 1, 2 * chunk] {
+        let plain = content(length);
+        let (front, back) = plain.split_at(length / 3);
+        let mut sealed = b"before".to_vec();
+        seal(&key(), &[front, back], &mut sealed).unwrap();
+        let sealed = &sealed[b"before".len()..];
+        assert_eq!(unseal(&key(), sealed).unwrap(), plain);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        fs::write(&path, sealed).unwrap();
+        assert_eq!(read_back(&path).unwrap(), plain);
+        for cut in [0, HEADER_LEN, sealed.len() - 1] {
+            assert!(unseal(&key(), &sealed[..cut]).is_err(), "cut to {cut}");
+        }
+        let mut changed = sealed.to_vec();
+        let at = changed.len() - 1 - length / 2;
+        changed[at] ^= 1;
+        assert!(unseal(&key(), &changed).is_err(), "changed at {at}");
+    }
+}

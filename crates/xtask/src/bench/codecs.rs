@@ -45,7 +45,8 @@ pub(super) fn measure(cases: &mut Vec<Case>) -> Result<()> {
         let name = peer.map_or_else(|| "none".to_owned(), |p| p.name.clone());
         cases.push(Case { bench: "codecs", case: (*case).to_owned(), ours_ms, peer_ms, peer: name });
     }
-    scaling(&corpus.join("dicom/codecs/pydicom/examples_ybr_color.dcm"))
+    cases.push(scaling(&corpus.join("dicom/codecs/pydicom/examples_ybr_color.dcm"))?);
+    Ok(())
 }
 
 /// Milliseconds to decode all frames, and their size in MB.
@@ -55,10 +56,14 @@ fn ours(path: &Path, threads: usize) -> Result<(f64, f64)> {
     Ok((number("ms")?, number("bytes")? / 1e6))
 }
 
-fn scaling(path: &Path) -> Result<()> {
-    let (one, _) = ours(path, 1)?;
+/// 30 frames of JPEG on all cores against one thread: the ratio is what the cores are worth, their number at best.
+fn scaling(path: &Path) -> Result<Case> {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let (all, _) = ours(path, cores)?;
-    println!("codecs: 30 frames of JPEG on {cores} threads take {:.2} of the time on one", all / one);
-    Ok(())
+    let (mut ours_ms, mut peer_ms) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS + 1 {
+        ours_ms.push(ours(path, cores)?.0);
+        peer_ms.push(ours(path, 1)?.0);
+    }
+    let (case, peer) = (format!("frames_on_{cores}_threads"), "ours on one thread".to_owned());
+    Ok(Case { bench: "codecs", case, ours_ms, peer_ms, peer })
 }
