@@ -94,6 +94,12 @@ connectS: number,
  */
 answerS: number, };
 
+export type DocumentsRequest = { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, };
+
 export type EchoAnswer = { 
 /**
  * Question and answer in milliseconds; absent when there was none.
@@ -636,6 +642,16 @@ open: boolean, };
 
 export type RetrieveWay = "get" | "move" | "web";
 
+export type SaveDocumentRequest = { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * SOP Instance UID.
+ */
+instanceUid: string, };
+
 export type SecretRequest = { 
 /**
  * Base of the service.
@@ -777,6 +793,28 @@ films: Array<FilmRow>,
  * Measurements, newest last.
  */
 measurements: Array<Measurement>, };
+
+export type StudyDocument = { 
+/**
+ * SOP Instance UID.
+ */
+instanceUid: string, 
+/**
+ * Series number.
+ */
+seriesNumber: number | null, 
+/**
+ * What it is, a word key under `document.`: `report`, `key_images`, `view`, `pdf`, `file`.
+ */
+kind: string, 
+/**
+ * What it calls itself, in its own language; may be empty.
+ */
+title: string, 
+/**
+ * It holds a file that can be saved.
+ */
+hasFile: boolean, };
 
 export type StudyRequest = { 
 /**
