@@ -57,7 +57,7 @@ fn one(target: &str, seconds: u64) -> Result<()> {
         // The stable compiler's, which runs this program.
         .env_remove("CARGO")
         .env("PATH", path)
-        .env(c_flags_variable()?, "-fsanitize=address -fno-omit-frame-pointer -g1")
+        .env(c_flags_variable()?, "-DNDEBUG -fsanitize=address -fno-omit-frame-pointer -g1")
         .args(["run", "nightly", "cargo", "fuzz", "run", "--fuzz-dir", "tests/fuzz", target])
         .arg(gathered)
         .arg(format!("tests/fuzz/seeds/{target}"))
