@@ -2,6 +2,7 @@
 //! dcmtk's and Orthanc; where one is not installed, that is said loudly and the test passes.
 
 use crate::args::Args;
+use crate::desk::now;
 use crate::desk::{Desk, Shell};
 use crate::dto::{
     DimseForm, FindRequest, ImportSummary, NodeForm, NodeTest, NodeTestRequest, Notice, RetrievalChoice,
@@ -9,6 +10,7 @@ use crate::dto::{
     WebForm, WindowCommand, WorklistRequest,
 };
 use crate::{network, perform, studies};
+use medsight_base::StudyUid;
 use medsight_cache::RetrievalJob;
 use std::path::Path;
 use std::sync::Arc;
@@ -199,6 +201,13 @@ fn a_study_found_on_a_server_is_brought_here_once_and_a_cancelled_one_ends_at_on
     assert_eq!(images_here(&desk), 192);
     desk.retrieving().dismiss(&desk);
     assert!(desk.retrieving().rows().is_empty());
+    // Both are on the server, so a full disk may take their images; from there they come again.
+    let cache = desk.cache().unwrap();
+    let evicted = cache.evict_to(0, "medsight", now()).unwrap();
+    assert_eq!((evicted.studies.len(), evicted.over), (2, 0));
+    retrieve(&desk, "archive", &[&head]);
+    assert_eq!(ended(&desk, &head).failed, None);
+    assert!(cache.has_images(&StudyUid::parse(&head).unwrap()).unwrap());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use medsight_audit::Action;
 use medsight_base::{StudyUid, Timestamp};
 use serde::Serialize;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// What the cache holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -70,6 +71,29 @@ impl Cache {
             let row = apply::require(t, study)?;
             tables::outbox::mark_sent(t, row, at)?;
             Ok(tables::studies::set_archived(t, row, Some(at))?)
+        })
+    }
+
+    /// A server has told all that it has of a study. Where that is everything of it that is here, the images can be had
+    /// from there again and may be evicted; true then. What was drawn on them waits for its delivery as before.
+    ///
+    /// # Errors
+    /// [`CacheError::NotFound`], …
+    pub fn kept_elsewhere(
+        &self,
+        study: &StudyUid,
+        listed: &BTreeSet<String>,
+        at: Timestamp,
+    ) -> Result<bool, CacheError> {
+        self.write(|t| {
+            let row = apply::require(t, study)?;
+            let stored = tables::instances::of_study(t, row)?;
+            let all = stored.iter().all(|instance| listed.contains(instance.uid.as_str()));
+            if all {
+                tables::outbox::mark_files_sent(t, row, at)?;
+                tables::studies::set_archived(t, row, Some(at))?;
+            }
+            Ok(all)
         })
     }
 

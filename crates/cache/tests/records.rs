@@ -9,6 +9,7 @@ use medsight_cache::{Cache, CacheError};
 use medsight_record::{
     Annotation, AnnotationId, AnnotationKind, Measured, Place, ReadState, ReadingSession, RecordCommand,
 };
+use std::collections::BTreeSet;
 use std::fs;
 
 fn length_on(study: u32) -> Annotation {
@@ -165,6 +166,24 @@ fn the_quota_removes_the_least_recently_used_images_but_never_the_only_copy() {
     assert_eq!((summary.instances, summary.already_present), (12, 12));
     assert_eq!(cache.manifest(&study_uid(1)).unwrap().instances.len(), 6);
     assert_eq!(cache.usage().unwrap().bytes, total);
+}
+
+#[test]
+fn images_that_a_server_has_too_may_go_until_something_comes_that_it_does_not_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    let all: BTreeSet<String> =
+        cache.instances_here(&study_uid(1)).unwrap().iter().map(ToString::to_string).collect();
+    let some: BTreeSet<String> = all.iter().skip(1).cloned().collect();
+    let stays = |cache: &Cache| cache.evict_to(0, "medsight", AT).unwrap().studies.is_empty();
+    assert!(!cache.kept_elsewhere(&study_uid(1), &some, AT).unwrap());
+    assert!(stays(&cache), "one image is on no server");
+    assert!(cache.kept_elsewhere(&study_uid(1), &all, AT).unwrap());
+    cache.take_in(&Invented, "reader", &[&file_of(&record(1, 1, 99), 1000)]).unwrap();
+    assert!(stays(&cache), "the new file is on no server");
+    let with_new: BTreeSet<String> = all.iter().cloned().chain([record(1, 1, 99).uid.to_string()]).collect();
+    assert!(cache.kept_elsewhere(&study_uid(1), &with_new, AT).unwrap());
+    assert_eq!(cache.evict_to(0, "medsight", AT).unwrap().studies, [study_uid(1)]);
 }
 
 #[test]

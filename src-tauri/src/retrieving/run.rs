@@ -79,6 +79,11 @@ pub(super) fn run(
     if far.new > 0 && !reins.cancel.is_cancelled() {
         showing.open(desk, reins, true);
     }
+    // What the server has as well may be evicted. Where that can't be noted, it stays: nothing is lost.
+    if report.error.is_none() && report.missing.is_empty() {
+        let listed = std::mem::take(&mut held(&sink.count).listed);
+        let _stays = sink.cache.kept_elsewhere(study, &listed, now());
+    }
     let not_delivered = matches!(report.error, Some(NetError::NotDelivered { .. }));
     let mut summary = summary(report);
     if not_delivered {
@@ -178,9 +183,16 @@ fn summary(report: RetrieveReport) -> ImportSummary {
         }
         None => None,
     };
+    // At a whole end, all that is listed is here; what this retrieval did not bring was here, or came by itself meanwhile,
+    // as an object does that a server was sending when it was cut off.
+    let brought = report.kept.new + report.missing.len() as u64;
+    let already_present = match &report.error {
+        None => report.listed.saturating_sub(brought),
+        Some(_) => report.here_before + report.kept.already_here,
+    };
     ImportSummary {
         imported: report.kept.new,
-        already_present: report.here_before + report.kept.already_here,
+        already_present,
         studies: u64::from(report.kept.new > 0),
         bytes: report.kept.bytes,
         seconds: report.seconds,

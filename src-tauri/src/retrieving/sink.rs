@@ -22,6 +22,8 @@ pub(super) struct Count {
     pub(super) new: u64,
     /// Missing when they were first looked for.
     pub(super) wanted: BTreeSet<String>,
+    /// All that the server has of the study.
+    pub(super) listed: BTreeSet<String>,
 }
 
 pub(super) struct CacheSink {
@@ -60,7 +62,10 @@ impl Sink for CacheSink {
 
     fn missing(&self, study: &str, instances: &[String]) -> Result<Vec<String>, Refusal> {
         let missing = missing(&self.cache, study, instances)?;
-        held(&self.count).wanted.extend(missing.iter().cloned());
+        let mut count = held(&self.count);
+        count.wanted.extend(missing.iter().cloned());
+        count.listed.extend(instances.iter().cloned());
+        drop(count);
         Ok(missing)
     }
 }

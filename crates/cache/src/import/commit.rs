@@ -156,6 +156,8 @@ fn decide(t: &Transaction<'_>, files: &[Prepared], who: &str, at: Timestamp) -> 
         let series = tables::series::ensure(t, study, record)?;
         tables::instances::insert(t, series, record, file.blob, file.bytes, &file.sha256)?;
         tables::series::count_in(t, series, record.frames, file.bytes)?;
+        // Nobody else is known to have the new file.
+        tables::studies::set_archived(t, study, None)?;
         count(&mut decided, t, file, true)?;
     }
     for (study, new) in &decided.new {

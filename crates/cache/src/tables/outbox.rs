@@ -46,6 +46,14 @@ pub(crate) fn mark_sent(db: &Connection, study: i64, at: Timestamp) -> rusqlite:
         .execute([study, at.0])
 }
 
+/// The files of a study are where they were to go; what was drawn on them still waits.
+pub(crate) fn mark_files_sent(db: &Connection, study: i64, at: Timestamp) -> rusqlite::Result<usize> {
+    db.prepare_cached(
+        "UPDATE outbox SET sent_at = ?2 WHERE study = ?1 AND kind = 'study' AND sent_at IS NULL",
+    )?
+    .execute([study, at.0])
+}
+
 pub(crate) fn waiting(db: &Connection) -> rusqlite::Result<u64> {
     db.prepare_cached("SELECT count(*) FROM outbox WHERE sent_at IS NULL")?
         .query_row([], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))
