@@ -11,7 +11,7 @@ mod scan;
 use crate::guard::damaged;
 use bits::Bits;
 use medsight_record::Refusal;
-use model::Model;
+use model::{Model, kind};
 use scan::Target;
 
 /// Preset coding parameters (C.2.4.1.1); zero means the default.
@@ -70,10 +70,11 @@ pub(crate) fn decode(
                 }
                 let target = Target { out: &mut out, columns, rows, stride: components, first, count };
                 let mut scan = Bits::new(&bytes[at..]);
-                if model::is_exact(preset, precision, near) {
-                    read_scan(Model::<true>::new(preset, precision, near), &mut scan, interleave, target)?;
-                } else {
-                    read_scan(Model::<false>::new(preset, precision, near), &mut scan, interleave, target)?;
+                let parameters = (preset, precision, near, interleave);
+                match model::kind_of(preset, precision, near) {
+                    kind::EXACT => read_scan::<{ kind::EXACT }>(parameters, &mut scan, target)?,
+                    kind::LOSSLESS => read_scan::<{ kind::LOSSLESS }>(parameters, &mut scan, target)?,
+                    _ => read_scan::<{ kind::NEAR }>(parameters, &mut scan, target)?,
                 }
                 at += scan.position();
                 done += count;
@@ -100,13 +101,13 @@ fn parameters(segment: &[u8]) -> Result<Preset, Refusal> {
     }
 }
 
-fn read_scan<const EXACT: bool>(
-    model: Option<Model<EXACT>>,
+fn read_scan<const KIND: u8>(
+    (preset, precision, near, interleave): (Preset, u32, i32, u8),
     bits: &mut Bits<'_>,
-    interleave: u8,
     target: Target<'_>,
 ) -> Result<(), Refusal> {
-    let mut model = model.ok_or_else(|| damaged("the JPEG-LS parameters are wrong"))?;
+    let mut model = Model::<KIND>::new(preset, precision, near)
+        .ok_or_else(|| damaged("the JPEG-LS parameters are wrong"))?;
     let read = match interleave {
         0 | 1 => scan::lines(&mut model, bits, target),
         2 => scan::pixels(&mut model, bits, target),

@@ -9,6 +9,7 @@ pub mod hotkeys;
 pub mod import;
 pub mod listener;
 pub mod node;
+pub mod person;
 mod region;
 mod segment;
 pub mod session;
@@ -28,6 +29,7 @@ pub use hotkeys::{Hotkeys, Shortcut};
 pub use import::{HeaderReader, Refusal};
 pub use listener::Listener;
 pub use node::Node;
+pub use person::{Person, Right, Role};
 pub use segment::SegmentMeaning;
 pub use session::{
     CameraState, CellState, Layout, PlanesState, ProjectionKind, ReadingSession, View3dState, ViewKind,

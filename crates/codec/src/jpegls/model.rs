@@ -30,8 +30,18 @@ struct RunContext {
     nn: i32,
 }
 
-/// A scan's state. `EXACT` is for lossless scans whose largest value is all ones: then the modulo is a mask.
-pub(super) struct Model<const EXACT: bool> {
+/// What a loop over samples need not ask at each of them.
+pub(super) mod kind {
+    /// Lossless, and the largest value is all ones: the modulo is a mask.
+    pub(in crate::jpegls) const EXACT: u8 = 0;
+    /// Lossless, any largest value.
+    pub(in crate::jpegls) const LOSSLESS: u8 = 1;
+    /// Near-lossless.
+    pub(in crate::jpegls) const NEAR: u8 = 2;
+}
+
+/// A scan's state; `KIND` is one of [`kind`].
+pub(super) struct Model<const KIND: u8> {
     maxval: i32,
     near: i32,
     reset: i32,
@@ -50,12 +60,16 @@ pub(super) struct Model<const EXACT: bool> {
     runs: [RunContext; 2],
 }
 
-/// True for scans that an exact model reads.
-pub(super) fn is_exact(preset: Preset, precision: u32, near: i32) -> bool {
-    near == 0 && (preset.maxval == 0 || preset.maxval == (1 << precision) - 1)
+/// Which model reads a scan.
+pub(super) fn kind_of(preset: Preset, precision: u32, near: i32) -> u8 {
+    match near {
+        0 if preset.maxval == 0 || preset.maxval == (1 << precision) - 1 => kind::EXACT,
+        0 => kind::LOSSLESS,
+        _ => kind::NEAR,
+    }
 }
 
-impl<const EXACT: bool> Model<EXACT> {
+impl<const KIND: u8> Model<KIND> {
     /// `None` for parameters that the standard does not allow.
     pub(super) fn new(preset: Preset, precision: u32, near: i32) -> Option<Self> {
         if !(2..=16).contains(&precision) {
@@ -109,10 +123,10 @@ impl<const EXACT: bool> Model<EXACT> {
 
         let k = golomb(q.n, q.a);
         let mapped = bits.golomb(k, self.longest, self.qbpp)?;
-        let turned = if (EXACT || self.near == 0) && k == 0 && 2 * q.b <= -q.n { -1 } else { 0 };
+        let turned = if KIND != kind::NEAR && k == 0 && 2 * q.b <= -q.n { -1 } else { 0 };
         let error = (mapped >> 1) as i32 ^ -((mapped & 1) as i32) ^ turned;
 
-        q.b += if EXACT { error } else { error * self.step };
+        q.b += if KIND == kind::NEAR { error * self.step } else { error };
         q.a += error.abs();
         if q.n == self.reset {
             q.a >>= 1;
@@ -133,10 +147,10 @@ impl<const EXACT: bool> Model<EXACT> {
     /// A.4.4 and A.4.5.
     #[inline(always)]
     fn reconstructed(&self, px: i32, error: i32) -> i32 {
-        if EXACT {
+        if KIND == kind::EXACT {
             return (px + error) & self.maxval;
         }
-        let rx = px + error * self.step;
+        let rx = px + if KIND == kind::NEAR { error * self.step } else { error };
         // The next sample waits for this one: hardly any is outside, and a guess that is right costs nothing.
         if (0..=self.maxval).contains(&rx) { rx } else { self.turned(rx) }
     }

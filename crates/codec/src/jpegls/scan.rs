@@ -34,8 +34,8 @@ impl Target<'_> {
 }
 
 /// Interleave none and by line (A.2, C.2.3): components take turns line by line. `None` when the scan is damaged.
-pub(super) fn lines<const EXACT: bool>(
-    model: &mut Model<EXACT>,
+pub(super) fn lines<const KIND: u8>(
+    model: &mut Model<KIND>,
     bits: &mut Bits<'_>,
     mut target: Target<'_>,
 ) -> Option<()> {
@@ -54,8 +54,8 @@ pub(super) fn lines<const EXACT: bool>(
     Some(())
 }
 
-fn line<const EXACT: bool>(
-    model: &mut Model<EXACT>,
+fn line<const KIND: u8>(
+    model: &mut Model<KIND>,
     reader: &mut Bits<'_>,
     previous: &[u16],
     current: &mut [u16],
@@ -99,8 +99,8 @@ fn line<const EXACT: bool>(
 }
 
 /// Interleave by sample: run mode only when all components are in it. `None` when the scan is damaged.
-pub(super) fn pixels<const EXACT: bool>(
-    model: &mut Model<EXACT>,
+pub(super) fn pixels<const KIND: u8>(
+    model: &mut Model<KIND>,
     bits: &mut Bits<'_>,
     mut target: Target<'_>,
 ) -> Option<()> {

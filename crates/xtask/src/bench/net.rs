@@ -1,8 +1,10 @@
 //! Sending and receiving a CT of 300 slices, against dcmtk's storescu and storescp between the same two ends.
 //!
 //! `send`: ours and storescu, each to the same storescp. `receive`: storescu to ours, which encrypts and makes
-//! durable before it answers, and to storescp, which does neither. `stow`: ours by STOW-RS and storescu by C-STORE,
-//! each to the same Orthanc, emptied in between. All by the wall clock of the whole program.
+//! durable before it answers, and to storescp, which does neither. `receive_durable`: the same, but storescp too waits
+//! for the disk before it answers, by a library that is loaded into it ([`SYNC_ON_CLOSE`]): what the same promise costs
+//! each. `stow`: ours by STOW-RS and storescu by C-STORE, each to the same Orthanc, emptied in between. All by the wall
+//! clock of the whole program.
 //!
 //! dcmtk's programs, and Orthanc, which is made of it, run with `TCP_NODELAY=1` (dcmtk's docs/envvars.txt): without it
 //! Nagle's algorithm holds back the end of every object for 40 ms, and the comparison would be with that. Besides the
@@ -28,7 +30,18 @@ pub(super) fn measure(cases: &mut Vec<Case>) -> Result<()> {
     let bytes = warm(&slices)?;
     let work = run::target_dir().join("bench/net");
     cases.push(send(&slices, &work, &storescu, &storescp, bytes)?);
-    cases.push(receive(&slices, &work, &storescu, &storescp, bytes)?);
+    cases.push(receive("receive", &slices, &work, &storescu, || prompt(&storescp), bytes)?);
+    match sync_on_close(&work) {
+        Ok(library) => {
+            let durable = || {
+                let mut command = prompt(&storescp);
+                command.env("LD_PRELOAD", library);
+                command
+            };
+            cases.push(receive("receive_durable", &slices, &work, &storescu, durable, bytes)?);
+        }
+        Err(error) => println!("PEER MISSING: receive_durable is not measured: {error:#}"),
+    }
     match program("Orthanc") {
         Some(orthanc) => cases.push(stow(&slices, &work, &storescu, &orthanc, bytes)?),
         None => println!("PEER MISSING: Orthanc is not installed: STOW-RS is not measured."),
@@ -80,11 +93,43 @@ fn send(slices: &Path, work: &Path, storescu: &Path, storescp: &Path, bytes: u64
     alternate("send", "dcmtk storescu", bytes, prepare, ours, || scu(storescu, "PEER", port, slices))
 }
 
-fn receive(slices: &Path, work: &Path, storescu: &Path, storescp: &Path, bytes: u64) -> Result<Case> {
+/// What makes storescp wait for the disk as we do: a file that is closed is on it. Its name in the folder too: ext4 and
+/// XFS bring a new file's entry along.
+const SYNC_ON_CLOSE: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <unistd.h>
+int fclose(FILE *file) {
+    if (fflush(file) == 0) fdatasync(fileno(file));
+    return ((int (*)(FILE *))dlsym(RTLD_NEXT, "fclose"))(file);
+}
+"#;
+
+/// [`SYNC_ON_CLOSE`] as a library.
+fn sync_on_close(work: &Path) -> Result<PathBuf> {
+    std::fs::create_dir_all(work)?;
+    let (source, library) = (work.join("sync_on_close.c"), work.join("sync_on_close.so"));
+    std::fs::write(&source, SYNC_ON_CLOSE)?;
+    let mut compile = Command::new("cc");
+    compile.args(["-O2", "-shared", "-fPIC", "-o"]).arg(&library).arg(&source).arg("-ldl");
+    let status = compile.status().context("cc could not be started")?;
+    if status.success() { Ok(library) } else { bail!("cc ended with {status}") }
+}
+
+/// `peer`: the command that begins storescp.
+fn receive(
+    case: &str,
+    slices: &Path,
+    work: &Path,
+    storescu: &Path,
+    peer: impl FnOnce() -> Command,
+    bytes: u64,
+) -> Result<Case> {
     let inbox = work.join("inbox");
     let (our_port, their_port) = (free_port()?, free_port()?);
     fresh(&inbox)?;
-    let mut command = prompt(storescp);
+    let mut command = peer();
     command.args(["--accept-all", "--aetitle", "PEER", "-od"]).arg(&inbox).arg(their_port.to_string());
     let _theirs = Server::start(command, their_port)?;
     let (cache, key) = (work.join("cache"), work.join("key"));
@@ -102,9 +147,7 @@ fn receive(slices: &Path, work: &Path, storescu: &Path, storescp: &Path, bytes: 
         Ok(())
     };
     let to_ours = || scu(storescu, "OURS", our_port, slices);
-    alternate("receive", "dcmtk storescp", bytes, prepare, to_ours, || {
-        scu(storescu, "PEER", their_port, slices)
-    })
+    alternate(case, "dcmtk storescp", bytes, prepare, to_ours, || scu(storescu, "PEER", their_port, slices))
 }
 
 fn stow(slices: &Path, work: &Path, storescu: &Path, orthanc: &Path, bytes: u64) -> Result<Case> {
