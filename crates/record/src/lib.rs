@@ -11,6 +11,7 @@ pub mod listener;
 pub mod node;
 pub mod person;
 mod region;
+pub mod report;
 mod segment;
 pub mod session;
 pub mod settings;
@@ -30,6 +31,7 @@ pub use import::{HeaderReader, Refusal};
 pub use listener::Listener;
 pub use node::Node;
 pub use person::{Person, Right, Role};
+pub use report::{Report, ReportId, ReportStatus};
 pub use segment::SegmentMeaning;
 pub use session::{
     CameraState, CellState, Layout, PlanesState, ProjectionKind, ReadingSession, View3dState, ViewKind,
