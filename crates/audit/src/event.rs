@@ -34,6 +34,14 @@ pub enum Action {
     Sent,
     /// An object was made of what a reader drew, marked or set.
     ObjectWritten,
+    /// What is being written of a report was kept.
+    ReportSaved,
+    /// What was written of a report since its last version was thrown away.
+    ReportDiscarded,
+    /// A version of a report was signed.
+    ReportSigned,
+    /// A critical result was passed on.
+    CriticalTold,
 }
 
 impl Action {
@@ -54,6 +62,10 @@ impl Action {
             Self::Exported => "exported",
             Self::Sent => "sent",
             Self::ObjectWritten => "object_written",
+            Self::ReportSaved => "report_saved",
+            Self::ReportDiscarded => "report_discarded",
+            Self::ReportSigned => "report_signed",
+            Self::CriticalTold => "critical_told",
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::{Cache, CacheError, tables};
 use medsight_audit::{Action, AuditEvent};
 use medsight_base::{SeriesUid, StudyUid, Timestamp};
+use medsight_record::report::Signature;
 use medsight_record::{Annotation, ReadState, ReadingSession, RecordCommand};
 use medsight_vault::BlobId;
 use rusqlite::Transaction;
@@ -39,6 +40,13 @@ impl Cache {
             }),
             RecordCommand::SaveSession(session) => self.save_session(session, at),
             RecordCommand::SetReadState { study, state } => self.set_read_state(study, *state, who, at),
+            RecordCommand::SaveReport(report) => self.save_report(report, who, at),
+            RecordCommand::DiscardReport(report) => self.discard_report(*report, who, at),
+            RecordCommand::SignReport { report, act, base_version } => {
+                let signature = Signature { account: who.to_owned(), name: who.to_owned(), at };
+                self.sign_report(*report, act, *base_version, signature)
+            }
+            RecordCommand::TellCritical { report, result } => self.tell_critical(*report, result, who, at),
             RecordCommand::DeleteStudies(studies) => self.delete_studies(studies, who, at),
         }
     }

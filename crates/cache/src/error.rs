@@ -1,6 +1,7 @@
 //! What can go wrong with the cache. Every message says what happened and what to do; [`CacheError::code`]
 //! is the stable name that translations and programs use. No patient data, no key material.
 
+use medsight_record::report::rules::NotSigned;
 use medsight_vault::{BlobError, KeyError};
 
 /// Why something could not be done. Nothing is half-written when one of these is returned.
@@ -55,6 +56,15 @@ pub enum CacheError {
         "It was exported or sent since it was written, so it can't be taken back. It stays in the study."
     )]
     GivenOut,
+    /// Somebody else saved or signed the report meanwhile.
+    #[error(
+        "Somebody else changed this report in the meantime. Nothing was written over: look at both, take over what \
+         is missing, and save or sign again."
+    )]
+    ReportChanged,
+    /// The report can't become what was asked for.
+    #[error("The report could not be signed: {0}.")]
+    NotSigned(#[from] NotSigned),
     /// A command that contradicts itself; a programming error upstream.
     #[error("The change could not be kept: {0}")]
     BadCommand(&'static str),
@@ -102,6 +112,14 @@ impl CacheError {
             Self::Io(_) => "cache.io",
             Self::Export { .. } => "cache.export",
             Self::GivenOut => "cache.given-out",
+            Self::ReportChanged => "cache.report-changed",
+            Self::NotSigned(why) => match why {
+                NotSigned::NotNext { .. } => "report.not-next",
+                NotSigned::Empty => "report.empty",
+                NotSigned::Open { .. } => "report.open",
+                NotSigned::UnknownQuote { .. } => "report.unknown-quote",
+                NotSigned::NoReason => "report.no-reason",
+            },
         }
     }
 
@@ -114,6 +132,11 @@ impl CacheError {
             Self::Newer { found, known } => vec![("found", found.to_string()), ("known", known.to_string())],
             Self::NoCache(folder) => vec![("folder", folder.display().to_string())],
             Self::Export { file, .. } => vec![("file", file.display().to_string())],
+            Self::NotSigned(NotSigned::NotNext { from }) => {
+                vec![("status", format!("@report.status.{}", from.word()))]
+            }
+            Self::NotSigned(NotSigned::Open { section }) => vec![("section", section.clone())],
+            Self::NotSigned(NotSigned::UnknownQuote { label }) => vec![("label", label.clone())],
             _ => Vec::new(),
         }
     }

@@ -23,6 +23,7 @@ pub mod import;
 mod journal;
 mod quota;
 mod rekey;
+mod report;
 mod retrieval;
 mod schema;
 mod study;

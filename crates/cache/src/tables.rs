@@ -6,6 +6,7 @@ pub(crate) mod import_jobs;
 pub(crate) mod instances;
 pub(crate) mod meta;
 pub(crate) mod outbox;
+pub(crate) mod reports;
 pub(crate) mod retrieval_jobs;
 pub(crate) mod series;
 pub(crate) mod sessions;

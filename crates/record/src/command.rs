@@ -3,6 +3,8 @@
 //! Labels are word keys of `assets/locales`; shortcuts are in `assets/hotkeys.toml` under the same id.
 //! The matches here are exhaustive, so a new command can't forget its label or its undo.
 
+use crate::report::rules::SignAct;
+use crate::report::{CriticalResult, ReportId, ReportToSave};
 use crate::settings::SettingChange;
 use crate::tool::Tool;
 use crate::{Annotation, AnnotationId, ReadState, ReadingSession};
@@ -226,6 +228,26 @@ pub enum RecordCommand {
         /// The new state.
         state: ReadState,
     },
+    /// Keep what is being written of a report.
+    SaveReport(Box<ReportToSave>),
+    /// Throw away what was written since the last version.
+    DiscardReport(ReportId),
+    /// Sign a report: its words are fixed, and go to other systems.
+    SignReport {
+        /// The report.
+        report: ReportId,
+        /// As what.
+        act: SignAct,
+        /// The version that is signed upon; 0 for none.
+        base_version: u32,
+    },
+    /// A critical result was passed on.
+    TellCritical {
+        /// The report it stands in.
+        report: ReportId,
+        /// What, to whom, when.
+        result: Box<CriticalResult>,
+    },
     /// Delete studies from this computer.
     DeleteStudies(Vec<StudyUid>),
 }
@@ -303,6 +325,10 @@ impl Command {
                 RecordCommand::RemoveAnnotation { .. } => "record.remove_annotation".into(),
                 RecordCommand::SaveSession(_) => "record.save_session".into(),
                 RecordCommand::SetReadState { .. } => "record.set_read_state".into(),
+                RecordCommand::SaveReport(_) => "record.save_report".into(),
+                RecordCommand::DiscardReport(_) => "record.discard_report".into(),
+                RecordCommand::SignReport { .. } => "record.sign_report".into(),
+                RecordCommand::TellCritical { .. } => "record.tell_critical".into(),
                 RecordCommand::DeleteStudies(_) => "record.delete_studies".into(),
             },
             Self::Desk(desk) => match desk {
@@ -343,7 +369,11 @@ impl Command {
             },
             Self::Record(record) => match record {
                 RecordCommand::SaveAnnotation(_) | RecordCommand::RemoveAnnotation { .. } => UndoPolicy::Step,
-                RecordCommand::SaveSession(_) => UndoPolicy::View,
+                // A text has its own history while it is written.
+                RecordCommand::SaveSession(_) | RecordCommand::SaveReport(_) => UndoPolicy::View,
+                RecordCommand::DiscardReport(_)
+                | RecordCommand::SignReport { .. }
+                | RecordCommand::TellCritical { .. } => UndoPolicy::Never,
                 RecordCommand::SetReadState { .. } => UndoPolicy::Step,
                 RecordCommand::DeleteStudies(_) => UndoPolicy::Never,
             },

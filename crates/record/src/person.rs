@@ -133,6 +133,10 @@ impl Command {
                 RecordCommand::SaveAnnotation(_) | RecordCommand::RemoveAnnotation { .. } => Right::Annotate,
                 RecordCommand::SaveSession(_) => Right::See,
                 RecordCommand::SetReadState { .. } => Right::Report,
+                RecordCommand::SaveReport(_)
+                | RecordCommand::DiscardReport(_)
+                | RecordCommand::TellCritical { .. } => Right::Report,
+                RecordCommand::SignReport { act, .. } => act.right(),
                 RecordCommand::DeleteStudies(_) => Right::Remove,
             }),
             Self::Desk(desk) => match desk {

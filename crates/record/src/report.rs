@@ -319,6 +319,21 @@ pub struct WorkingText {
     pub saved_by: String,
 }
 
+/// What is to be kept of a report that is being written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReportToSave {
+    /// The report; a new name begins a new one.
+    pub report: ReportId,
+    /// What it is about.
+    pub study: StudyUid,
+    /// The words so far.
+    pub content: Content,
+    /// The version it goes on from; 0 for none.
+    pub base_version: u32,
+    /// The save it goes on from ([`WorkingText::saved`]); 0 for the first.
+    pub saved: u32,
+}
+
 /// A report with all that is known of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {

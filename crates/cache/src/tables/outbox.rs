@@ -16,16 +16,16 @@ pub(crate) const VERSION_1: &str = "
     CREATE INDEX outbox_waiting ON outbox (study, kind) WHERE sent_at IS NULL;
 ";
 
-/// One entry that waits.
+/// One entry that waits. Without a row its study is no longer on this computer, and the payload names it.
 pub(crate) fn add(
     db: &Connection,
-    study: i64,
+    study: impl Into<Option<i64>>,
     kind: &str,
     payload: &Value,
     at: Timestamp,
 ) -> rusqlite::Result<()> {
     db.prepare_cached("INSERT INTO outbox (study, kind, payload, created_at) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![study, kind, payload.to_string(), at.0])?;
+        .execute(params![study.into(), kind, payload.to_string(), at.0])?;
     Ok(())
 }
 

@@ -4,7 +4,6 @@
 //! Like RadReport's templates (IHE MRRT) they have sections, text to begin with, and fields to choose or fill in. Codes
 //! of documents and headings are those of PS3.16 CID 7000 and 7001.
 
-use super::rules::OPEN_PLACE;
 use super::{Content, Section};
 use crate::words::Locale;
 use crate::{CodedName, StudyRecord};
@@ -241,6 +240,7 @@ impl Phrases {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::rules::OPEN_PLACE;
 
     fn whole(texts: &Texts) -> bool {
         Locale::ALL.iter().all(|locale| !texts.of(*locale).trim().is_empty())

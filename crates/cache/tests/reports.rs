@@ -1,0 +1,164 @@
+//! Reports: nothing that was written is lost, nothing that was signed changes, and nobody writes over another.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use common::*;
+use medsight_base::Timestamp;
+use medsight_cache::{Cache, CacheError};
+use medsight_record::report::rules::{NotSigned, SignAct};
+use medsight_record::report::{
+    Content, CriticalResult, ReportId, ReportStatus, ReportToSave, Section, Signature, Urgency,
+};
+use medsight_record::{ReadState, RecordCommand};
+use std::path::Path;
+use uuid::Uuid;
+
+const REPORT: ReportId = ReportId(Uuid::from_u128(7));
+
+fn content(text: &str) -> Content {
+    let section = Section {
+        key: "findings".into(),
+        heading: "Findings".into(),
+        text: text.into(),
+        ..Section::default()
+    };
+    Content { language: "en".into(), title: "CT".into(), sections: vec![section], ..Content::default() }
+}
+
+fn save(cache: &Cache, text: &str, base_version: u32, saved: u32) -> Result<u32, CacheError> {
+    let save =
+        ReportToSave { report: REPORT, study: study_uid(1), content: content(text), base_version, saved };
+    let applied = cache.apply(&RecordCommand::SaveReport(Box::new(save)), "resident", AT)?;
+    Ok(applied.revision.unwrap() as u32)
+}
+
+fn sign(cache: &Cache, who: &str, act: SignAct, base_version: u32) -> Result<i64, CacheError> {
+    let signature = Signature { account: who.into(), name: format!("Dr {who}"), at: AT };
+    Ok(cache.sign_report(REPORT, &act, base_version, signature)?.revision.unwrap())
+}
+
+fn open(folder: &Path) -> Cache {
+    Cache::open(&folder.join("cache"), &key()).unwrap()
+}
+
+#[test]
+fn what_was_written_is_there_after_the_program_was_closed_and_the_study_is_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    assert_eq!(save(&cache, "Node", 0, 0).unwrap(), 1);
+    assert_eq!(save(&cache, "Node of 3 mm.", 0, 1).unwrap(), 2);
+    drop(cache);
+    let reports = open(folder.path()).reports(&study_uid(1)).unwrap();
+    let working = reports[0].working.as_ref().unwrap();
+    assert_eq!((working.content.sections[0].text.as_str(), working.saved), ("Node of 3 mm.", 2));
+    assert_eq!(reports[0].status, ReportStatus::Draft);
+    assert_eq!(open(folder.path()).study(&study_uid(1)).unwrap().unwrap().state, ReadState::Draft);
+}
+
+#[test]
+fn a_resident_s_report_is_co_signed_and_both_names_stand_under_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    save(&cache, "Node of 3 mm.", 0, 0).unwrap();
+    assert_eq!(sign(&cache, "resident", SignAct::Preliminary, 0).unwrap(), 1);
+    assert_eq!(cache.study(&study_uid(1)).unwrap().unwrap().state, ReadState::Preliminary);
+    assert_eq!(sign(&cache, "attending", SignAct::Final, 1).unwrap(), 2);
+    let report = cache.report(REPORT).unwrap();
+    let names: Vec<_> = report.newest().unwrap().signatures.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["Dr resident", "Dr attending"]);
+    assert_eq!(report.versions[0].signatures.len(), 1, "the earlier version is as it was signed");
+    assert_eq!(cache.study(&study_uid(1)).unwrap().unwrap().state, ReadState::Final);
+    assert!(cache.verify_audit().unwrap().is_ok());
+}
+
+#[test]
+fn a_final_report_is_added_to_and_amended_and_every_version_stays_word_for_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    save(&cache, "Left kidney.", 0, 0).unwrap();
+    sign(&cache, "attending", SignAct::Final, 0).unwrap();
+    // An amendment is being written when an addendum is signed: it stays, and goes on from the addendum.
+    save(&cache, "Right kidney.", 1, 0).unwrap();
+    sign(&cache, "attending", SignAct::Addendum { text: " Seen again with surgery. ".into() }, 1).unwrap();
+    let report = cache.report(REPORT).unwrap();
+    assert_eq!(report.newest().unwrap().addendum.as_deref(), Some("Seen again with surgery."));
+    assert_eq!(report.newest().unwrap().content, content("Left kidney."));
+    assert!(!report.is_in_conflict());
+    let amend = |reason: &str| SignAct::Amend { reason: reason.into() };
+    let refused = sign(&cache, "attending", amend(""), 2);
+    assert!(matches!(refused, Err(CacheError::NotSigned(NotSigned::NoReason))), "{refused:?}");
+    sign(&cache, "attending", amend("wrong side"), 2).unwrap();
+    let report = cache.report(REPORT).unwrap();
+    let texts: Vec<_> = report.versions.iter().map(|v| v.content.sections[0].text.as_str()).collect();
+    assert_eq!(texts, ["Left kidney.", "Left kidney.", "Right kidney."]);
+    assert_eq!(report.status, ReportStatus::Amended);
+    assert_eq!(report.working, None);
+    sign(&cache, "attending", SignAct::EnteredInError { reason: "wrong patient".into() }, 3).unwrap();
+    assert!(save(&cache, "more", 4, 0).is_err(), "what was withdrawn is not written on");
+    assert_eq!(cache.study(&study_uid(1)).unwrap().unwrap().state, ReadState::Unread);
+}
+
+#[test]
+fn who_saves_or_signs_upon_an_older_state_is_told_and_writes_over_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    save(&cache, "mine", 0, 0).unwrap();
+    assert!(matches!(save(&cache, "yours", 0, 0), Err(CacheError::ReportChanged)));
+    sign(&cache, "attending", SignAct::Final, 0).unwrap();
+    assert!(matches!(save(&cache, "yours", 0, 1), Err(CacheError::ReportChanged)));
+    assert!(matches!(sign(&cache, "resident", SignAct::Preliminary, 0), Err(CacheError::ReportChanged)));
+    let report = cache.report(REPORT).unwrap();
+    assert_eq!((report.version(), report.newest().unwrap().content.clone()), (1, content("mine")));
+}
+
+#[test]
+fn a_signed_report_outlives_its_study_and_still_waits_to_be_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    save(&cache, "Node.", 0, 0).unwrap();
+    sign(&cache, "attending", SignAct::Final, 0).unwrap();
+    cache.apply(&RecordCommand::DeleteStudies(vec![study_uid(1)]), "attending", AT).unwrap();
+    sign(&cache, "attending", SignAct::Addendum { text: "Called.".into() }, 1).unwrap();
+    assert_eq!(cache.reports(&study_uid(1)).unwrap()[0].versions.len(), 2);
+    assert!(cache.verify_audit().unwrap().is_ok());
+}
+
+#[test]
+fn a_critical_result_sent_twice_is_one_and_stands_with_who_was_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    save(&cache, "Embolus.", 0, 0).unwrap();
+    let result = CriticalResult {
+        id: Uuid::from_u128(9),
+        result: "Pulmonary embolism".into(),
+        urgency: Urgency::Minutes,
+        told: "Dr Ward, on call".into(),
+        by_way_of: "phone".into(),
+        told_at: Timestamp(AT.0 + 60_000),
+        is_read_back: true,
+    };
+    for _ in 0..2 {
+        let tell = RecordCommand::TellCritical { report: REPORT, result: Box::new(result.clone()) };
+        cache.apply(&tell, "resident", AT).unwrap();
+    }
+    assert_eq!(cache.report(REPORT).unwrap().critical, [result.clone()]);
+    let nobody = CriticalResult { id: Uuid::from_u128(10), told: " ".into(), ..result };
+    let tell = RecordCommand::TellCritical { report: REPORT, result: Box::new(nobody) };
+    assert!(matches!(cache.apply(&tell, "resident", AT), Err(CacheError::BadCommand(_))));
+}
+
+#[test]
+fn a_draft_that_is_thrown_away_leaves_what_was_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    save(&cache, "Node.", 0, 0).unwrap();
+    cache.apply(&RecordCommand::DiscardReport(REPORT), "resident", AT).unwrap();
+    assert!(cache.reports(&study_uid(1)).unwrap().is_empty());
+    save(&cache, "Node.", 0, 0).unwrap();
+    sign(&cache, "attending", SignAct::Final, 0).unwrap();
+    save(&cache, "Other.", 1, 0).unwrap();
+    cache.apply(&RecordCommand::DiscardReport(REPORT), "attending", AT).unwrap();
+    let report = cache.report(REPORT).unwrap();
+    assert_eq!((report.status, report.working), (ReportStatus::Final, None));
+}
