@@ -6,14 +6,16 @@
 use crate::bindings::Bindings;
 use crate::desk::Desk;
 use crate::dto::{
-    ChooseImport, DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest,
-    FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Nothing, Performed, RetrievalChoice,
-    RetrieveRequest, SaveDocumentRequest, SecretRequest, StartState, StudyDetails, StudyDocument,
-    StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage,
-    WorklistRequest,
+    ChooseImport, CompareRequest, DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest,
+    FilmRequest, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Nothing, Performed,
+    ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice,
+    RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest,
+    SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, TellCriticalRequest,
+    TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets,
+    WorklistFilter, WorklistPage, WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
-use crate::{documents, films, importing, network, perform, sign_in, studies, thumbnails};
+use crate::{documents, films, importing, network, perform, reports, sign_in, studies, thumbnails};
 use std::sync::Arc;
 
 macro_rules! commands {
@@ -95,6 +97,24 @@ commands! {
     dismiss_retrievals(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.retrieving().dismiss(desk); Ok(()) };
     /// Tries to listen again after the listener could not.
     retry_listener(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.listening().apply(desk); Ok(()) };
+    /// Everything the report page shows.
+    report_page(ReportRequest) -> ReportPage = reports::page;
+    /// The words that a report begins with.
+    begin_report(TemplateRequest) -> TemplateStart = reports::begin;
+    /// Keeps what is being written; it is on the disk when this answers.
+    save_report(SaveReportRequest) -> ReportSaved = reports::save;
+    /// Signs a report; the report as it is then.
+    sign_report(SignReportRequest) -> ReportView = reports::sign;
+    /// Throws away what was written since the last version.
+    discard_report(ReportChoice) -> () = reports::discard;
+    /// Writes down that a critical result was passed on; the report as it is then.
+    tell_critical(TellCriticalRequest) -> ReportView = reports::tell_critical;
+    /// Writes a signed version as PDF where the person says; false when they say nowhere.
+    save_report_pdf(ReportPdfRequest) -> bool = reports::save_pdf;
+    /// What differs between two texts, word by word.
+    compare_texts(CompareRequest) -> Vec<TextChange> = reports::compare;
+    /// Shows the place of something that was drawn on the light box.
+    show_place(ShowPlaceRequest) -> () = reports::show_place;
     /// Puts the summary of the last import away.
     dismiss_import(Nothing) -> () = |desk: &Arc<Desk>, _| importing::dismiss(desk);
     /// Puts the notice away.

@@ -10,6 +10,7 @@ mod film;
 mod import;
 mod listener;
 mod network;
+mod report;
 mod retrieval;
 mod settings;
 mod start;
@@ -26,6 +27,14 @@ pub use network::{
     DimseForm, EchoAnswer, FindRequest, FoundStudies, FoundStudy, NodeForm, NodeTest, NodeTestRequest,
     RetrieveWay, SecretRequest, SignInForm, TlsForm, WebForm,
 };
+pub use report::{
+    CodeForm, CompareRequest, ComparedForm, ContentForm, CriticalForm, FieldForm, FindingForm, MacroWords,
+    NamedCode, PriorReport, Quotable, QuoteForm, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest,
+    ReportSaved, ReportView, SaveReportRequest, SectionForm, ShowPlaceRequest, SignReportRequest,
+    SignatureView, TellCriticalRequest, TemplateChoice, TemplateField, TemplateRequest, TemplateStart,
+    TextChange, VersionView,
+};
+pub(crate) use report::{annotation_id, report_id};
 pub use retrieval::{RetrievalChoice, RetrievalPhase, RetrievalRow, RetrieveRequest, WantedStudy};
 pub use settings::{KeySourceInfo, SettingsChange, SettingsView};
 pub use start::{DeskState, StartState, Trouble, TroubleKind};

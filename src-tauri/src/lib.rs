@@ -30,6 +30,7 @@ mod prefetch;
 mod problem;
 mod process;
 mod receiving;
+mod reports;
 mod retrieving;
 mod settings;
 mod sign_in;

@@ -10,7 +10,7 @@ use crate::writing;
 use medsight_base::StudyUid;
 use medsight_cache::Cache;
 use medsight_link::{Arrival, FromLightBox, Hello, PROTOCOL, ToLightBox};
-use medsight_record::{Manifest, ManifestInstance, RecordCommand};
+use medsight_record::{AnnotationId, Manifest, ManifestInstance, RecordCommand};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -81,6 +81,22 @@ impl LightBox {
         self.count_open(desk);
         // That the opening is not in the audit trail must not keep anybody from reading.
         let _ = cache.opened(study, &who(), now());
+        Ok(())
+    }
+
+    /// Shows the place of something that was drawn on a study, which is opened where it is not.
+    pub(crate) fn show_place(
+        &self,
+        desk: &Arc<Desk>,
+        study: &StudyUid,
+        annotation: AnnotationId,
+    ) -> Result<(), Problem> {
+        if !self.has_open(study) {
+            self.open(desk, study)?;
+        }
+        if let Some(process) = &held(&self.inner).process {
+            process.send(ToLightBox::GoTo { study: study.clone(), annotation });
+        }
         Ok(())
     }
 

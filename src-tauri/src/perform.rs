@@ -8,6 +8,7 @@ use crate::dto::{DeskEvent, Performed, WindowCommand};
 use crate::problem::{Fault, Problem};
 use crate::{importing, prefetch, settings};
 use medsight_base::StudyUid;
+use medsight_record::report::Signature;
 use medsight_record::settings::Theme;
 use medsight_record::{Command, DeskCommand, ReadState, RecordCommand, SettingChange, UndoPolicy};
 use std::sync::{Arc, Mutex};
@@ -117,6 +118,22 @@ fn carry_out(desk: &Arc<Desk>, command: &Command) -> Result<Option<Command>, Pro
             held(&desk.steps().inner).forget(studies);
             Ok(None)
         }
+        // Reports have versions where other records have undo.
+        Command::Record(
+            record @ (RecordCommand::SaveReport(_)
+            | RecordCommand::DiscardReport(_)
+            | RecordCommand::TellCritical { .. }),
+        ) => {
+            let applied = desk.cache()?.apply(record, &who(), now())?;
+            tell_changed(desk, applied.studies);
+            Ok(None)
+        }
+        Command::Record(RecordCommand::SignReport { report, act, base_version }) => {
+            let signature = Signature { account: who(), name: who(), at: now() };
+            let applied = desk.cache()?.sign_report(*report, act, *base_version, signature)?;
+            tell_changed(desk, applied.studies);
+            Ok(None)
+        }
         Command::Desk(DeskCommand::ChangeSetting(change)) => {
             let back = settings::change(desk, change.clone())?;
             Ok(Some(Command::Desk(DeskCommand::ChangeSetting(back))))
@@ -140,6 +157,12 @@ fn carry_out(desk: &Arc<Desk>, command: &Command) -> Result<Option<Command>, Pro
         Command::View(_) | Command::Record(_) | Command::Desk(_) => {
             Err(Fault::BadRequest(format!("{} is not done here.", command.id())).into())
         }
+    }
+}
+
+fn tell_changed(desk: &Arc<Desk>, studies: Vec<StudyUid>) {
+    for study in studies {
+        desk.tell(DeskEvent::StudyChanged { study_uid: study.to_string() });
     }
 }
 

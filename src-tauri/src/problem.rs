@@ -9,6 +9,7 @@ pub(crate) use listening::ListenFault;
 use medsight_base::UidError;
 use medsight_cache::{CacheError, Rejected};
 use medsight_pacs::NetError;
+use medsight_paper::PaperError;
 use medsight_record::Refusal;
 use medsight_record::node::NodeError;
 use medsight_record::settings::SettingsError;
@@ -143,6 +144,9 @@ pub(crate) enum Fault {
     /// The small picture of a series could not be made.
     #[error("No picture could be made of this series.")]
     NoPicture,
+    /// A report could not be put on paper.
+    #[error("{0}")]
+    Paper(PaperError),
     /// Nothing to make a picture of.
     #[error("This series has no images.")]
     NoImagesInSeries,
@@ -187,6 +191,8 @@ impl Fault {
             Self::ViewerProblem(_) => "viewer.problem",
             Self::NoPicture => "viewer.no-picture",
             Self::NoImagesInSeries => "viewer.no-images-in-series",
+            Self::Paper(PaperError::NoGlyph(_)) => "report.no-glyph",
+            Self::Paper(_) => "report.no-paper",
         }
     }
 
@@ -197,6 +203,7 @@ impl Fault {
             Self::NotAllCame { missing, listed } => {
                 vec![("missing", missing.to_string()), ("listed", listed.to_string())]
             }
+            Self::Paper(PaperError::NoGlyph(sign)) => vec![("sign", sign.to_string())],
             _ => Vec::new(),
         }
     }

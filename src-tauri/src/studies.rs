@@ -113,7 +113,8 @@ fn series_row(series: SeriesRecord) -> SeriesRow {
     }
 }
 
-fn measurement(annotation: &Annotation, series: &[SeriesRecord]) -> Measurement {
+/// What was drawn, in one line.
+pub(crate) fn measurement(annotation: &Annotation, series: &[SeriesRecord]) -> Measurement {
     let stands_on: &SeriesUid = match &annotation.place {
         Place::Image { series, .. } | Place::Plane { series, .. } => series,
     };

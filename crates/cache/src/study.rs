@@ -2,8 +2,11 @@
 
 use crate::{Cache, CacheError, apply::require, tables};
 use medsight_base::{InstanceUid, SeriesUid, StudyUid};
-use medsight_record::{Annotation, Manifest, ManifestInstance, ReadingSession, SeriesRecord, StudyRecord};
+use medsight_record::{
+    Annotation, AnnotationId, Manifest, ManifestInstance, ReadingSession, SeriesRecord, StudyRecord,
+};
 use medsight_vault::BlobId;
+use std::collections::BTreeMap;
 use tables::instances::{Geometry, Stored};
 
 /// One file of a study, and what kind of object it is.
@@ -67,6 +70,37 @@ impl Cache {
     /// [`CacheError::NotFound`], …
     pub fn annotations(&self, study: &StudyUid) -> Result<Vec<Annotation>, CacheError> {
         self.read(|db| Ok(tables::annotations::of_study(db, require(db, study)?)?))
+    }
+
+    /// The revision of everything that stands on a study: who quotes a number says which.
+    ///
+    /// # Errors
+    /// [`CacheError::NotFound`], …
+    pub fn annotation_revisions(&self, study: &StudyUid) -> Result<BTreeMap<AnnotationId, i64>, CacheError> {
+        self.read(|db| {
+            let row = require(db, study)?;
+            Ok(tables::annotations::revisions_of_study(db, row)?.into_iter().collect())
+        })
+    }
+
+    /// Other studies of the patient of a study that are in the cache, newest first. The same patient: the same Patient
+    /// ID, and no other birth date. Nothing for a study without a Patient ID.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub fn other_studies_of_patient(&self, study: &StudyRecord) -> Result<Vec<StudyRecord>, CacheError> {
+        let id = study.patient.id.trim();
+        if id.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found = self.read(|db| Ok(tables::studies::of_patient_id(db, id)?))?;
+        let birth = study.patient.birth_date;
+        found.retain(|other| {
+            let is_same = birth.zip(other.patient.birth_date).is_none_or(|(a, b)| a == b);
+            is_same && other.uid != study.uid
+        });
+        found.sort_by(|a, b| (b.date, &b.time).cmp(&(a.date, &a.time)));
+        Ok(found)
     }
 
     /// How the study was laid out when it was last read.

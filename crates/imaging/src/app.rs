@@ -317,6 +317,12 @@ impl App {
             ToLightBox::Deleted { study, series, failed } => {
                 self.of_study(&study, |light_box| light_box.written_deleted(&series, failed.clone()));
             }
+            ToLightBox::GoTo { study, annotation } => {
+                self.of_study(&study, |light_box| light_box.go_to_annotation(annotation));
+                for (window, _) in self.windows.values().filter(|(window, _)| window.study() == &study) {
+                    window.window.focus_window();
+                }
+            }
             ToLightBox::Close(study) => self.windows.retain(|_, (w, _)| w.study() != &study),
             ToLightBox::Quit => self.quit(event_loop),
         }

@@ -10,7 +10,7 @@ use medsight_record::{Annotation, AnnotationId, Manifest, ReadingSession, Record
 use serde::{Deserialize, Serialize};
 
 /// Raised when a message changes its meaning; two programs of different numbers refuse each other.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// First message to the light box: how to read the blobs, and how the person wants to see things.
 #[derive(Clone, Serialize, Deserialize)]
@@ -114,6 +114,13 @@ pub enum ToLightBox {
         series: SeriesUid,
         /// Why not.
         failed: Option<String>,
+    },
+    /// Show the place of something that was drawn on a study that is open.
+    GoTo {
+        /// The study.
+        study: StudyUid,
+        /// What was drawn.
+        annotation: AnnotationId,
     },
     /// Stop showing this study (it was deleted).
     Close(StudyUid),

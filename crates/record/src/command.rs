@@ -258,6 +258,8 @@ pub enum RecordCommand {
 pub enum DeskCommand {
     /// Open a study on the light box.
     OpenStudy(StudyUid),
+    /// Show the report of a study.
+    Report(StudyUid),
     /// Take files in.
     Import,
     /// Stop the import that runs.
@@ -299,8 +301,9 @@ pub enum Command {
 impl Command {
     /// Ids of everything that the desk's palette, keys and buttons can do by name, in the palette's order. What such a
     /// command is about, the study that is selected or the value that was chosen, is added by who sends it.
-    pub const OF_THE_DESK: [&'static str; 14] = [
+    pub const OF_THE_DESK: [&'static str; 15] = [
         "desk.open_study",
+        "desk.report",
         "record.set_read_state",
         "record.delete_studies",
         "desk.import",
@@ -333,6 +336,7 @@ impl Command {
             },
             Self::Desk(desk) => match desk {
                 DeskCommand::OpenStudy(_) => "desk.open_study".into(),
+                DeskCommand::Report(_) => "desk.report".into(),
                 DeskCommand::Import => "desk.import".into(),
                 DeskCommand::CancelImport => "desk.cancel_import".into(),
                 DeskCommand::FindOnServer => "desk.find_on_server".into(),
@@ -356,6 +360,7 @@ impl Command {
             Self::Desk(desk) => match desk {
                 DeskCommand::ChangeSetting(_) | DeskCommand::ToggleTheme => UndoPolicy::Step,
                 DeskCommand::OpenStudy(_)
+                | DeskCommand::Report(_)
                 | DeskCommand::Import
                 | DeskCommand::CancelImport
                 | DeskCommand::FindOnServer
@@ -390,6 +395,7 @@ mod tests {
         let study = StudyUid::parse("2.25.1").unwrap();
         let desk = [
             DeskCommand::OpenStudy(study.clone()),
+            DeskCommand::Report(study.clone()),
             DeskCommand::Import,
             DeskCommand::CancelImport,
             DeskCommand::FindOnServer,

@@ -140,7 +140,7 @@ impl Command {
                 RecordCommand::DeleteStudies(_) => Right::Remove,
             }),
             Self::Desk(desk) => match desk {
-                DeskCommand::OpenStudy(_) => Some(Right::See),
+                DeskCommand::OpenStudy(_) | DeskCommand::Report(_) => Some(Right::See),
                 DeskCommand::Import | DeskCommand::FindOnServer => Some(Right::Bring),
                 DeskCommand::CancelImport
                 | DeskCommand::Search

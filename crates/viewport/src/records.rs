@@ -146,7 +146,8 @@ impl LightBox {
         }
     }
 
-    pub(crate) fn go_to_annotation(&mut self, id: AnnotationId) {
+    /// Shows the place of something that was drawn, and selects it; nothing where it is not there.
+    pub fn go_to_annotation(&mut self, id: AnnotationId) {
         let known = self.annotations.present().get(&id).or_else(|| self.reported.iter().find(|a| a.id == id));
         let Some(annotation) = known.cloned() else { return };
         self.select(Some(id));

@@ -11,6 +11,7 @@ import type {
   RetrievalRow,
   SettingsChange,
   SettingsView,
+  SignReportRequest,
   StartState,
   StudyRow,
   WindowCommand,
@@ -20,7 +21,7 @@ import { problemOf, setLocale } from "./words.svelte";
 import { Worklist } from "./worklist.svelte";
 
 /** What lies over the worklist. */
-export type Overlay = "palette" | "help" | "import" | "find" | "listener" | "columns" | { deleting: StudyRow } | { server: number } | { film: ShownFilm } | null;
+export type Overlay = "palette" | "help" | "import" | "find" | "listener" | "columns" | { deleting: StudyRow } | { server: number } | { film: ShownFilm } | { signing: SignReportRequest["act"][] } | { critical: true } | { discarding: true } | null;
 
 /** A film, and what stands over it. */
 export interface ShownFilm {
@@ -43,7 +44,9 @@ export class Desk {
   listener = $state.raw<ListenerState>({ state: "off" });
   notice = $state<Notice | null>(null);
   version = $state("");
-  page = $state<"worklist" | "settings">("worklist");
+  page = $state<"worklist" | "report" | "settings">("worklist");
+  /** The study whose report is on the page. */
+  reportUid = $state<string | null>(null);
   overlay = $state<Overlay>(null);
   /** A command failed: what to tell the person, until put away. */
   failure = $state.raw<Problem | null>(null);
@@ -96,6 +99,13 @@ export class Desk {
     await this.perform({ do: "open_study", with: { studyUid: uid, nextUid: this.worklist.below(uid) } });
   }
 
+  /** Shows the report of the selected study, or of the one named. */
+  openReport(uid: string | null = this.worklist.selectedUid): void {
+    if (uid === null) return;
+    this.reportUid = uid;
+    this.page = "report";
+  }
+
   /** Has the desk do a command; what undo takes back is offered for a while. */
   async perform(command: WindowCommand): Promise<void> {
     const done = await this.try(() => commands.perform(command));
@@ -120,6 +130,7 @@ export class Desk {
     // One entry for each command of the desk: a new one does not compile before it is here.
     const deeds: Record<DeskCommandId, () => unknown> = {
       "desk.open_study": () => this.openStudy(),
+      "desk.report": () => this.openReport(),
       "desk.import": () => (this.overlay = "import"),
       "desk.find_on_server": () => (this.overlay = "find"),
       "desk.cancel_import": () => this.perform({ do: "cancel_import" }),

@@ -81,3 +81,13 @@ pub(crate) fn of_study(db: &Connection, study: i64) -> rusqlite::Result<Vec<Anno
     .query_map([study], |row| serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(|e| unreadable(0, e)))?
     .collect()
 }
+
+/// The revision of everything that stands on a study.
+pub(crate) fn revisions_of_study(db: &Connection, study: i64) -> rusqlite::Result<Vec<(AnnotationId, i64)>> {
+    db.prepare_cached("SELECT id, revision FROM annotations WHERE study = ?1 AND deleted = 0")?
+        .query_map([study], |row| {
+            let id = row.get_ref(0)?.as_str()?.parse().map_err(|e: uuid::Error| unreadable(0, e))?;
+            Ok((AnnotationId(id), row.get(1)?))
+        })?
+        .collect()
+}

@@ -91,6 +91,13 @@ pub(crate) fn by_id(db: &Connection, id: i64) -> rusqlite::Result<Option<StudyRe
         .optional()
 }
 
+/// The studies with a Patient ID, in no order.
+pub(crate) fn of_patient_id(db: &Connection, id: &str) -> rusqlite::Result<Vec<StudyRecord>> {
+    db.prepare_cached(&format!("SELECT {COLUMNS} FROM studies WHERE patient_id = ?1"))?
+        .query_map([id], from_row)?
+        .collect()
+}
+
 /// Every study with its row id, in no order.
 pub(crate) fn each(db: &Connection, mut see: impl FnMut(i64, StudyRecord)) -> rusqlite::Result<()> {
     let mut statement = db.prepare(&format!("SELECT {COLUMNS}, id FROM studies"))?;
