@@ -30,6 +30,8 @@ mod prefetch;
 mod problem;
 mod process;
 mod receiving;
+#[cfg(test)]
+mod report_journeys;
 mod reports;
 mod retrieving;
 mod settings;

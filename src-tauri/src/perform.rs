@@ -10,7 +10,7 @@ use crate::{importing, prefetch, settings};
 use medsight_base::StudyUid;
 use medsight_record::report::Signature;
 use medsight_record::settings::Theme;
-use medsight_record::{Command, DeskCommand, ReadState, RecordCommand, SettingChange, UndoPolicy};
+use medsight_record::{Command, DeskCommand, ReadState, RecordCommand, SettingChange, UndoPolicy, Work};
 use std::sync::{Arc, Mutex};
 
 /// Steps that can be taken back; older ones are forgotten.
@@ -118,6 +118,17 @@ fn carry_out(desk: &Arc<Desk>, command: &Command) -> Result<Option<Command>, Pro
             held(&desk.steps().inner).forget(studies);
             Ok(None)
         }
+        Command::Record(
+            record @ (RecordCommand::SetPriority { study, .. }
+            | RecordCommand::Assign { study, .. }
+            | RecordCommand::Claim { study, .. }
+            | RecordCommand::Release(study)),
+        ) => {
+            let before = desk.cache()?.study(study)?.ok_or(Fault::StudyGone)?.work;
+            desk.cache()?.apply(record, &who(), now())?;
+            tell_changed(desk, vec![study.clone()]);
+            Ok(work_before(record, before).map(Command::Record))
+        }
         // Reports have versions where other records have undo.
         Command::Record(
             record @ (RecordCommand::SaveReport(_)
@@ -157,6 +168,25 @@ fn carry_out(desk: &Arc<Desk>, command: &Command) -> Result<Option<Command>, Pro
         Command::View(_) | Command::Record(_) | Command::Desk(_) => {
             Err(Fault::BadRequest(format!("{} is not done here.", command.id())).into())
         }
+    }
+}
+
+/// What takes a change of the work on a study back. Nobody's claim is given back to somebody who is not here.
+fn work_before(command: &RecordCommand, before: Work) -> Option<RecordCommand> {
+    match command {
+        RecordCommand::SetPriority { study, .. } => {
+            Some(RecordCommand::SetPriority { study: study.clone(), priority: before.priority })
+        }
+        RecordCommand::Assign { study, .. } => {
+            Some(RecordCommand::Assign { study: study.clone(), to: before.assigned_to })
+        }
+        RecordCommand::Claim { study, .. } => {
+            before.claimed.is_none().then(|| RecordCommand::Release(study.clone()))
+        }
+        RecordCommand::Release(study) => {
+            before.claimed.map(|_| RecordCommand::Claim { study: study.clone(), over: false })
+        }
+        _ => None,
     }
 }
 

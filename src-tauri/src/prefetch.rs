@@ -154,6 +154,7 @@ mod tests {
             bytes: 0,
             state: ReadState::Unread,
             imported_at: Timestamp(0),
+            work: Default::default(),
         }
     }
 

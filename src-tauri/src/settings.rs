@@ -3,6 +3,7 @@
 use crate::desk::Desk;
 use crate::dto::{DeskEvent, ListenerForm, NodeForm, SettingsView};
 use crate::problem::{Fault, Problem};
+use medsight_record::Priority;
 use medsight_record::settings::{Density, SettingChange, Settings, Theme};
 use medsight_record::words::Locale;
 use std::io::Write as _;
@@ -136,6 +137,9 @@ impl Desk {
             cache_quota_gib: settings.cache_quota_gib,
             screen_px_per_mm: settings.screen_px_per_mm,
             worklist_columns: settings.worklist_columns.clone(),
+            service_minutes: Priority::ALL
+                .map(|one| (one.word().to_owned(), settings.service_times.minutes(one)))
+                .into(),
             nodes: settings.nodes.iter().map(NodeForm::from).collect(),
             listener: ListenerForm::from(&settings.listener),
             locked: settings.locked().to_vec(),

@@ -94,6 +94,7 @@ fn sort(column: SortColumn) -> Sort {
         SortColumn::State => Sort::State,
         SortColumn::Accession => Sort::Accession,
         SortColumn::Imported => Sort::Imported,
+        SortColumn::Priority => Sort::Priority,
     }
 }
 

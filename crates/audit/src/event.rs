@@ -34,6 +34,14 @@ pub enum Action {
     Sent,
     /// An object was made of what a reader drew, marked or set.
     ObjectWritten,
+    /// Somebody began to read a study, or took it over.
+    Claimed,
+    /// Somebody stopped reading it.
+    Released,
+    /// It was given to somebody to read.
+    Assigned,
+    /// It became more or less urgent.
+    PrioritySet,
     /// What is being written of a report was kept.
     ReportSaved,
     /// What was written of a report since its last version was thrown away.
@@ -62,6 +70,10 @@ impl Action {
             Self::Exported => "exported",
             Self::Sent => "sent",
             Self::ObjectWritten => "object_written",
+            Self::Claimed => "claimed",
+            Self::Released => "released",
+            Self::Assigned => "assigned",
+            Self::PrioritySet => "priority_set",
             Self::ReportSaved => "report_saved",
             Self::ReportDiscarded => "report_discarded",
             Self::ReportSigned => "report_signed",

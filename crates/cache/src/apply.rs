@@ -40,6 +40,22 @@ impl Cache {
             }),
             RecordCommand::SaveSession(session) => self.save_session(session, at),
             RecordCommand::SetReadState { study, state } => self.set_read_state(study, *state, who, at),
+            RecordCommand::SetPriority { study, priority } => {
+                let detail = json!({"priority": priority});
+                self.change_work(study, Action::PrioritySet, detail, who, at, |work| {
+                    work.priority = *priority;
+                    Ok(())
+                })
+            }
+            RecordCommand::Assign { study, to } => {
+                let detail = json!({"to": to});
+                self.change_work(study, Action::Assigned, detail, who, at, |work| {
+                    work.assigned_to.clone_from(to);
+                    Ok(())
+                })
+            }
+            RecordCommand::Claim { study, over } => self.claim(study, *over, who, at),
+            RecordCommand::Release(study) => self.release(study, who, at),
             RecordCommand::SaveReport(report) => self.save_report(report, who, at),
             RecordCommand::DiscardReport(report) => self.discard_report(*report, who, at),
             RecordCommand::SignReport { report, act, base_version } => {

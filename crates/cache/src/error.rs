@@ -1,6 +1,7 @@
 //! What can go wrong with the cache. Every message says what happened and what to do; [`CacheError::code`]
 //! is the stable name that translations and programs use. No patient data, no key material.
 
+use medsight_base::Timestamp;
 use medsight_record::report::rules::NotSigned;
 use medsight_vault::{BlobError, KeyError};
 
@@ -56,6 +57,14 @@ pub enum CacheError {
         "It was exported or sent since it was written, so it can't be taken back. It stays in the study."
     )]
     GivenOut,
+    /// Somebody else is reading the study.
+    #[error("{by} is reading this study. Take it over if that is agreed, or read another one.")]
+    Claimed {
+        /// The account.
+        by: String,
+        /// Since when.
+        at: Timestamp,
+    },
     /// Somebody else saved or signed the report meanwhile.
     #[error(
         "Somebody else changed this report in the meantime. Nothing was written over: look at both, take over what \
@@ -112,6 +121,7 @@ impl CacheError {
             Self::Io(_) => "cache.io",
             Self::Export { .. } => "cache.export",
             Self::GivenOut => "cache.given-out",
+            Self::Claimed { .. } => "cache.claimed",
             Self::ReportChanged => "cache.report-changed",
             Self::NotSigned(why) => match why {
                 NotSigned::NotNext { .. } => "report.not-next",
@@ -132,6 +142,7 @@ impl CacheError {
             Self::Newer { found, known } => vec![("found", found.to_string()), ("known", known.to_string())],
             Self::NoCache(folder) => vec![("folder", folder.display().to_string())],
             Self::Export { file, .. } => vec![("file", file.display().to_string())],
+            Self::Claimed { by, .. } => vec![("by", by.clone())],
             Self::NotSigned(NotSigned::NotNext { from }) => {
                 vec![("status", format!("@report.status.{}", from.word()))]
             }

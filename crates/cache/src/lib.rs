@@ -30,6 +30,7 @@ mod study;
 pub mod synthetic;
 mod tables;
 mod thumbnail;
+mod work;
 mod worklist;
 
 pub use apply::Applied;

@@ -2,7 +2,7 @@
 
 use crate::apply::note;
 use crate::tables::reports::{self, Head};
-use crate::{Applied, Cache, CacheError, tables};
+use crate::{Applied, Cache, CacheError, tables, work};
 use medsight_audit::Action;
 use medsight_base::{StudyUid, Timestamp};
 use medsight_record::ReadState;
@@ -78,7 +78,7 @@ impl Cache {
             reports::save(t, save.report, &save.study, Some(&working))?;
             let detail = json!({"report": save.report, "version": version, "saved": working.saved});
             note(t, who, Action::ReportSaved, at, &save.study, detail)?;
-            let begun = begin_reading(t, &save.study)?;
+            let begun = begin_reading(t, &save.study, who, at)?;
             Ok((working.saved, begun))
         })?;
         self.reindex(row)?;
@@ -141,6 +141,12 @@ impl Cache {
             let row = tables::studies::id_of(t, &study)?;
             if let Some(row) = row {
                 tables::studies::set_state(t, row, read_state(version.status))?;
+                // What is signed is read.
+                if let Some(known) =
+                    tables::studies::by_id(t, row)?.filter(|known| known.work.claimed.is_some())
+                {
+                    work::set_claim(t, row, &study, known.work, None, &who, at)?;
+                }
             }
             let entry = json!({"report": id, "version": version.number, "study": study});
             tables::outbox::add(t, row, "report", &entry, at)?;
@@ -211,14 +217,24 @@ fn version(
     Ok(ReportVersion { number, status: becomes, signatures, reason, addendum, content })
 }
 
-/// Who writes has begun to read; the row of the study where that is new.
-fn begin_reading(t: &Transaction<'_>, study: &StudyUid) -> Result<Option<i64>, CacheError> {
+/// Who writes has begun to read, and has claimed the study unless somebody else has; its row where that is new.
+fn begin_reading(
+    t: &Transaction<'_>,
+    study: &StudyUid,
+    who: &str,
+    at: Timestamp,
+) -> Result<Option<i64>, CacheError> {
     let Some(row) = tables::studies::id_of(t, study)? else { return Ok(None) };
-    let is_unread = tables::studies::by_id(t, row)?.is_some_and(|study| study.state == ReadState::Unread);
+    let Some(known) = tables::studies::by_id(t, row)? else { return Ok(None) };
+    let is_unread = known.state == ReadState::Unread;
     if is_unread {
         tables::studies::set_state(t, row, ReadState::Draft)?;
     }
-    Ok(is_unread.then_some(row))
+    let is_free = known.work.claimed.is_none();
+    if is_free {
+        work::set_claim(t, row, study, known.work, Some(who), who, at)?;
+    }
+    Ok((is_unread || is_free).then_some(row))
 }
 
 fn read_state(status: ReportStatus) -> ReadState {

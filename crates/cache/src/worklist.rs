@@ -61,6 +61,8 @@ pub enum Sort {
     Accession,
     /// When it came to this computer.
     Imported,
+    /// How urgent it is; of equal ones what came first.
+    Priority,
 }
 
 /// A window of the worklist.

@@ -5,12 +5,12 @@ mod common;
 
 use common::*;
 use medsight_base::Timestamp;
-use medsight_cache::{Cache, CacheError};
+use medsight_cache::{Cache, CacheError, Query, Sort};
 use medsight_record::report::rules::{NotSigned, SignAct};
 use medsight_record::report::{
     Content, CriticalResult, ReportId, ReportStatus, ReportToSave, Section, Signature, Urgency,
 };
-use medsight_record::{ReadState, RecordCommand};
+use medsight_record::{Priority, ReadState, RecordCommand};
 use std::path::Path;
 use uuid::Uuid;
 
@@ -142,7 +142,7 @@ fn a_critical_result_sent_twice_is_one_and_stands_with_who_was_told() {
         let tell = RecordCommand::TellCritical { report: REPORT, result: Box::new(result.clone()) };
         cache.apply(&tell, "resident", AT).unwrap();
     }
-    assert_eq!(cache.report(REPORT).unwrap().critical, [result.clone()]);
+    assert_eq!(cache.report(REPORT).unwrap().critical, std::slice::from_ref(&result));
     let nobody = CriticalResult { id: Uuid::from_u128(10), told: " ".into(), ..result };
     let tell = RecordCommand::TellCritical { report: REPORT, result: Box::new(nobody) };
     assert!(matches!(cache.apply(&tell, "resident", AT), Err(CacheError::BadCommand(_))));
@@ -161,4 +161,47 @@ fn a_draft_that_is_thrown_away_leaves_what_was_signed() {
     cache.apply(&RecordCommand::DiscardReport(REPORT), "attending", AT).unwrap();
     let report = cache.report(REPORT).unwrap();
     assert_eq!((report.status, report.working), (ReportStatus::Final, None));
+}
+
+#[test]
+fn two_people_do_not_read_one_study_unless_one_takes_it_over_knowingly() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    let claim =
+        |who: &str, over| cache.apply(&RecordCommand::Claim { study: study_uid(1), over }, who, AT).map(drop);
+    let reader = || cache.study(&study_uid(1)).unwrap().unwrap().work.claimed.map(|claim| claim.by);
+    claim("rita", false).unwrap();
+    let refused = claim("nora", false);
+    assert!(matches!(&refused, Err(CacheError::Claimed { by, .. }) if by == "rita"), "{refused:?}");
+    assert!(cache.apply(&RecordCommand::Release(study_uid(1)), "nora", AT).is_err());
+    claim("nora", true).unwrap();
+    assert_eq!(reader().as_deref(), Some("nora"));
+    cache.apply(&RecordCommand::Release(study_uid(1)), "nora", AT).unwrap();
+    assert_eq!(reader(), None);
+    assert!(cache.verify_audit().unwrap().is_ok());
+}
+
+#[test]
+fn who_writes_a_report_reads_the_study_until_it_is_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    let reader = || cache.study(&study_uid(1)).unwrap().unwrap().work.claimed.map(|claim| claim.by);
+    save(&cache, "Node.", 0, 0).unwrap();
+    assert_eq!(reader().as_deref(), Some("resident"));
+    sign(&cache, "attending", SignAct::Final, 0).unwrap();
+    assert_eq!(reader(), None);
+}
+
+#[test]
+fn what_is_urgent_stands_first_and_of_equal_ones_what_came_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 3);
+    for (study, priority) in [(2, Priority::Stat), (3, Priority::Urgent)] {
+        cache.apply(&RecordCommand::SetPriority { study: study_uid(study), priority }, "x", AT).unwrap();
+    }
+    let query = Query { sort: Sort::Priority, limit: 10, ..Query::default() };
+    let rows = cache.worklist(&query).unwrap().rows;
+    let order: Vec<_> = rows.iter().map(|row| (row.uid.clone(), row.work.priority)).collect();
+    let wanted = [(2, Priority::Stat), (3, Priority::Urgent), (1, Priority::Routine)];
+    assert_eq!(order, wanted.map(|(study, priority)| (study_uid(study), priority)));
 }

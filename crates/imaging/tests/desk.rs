@@ -76,6 +76,7 @@ fn manifest(store: &BlobStore, files: &[PathBuf]) -> Manifest {
             bytes: 0,
             state: ReadState::Unread,
             imported_at: Timestamp(0),
+            work: Default::default(),
         },
         series: vec![SeriesRecord {
             uid: first.series,

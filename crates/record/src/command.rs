@@ -7,6 +7,7 @@ use crate::report::rules::SignAct;
 use crate::report::{CriticalResult, ReportId, ReportToSave};
 use crate::settings::SettingChange;
 use crate::tool::Tool;
+use crate::work::Priority;
 use crate::{Annotation, AnnotationId, ReadState, ReadingSession};
 use medsight_base::StudyUid;
 use serde::{Deserialize, Serialize};
@@ -228,6 +229,29 @@ pub enum RecordCommand {
         /// The new state.
         state: ReadState,
     },
+    /// How urgent the reading is.
+    SetPriority {
+        /// The study.
+        study: StudyUid,
+        /// The new priority.
+        priority: Priority,
+    },
+    /// Who is to read it; nobody in particular without an account.
+    Assign {
+        /// The study.
+        study: StudyUid,
+        /// The account.
+        to: Option<String>,
+    },
+    /// "I am reading this."
+    Claim {
+        /// The study.
+        study: StudyUid,
+        /// Takes it over from somebody who is reading it.
+        over: bool,
+    },
+    /// "I am not reading this any more."
+    Release(StudyUid),
     /// Keep what is being written of a report.
     SaveReport(Box<ReportToSave>),
     /// Throw away what was written since the last version.
@@ -301,10 +325,13 @@ pub enum Command {
 impl Command {
     /// Ids of everything that the desk's palette, keys and buttons can do by name, in the palette's order. What such a
     /// command is about, the study that is selected or the value that was chosen, is added by who sends it.
-    pub const OF_THE_DESK: [&'static str; 15] = [
+    pub const OF_THE_DESK: [&'static str; 18] = [
         "desk.open_study",
         "desk.report",
         "record.set_read_state",
+        "record.set_priority",
+        "record.claim",
+        "record.release",
         "record.delete_studies",
         "desk.import",
         "desk.find_on_server",
@@ -328,6 +355,10 @@ impl Command {
                 RecordCommand::RemoveAnnotation { .. } => "record.remove_annotation".into(),
                 RecordCommand::SaveSession(_) => "record.save_session".into(),
                 RecordCommand::SetReadState { .. } => "record.set_read_state".into(),
+                RecordCommand::SetPriority { .. } => "record.set_priority".into(),
+                RecordCommand::Assign { .. } => "record.assign".into(),
+                RecordCommand::Claim { .. } => "record.claim".into(),
+                RecordCommand::Release(_) => "record.release".into(),
                 RecordCommand::SaveReport(_) => "record.save_report".into(),
                 RecordCommand::DiscardReport(_) => "record.discard_report".into(),
                 RecordCommand::SignReport { .. } => "record.sign_report".into(),
@@ -379,7 +410,11 @@ impl Command {
                 RecordCommand::DiscardReport(_)
                 | RecordCommand::SignReport { .. }
                 | RecordCommand::TellCritical { .. } => UndoPolicy::Never,
-                RecordCommand::SetReadState { .. } => UndoPolicy::Step,
+                RecordCommand::SetReadState { .. }
+                | RecordCommand::SetPriority { .. }
+                | RecordCommand::Assign { .. }
+                | RecordCommand::Claim { .. }
+                | RecordCommand::Release(_) => UndoPolicy::Step,
                 RecordCommand::DeleteStudies(_) => UndoPolicy::Never,
             },
         }
@@ -410,7 +445,10 @@ mod tests {
         ];
         let mut ids: Vec<String> = desk.into_iter().map(|command| Command::Desk(command).id()).collect();
         let state = RecordCommand::SetReadState { study: study.clone(), state: ReadState::Final };
-        for command in [state, RecordCommand::DeleteStudies(vec![study])] {
+        let priority = RecordCommand::SetPriority { study: study.clone(), priority: Priority::Stat };
+        let claim = RecordCommand::Claim { study: study.clone(), over: false };
+        let release = RecordCommand::Release(study.clone());
+        for command in [state, priority, claim, release, RecordCommand::DeleteStudies(vec![study])] {
             ids.push(Command::Record(command).id());
         }
         ids.sort();

@@ -20,6 +20,7 @@ pub mod to_write;
 pub mod tool;
 pub mod undo;
 pub mod words;
+pub mod work;
 
 pub use annotation::{
     Annotation, AnnotationId, AnnotationKind, CodedName, ImageRef, Measured, NoScale, Place,
@@ -44,3 +45,4 @@ pub use to_write::{LookToWrite, SegmentToWrite, ToWrite, Written};
 pub use tool::Tool;
 pub use undo::History;
 pub use words::{Locale, Words};
+pub use work::{Claim, Priority, ServiceTimes, Work};

@@ -133,6 +133,8 @@ impl Command {
                 RecordCommand::SaveAnnotation(_) | RecordCommand::RemoveAnnotation { .. } => Right::Annotate,
                 RecordCommand::SaveSession(_) => Right::See,
                 RecordCommand::SetReadState { .. } => Right::Report,
+                RecordCommand::SetPriority { .. } | RecordCommand::Assign { .. } => Right::Assign,
+                RecordCommand::Claim { .. } | RecordCommand::Release(_) => Right::Report,
                 RecordCommand::SaveReport(_)
                 | RecordCommand::DiscardReport(_)
                 | RecordCommand::TellCritical { .. } => Right::Report,

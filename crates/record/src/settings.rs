@@ -6,6 +6,7 @@
 use crate::listener::{Listener, ListenerError};
 use crate::node::{Node, NodeError, check_all};
 use crate::words::Locale;
+use crate::work::ServiceTimes;
 use serde::{Deserialize, Serialize};
 
 /// The built-in defaults, with a comment on each.
@@ -51,6 +52,8 @@ pub struct Settings {
     pub screen_px_per_mm: Option<f64>,
     /// Columns of the worklist, in their order.
     pub worklist_columns: Vec<String>,
+    /// Until when reports are promised.
+    pub service_times: ServiceTimes,
     /// Peers on the hospital's network.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<Node>,

@@ -2,6 +2,7 @@
 //!
 //! These are facts read from DICOM headers (PS3.3 C.7.1 to C.7.5), not pixels.
 
+use crate::work::Work;
 use medsight_base::{DicomDate, InstanceUid, SeriesUid, StudyUid, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +124,9 @@ pub struct StudyRecord {
     pub state: ReadState,
     /// When the first instance came in.
     pub imported_at: Timestamp,
+    /// Who reads it, and how urgent it is.
+    #[serde(default)]
+    pub work: Work,
 }
 
 /// One series.

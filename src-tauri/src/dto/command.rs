@@ -3,7 +3,7 @@
 use super::SettingsChange;
 use crate::problem::Problem;
 use medsight_base::StudyUid;
-use medsight_record::{Command, DeskCommand, ReadState, RecordCommand};
+use medsight_record::{Command, DeskCommand, Priority, ReadState, RecordCommand};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -25,6 +25,33 @@ pub enum WindowCommand {
         /// The new state.
         #[ts(type = "string")]
         state: ReadState,
+    },
+    /// Set how urgent the reading is.
+    SetPriority {
+        /// Study Instance UID.
+        study_uid: String,
+        /// The new priority.
+        #[ts(type = "string")]
+        priority: Priority,
+    },
+    /// Give a study to somebody to read, or to nobody in particular.
+    Assign {
+        /// Study Instance UID.
+        study_uid: String,
+        /// The account.
+        to: Option<String>,
+    },
+    /// "I am reading this."
+    Claim {
+        /// Study Instance UID.
+        study_uid: String,
+        /// Take it over from somebody else.
+        over: bool,
+    },
+    /// "I am not reading this any more."
+    Release {
+        /// Study Instance UID.
+        study_uid: String,
     },
     /// Delete studies from this computer; the person was asked before, by name.
     DeleteStudies {
@@ -64,6 +91,19 @@ impl TryFrom<WindowCommand> for Command {
             }
             WindowCommand::SetReadState { study_uid, state } => {
                 Self::Record(RecordCommand::SetReadState { study: StudyUid::parse(&study_uid)?, state })
+            }
+            WindowCommand::SetPriority { study_uid, priority } => {
+                Self::Record(RecordCommand::SetPriority { study: StudyUid::parse(&study_uid)?, priority })
+            }
+            WindowCommand::Assign { study_uid, to } => {
+                let to = to.map(|to| to.trim().to_owned()).filter(|to| !to.is_empty());
+                Self::Record(RecordCommand::Assign { study: StudyUid::parse(&study_uid)?, to })
+            }
+            WindowCommand::Claim { study_uid, over } => {
+                Self::Record(RecordCommand::Claim { study: StudyUid::parse(&study_uid)?, over })
+            }
+            WindowCommand::Release { study_uid } => {
+                Self::Record(RecordCommand::Release(StudyUid::parse(&study_uid)?))
             }
             WindowCommand::DeleteStudies { study_uids } => {
                 let studies = study_uids.iter().map(|uid| StudyUid::parse(uid)).collect::<Result<_, _>>()?;

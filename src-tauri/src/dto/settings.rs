@@ -5,6 +5,7 @@ use crate::problem::Problem;
 use medsight_record::settings::{Density, SettingChange, Theme};
 use medsight_record::words::Locale;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use ts_rs::TS;
 
 /// Where the key is kept, for reading only: it is chosen at the start, on the command line.
@@ -38,6 +39,9 @@ pub struct SettingsView {
     pub screen_px_per_mm: Option<f64>,
     /// Columns of the worklist in their order.
     pub worklist_columns: Vec<String>,
+    /// Minutes to the report that the site promises, by priority.
+    #[ts(type = "Record<string, number>")]
+    pub service_minutes: BTreeMap<String, u32>,
     /// Peers on the network.
     pub nodes: Vec<NodeForm>,
     /// Whether and how this workstation takes what others send.

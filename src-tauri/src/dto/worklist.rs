@@ -52,6 +52,8 @@ pub enum SortColumn {
     Accession,
     /// When it came to this computer.
     Imported,
+    /// How urgent it is; of equal ones what came first.
+    Priority,
 }
 
 /// One window of rows.
@@ -101,6 +103,12 @@ pub struct StudyRow {
     pub state: ReadState,
     /// When it came, milliseconds since 1970.
     pub imported_ms: i64,
+    /// `stat`, `urgent`, `routine`.
+    pub priority: String,
+    /// The account that is to read it, or empty.
+    pub assigned_to: String,
+    /// The account that reads it now, or empty.
+    pub claimed_by: String,
 }
 
 impl From<StudyRecord> for StudyRow {
@@ -120,6 +128,9 @@ impl From<StudyRecord> for StudyRow {
             bytes: study.bytes,
             state: study.state,
             imported_ms: study.imported_at.0,
+            priority: study.work.priority.word().to_owned(),
+            assigned_to: study.work.assigned_to.unwrap_or_default(),
+            claimed_by: study.work.claimed.map(|claim| claim.by).unwrap_or_default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { ChooseImport, DeskEvent, DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Performed, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SecretRequest, StartState, StudyDetails, StudyDocument, StudyRequest, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
+import type { ChooseImport, CompareRequest, DeskEvent, DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
 
 /** Everything the desk can be asked. A failure is thrown as a Problem. */
 export const commands = {
@@ -52,6 +52,24 @@ export const commands = {
   dismissRetrievals: () => invoke<null>("dismiss_retrievals", { request: {} }),
   /** Tries to listen again after the listener could not. */
   retryListener: () => invoke<null>("retry_listener", { request: {} }),
+  /** Everything the report page shows. */
+  reportPage: (request: ReportRequest) => invoke<ReportPage>("report_page", { request }),
+  /** The words that a report begins with. */
+  beginReport: (request: TemplateRequest) => invoke<TemplateStart>("begin_report", { request }),
+  /** Keeps what is being written; it is on the disk when this answers. */
+  saveReport: (request: SaveReportRequest) => invoke<ReportSaved>("save_report", { request }),
+  /** Signs a report; the report as it is then. */
+  signReport: (request: SignReportRequest) => invoke<ReportView>("sign_report", { request }),
+  /** Throws away what was written since the last version. */
+  discardReport: (request: ReportChoice) => invoke<null>("discard_report", { request }),
+  /** Writes down that a critical result was passed on; the report as it is then. */
+  tellCritical: (request: TellCriticalRequest) => invoke<ReportView>("tell_critical", { request }),
+  /** Writes a signed version as PDF where the person says; false when they say nowhere. */
+  saveReportPdf: (request: ReportPdfRequest) => invoke<boolean>("save_report_pdf", { request }),
+  /** What differs between two texts, word by word. */
+  compareTexts: (request: CompareRequest) => invoke<Array<TextChange>>("compare_texts", { request }),
+  /** Shows the place of something that was drawn on the light box. */
+  showPlace: (request: ShowPlaceRequest) => invoke<null>("show_place", { request }),
   /** Puts the summary of the last import away. */
   dismissImport: () => invoke<null>("dismiss_import", { request: {} }),
   /** Puts the notice away. */

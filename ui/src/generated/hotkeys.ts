@@ -19,6 +19,9 @@ export const hotkeys = {
     "desk.open_study": [
       "Enter"
     ],
+    "desk.report": [
+      "R"
+    ],
     "desk.search": [
       "/"
     ],
@@ -264,6 +267,7 @@ export const hotkeys = {
 /** Everything that can be done on the desk by name, in the palette's order. */
 export const deskCommands = [
   "desk.open_study",
+  "desk.report",
   "record.set_read_state",
   "record.delete_studies",
   "desk.import",

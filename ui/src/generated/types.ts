@@ -6,6 +6,112 @@ export type ChooseImport = {
  */
 folder: boolean, };
 
+export type CodeForm = { 
+/**
+ * Code value.
+ */
+value: string, 
+/**
+ * Coding scheme.
+ */
+scheme: string, 
+/**
+ * Code meaning.
+ */
+meaning: string, };
+
+export type CompareRequest = { 
+/**
+ * The older text.
+ */
+old: string, 
+/**
+ * The newer text.
+ */
+new: string, };
+
+export type ComparedForm = { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * Date and description as shown.
+ */
+words: string, 
+/**
+ * Its report.
+ */
+report: string | null, 
+/**
+ * Version of its report.
+ */
+version: number, };
+
+export type ContentForm = { 
+/**
+ * Template it began with.
+ */
+template: string, 
+/**
+ * Two-letter language.
+ */
+language: string, 
+/**
+ * What kind of report.
+ */
+code: CodeForm | null, 
+/**
+ * Title.
+ */
+title: string, 
+/**
+ * Sections in reading order.
+ */
+sections: Array<SectionForm>, 
+/**
+ * What is quoted.
+ */
+quotes: Array<QuoteForm>, 
+/**
+ * Coded findings.
+ */
+findings: Array<FindingForm>, 
+/**
+ * What it was compared with.
+ */
+compared: ComparedForm | null, };
+
+export type CriticalForm = { 
+/**
+ * A UUID that the window makes: sent twice it is one.
+ */
+id: string, 
+/**
+ * What was found.
+ */
+result: string, 
+/**
+ * `minutes`, `hours`, `days`.
+ */
+urgency: "minutes" | "hours" | "days", 
+/**
+ * Who was told.
+ */
+told: string, 
+/**
+ * `phone`, `in_person`, `message`.
+ */
+byWayOf: string, 
+/**
+ * Milliseconds since 1970.
+ */
+toldAtMs: number, 
+/**
+ * The other repeated it.
+ */
+isReadBack: boolean, };
+
 export type DateRange = { 
 /**
  * First day.
@@ -120,6 +226,24 @@ value: string,
  */
 count: number, };
 
+export type FieldForm = { 
+/**
+ * Name in its template.
+ */
+key: string, 
+/**
+ * Its label.
+ */
+label: string, 
+/**
+ * As it is read.
+ */
+value: string, 
+/**
+ * What it means, where that is coded.
+ */
+code: CodeForm | null, };
+
 export type FilmFacts = { 
 /**
  * Length of the stream in bytes.
@@ -211,6 +335,28 @@ to: string,
  * Modality in the study.
  */
 modality: string, };
+
+export type FindingForm = { 
+/**
+ * What is found.
+ */
+finding: CodeForm, 
+/**
+ * Where.
+ */
+site: CodeForm | null, 
+/**
+ * `left`, `right`, `both` or empty.
+ */
+laterality: string, 
+/**
+ * It is not there.
+ */
+isAbsent: boolean, 
+/**
+ * Labels of quotes.
+ */
+quotes: Array<string>, };
 
 export type FoundStudies = { 
 /**
@@ -432,6 +578,16 @@ tls: boolean,
  */
 seen: Array<ListenerSeen>, } } | { "state": "failed", "about": Problem };
 
+export type MacroWords = { 
+/**
+ * What is typed.
+ */
+short: string, 
+/**
+ * What it becomes.
+ */
+text: string, };
+
 export type Measurement = { 
 /**
  * Its name for good.
@@ -489,6 +645,16 @@ scale: string,
  * Last change, milliseconds since 1970.
  */
 changedMs: number, };
+
+export type NamedCode = { 
+/**
+ * As it is shown.
+ */
+words: string, 
+/**
+ * The code, where there is one.
+ */
+code: CodeForm | null, };
 
 export type NodeForm = { 
 /**
@@ -562,6 +728,36 @@ undoable: boolean,
  */
 redoable: boolean, };
 
+export type PriorReport = { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * Date, modality and description.
+ */
+words: string, 
+/**
+ * Its report, where one is here.
+ */
+report: string | null, 
+/**
+ * Version of it.
+ */
+version: number, 
+/**
+ * Word of its status.
+ */
+status: string, 
+/**
+ * Its text as people read it.
+ */
+plain: string, 
+/**
+ * Its impression, or its findings where it has none.
+ */
+summary: string, };
+
 export type Problem = { 
 /**
  * Stable name; its words are `problem.CODE`.
@@ -575,6 +771,182 @@ values: Record<string, string>,
  * The same in English and in full, for whoever looks into it.
  */
 detail: string, };
+
+export type Quotable = { 
+/**
+ * What it is, and its numbers.
+ */
+measurement: Measurement, 
+/**
+ * Its revision now.
+ */
+revision: number, 
+/**
+ * Series Instance UID.
+ */
+seriesUid: string, 
+/**
+ * SOP Instance UID, where it is on an image.
+ */
+instanceUid: string | null, 
+/**
+ * Frame of it, from 0.
+ */
+frame: number, };
+
+export type QuoteForm = { 
+/**
+ * `M1`, `K1`.
+ */
+label: string, 
+/**
+ * Name of the annotation.
+ */
+annotation: string, 
+/**
+ * Revision that was quoted.
+ */
+revision: number, 
+/**
+ * The words and numbers.
+ */
+words: string, 
+/**
+ * Series Instance UID.
+ */
+seriesUid: string, 
+/**
+ * SOP Instance UID, where it is on an image.
+ */
+instanceUid: string | null, 
+/**
+ * Frame of it, from 0.
+ */
+frame: number, };
+
+export type ReportChoice = { 
+/**
+ * Its name.
+ */
+report: string, };
+
+export type ReportPage = { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * `NAME^GIVEN · 1957-03-14 (69 F) · ID 004711`.
+ */
+identity: string, 
+/**
+ * Date, modality and description of the study.
+ */
+about: string, 
+/**
+ * Reports of the study, oldest first.
+ */
+reports: Array<ReportView>, 
+/**
+ * Forms to begin with, those that fit first.
+ */
+templates: Array<TemplateChoice>, 
+/**
+ * What can be taken over from the light box.
+ */
+quotables: Array<Quotable>, 
+/**
+ * Earlier examinations, newest first.
+ */
+priors: Array<PriorReport>, 
+/**
+ * Abbreviations.
+ */
+macros: Array<MacroWords>, 
+/**
+ * Findings that can be coded.
+ */
+findings: Array<NamedCode>, 
+/**
+ * Places in the body.
+ */
+sites: Array<NamedCode>, };
+
+export type ReportPdfRequest = { 
+/**
+ * The report.
+ */
+report: string, 
+/**
+ * The version, from 1.
+ */
+version: number, 
+/**
+ * Minutes by which the person's clock is ahead of UTC.
+ */
+utcOffsetMin: number, };
+
+export type ReportRequest = { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * `YYYY-MM-DD` on the person's calendar, for the patient's age.
+ */
+today: string, };
+
+export type ReportSaved = { 
+/**
+ * Number of the save.
+ */
+saved: number, 
+/**
+ * When, milliseconds since 1970.
+ */
+savedMs: number, };
+
+export type ReportView = { 
+/**
+ * Its name, a UUID.
+ */
+id: string, 
+/**
+ * Word of the status.
+ */
+status: string, 
+/**
+ * Versions, oldest first.
+ */
+versions: Array<VersionView>, 
+/**
+ * What is being written.
+ */
+working: ContentForm | null, 
+/**
+ * Version the working text goes on from.
+ */
+baseVersion: number, 
+/**
+ * Number of the last save; 0 without a working text.
+ */
+saved: number, 
+/**
+ * When it was saved, milliseconds since 1970; 0 without a working text.
+ */
+savedMs: number, 
+/**
+ * By whom.
+ */
+savedBy: string, 
+/**
+ * Somebody signed since the working text was begun.
+ */
+isInConflict: boolean, 
+/**
+ * Critical results that were passed on.
+ */
+critical: Array<CriticalForm>, };
 
 export type RetrievalChoice = { 
 /**
@@ -652,6 +1024,28 @@ studyUid: string,
  */
 instanceUid: string, };
 
+export type SaveReportRequest = { 
+/**
+ * Name of the report, a UUID; a new one begins a report.
+ */
+report: string, 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * The words.
+ */
+content: ContentForm, 
+/**
+ * Version it goes on from; 0 for none.
+ */
+baseVersion: number, 
+/**
+ * Save it goes on from; 0 for the first.
+ */
+saved: number, };
+
 export type SecretRequest = { 
 /**
  * Base of the service.
@@ -665,6 +1059,28 @@ signIn: SignInForm,
  * The token or password; absent to take it out of the keyring.
  */
 secret: string | null, };
+
+export type SectionForm = { 
+/**
+ * Name in its template.
+ */
+key: string, 
+/**
+ * What the heading means.
+ */
+code: CodeForm | null, 
+/**
+ * The heading.
+ */
+heading: string, 
+/**
+ * The text; `[M1]` names a quote.
+ */
+text: string, 
+/**
+ * Fields that were filled in.
+ */
+fields: Array<FieldForm>, };
 
 export type SenderForm = { 
 /**
@@ -758,11 +1174,49 @@ cacheFolder: string,
  */
 cacheBytes: number, };
 
+export type ShowPlaceRequest = { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * Name of the annotation.
+ */
+annotation: string, };
+
 export type SignInForm = { "by": "none" } | { "by": "bearer" } | { "by": "basic", 
 /**
  * The name.
  */
 user: string, };
+
+export type SignReportRequest = { 
+/**
+ * Name of the report.
+ */
+report: string, 
+/**
+ * `preliminary`, `final`, `addendum`, `amend`, `entered_in_error`.
+ */
+act: "preliminary" | "final" | "addendum" | "amend" | "entered_in_error", 
+/**
+ * The reason, or the text of an addendum.
+ */
+words: string, 
+/**
+ * The version that is signed upon; 0 for none.
+ */
+baseVersion: number, };
+
+export type SignatureView = { 
+/**
+ * Name at that time.
+ */
+name: string, 
+/**
+ * Milliseconds since 1970.
+ */
+atMs: number, };
 
 export type SortColumn = "name" | "id" | "date" | "modality" | "description" | "images" | "state" | "accession" | "imported";
 
@@ -880,6 +1334,78 @@ state: string,
  */
 importedMs: number, };
 
+export type TellCriticalRequest = { 
+/**
+ * The report.
+ */
+report: string, 
+/**
+ * What, to whom, when.
+ */
+critical: CriticalForm, };
+
+export type TemplateChoice = { 
+/**
+ * Its name for good.
+ */
+id: string, 
+/**
+ * As it is shown.
+ */
+title: string, 
+/**
+ * It fits the study best.
+ */
+fits: boolean, };
+
+export type TemplateField = { 
+/**
+ * Section it stands in.
+ */
+section: string, 
+/**
+ * Its name.
+ */
+key: string, 
+/**
+ * Its label.
+ */
+label: string, 
+/**
+ * Unit of a number, or empty.
+ */
+unit: string, 
+/**
+ * What can be chosen; none: it is filled in.
+ */
+choices: Array<NamedCode>, };
+
+export type TemplateRequest = { 
+/**
+ * Name of the template.
+ */
+template: string, };
+
+export type TemplateStart = { 
+/**
+ * The words.
+ */
+content: ContentForm, 
+/**
+ * Fields of its sections.
+ */
+fields: Array<TemplateField>, };
+
+export type TextChange = { 
+/**
+ * `same`, `added`, `removed`.
+ */
+kind: "same" | "added" | "removed", 
+/**
+ * The words.
+ */
+text: string, };
+
 export type Thumbnail = { 
 /**
  * PNG in base64.
@@ -933,6 +1459,36 @@ problem: Problem,
 cacheFolder: string, };
 
 export type TroubleKind = "keyring_locked" | "no_keyring" | "keyring_waiting" | "key_missing" | "wrong_key" | "bad_key_source" | "disk_full" | "newer_schema" | "in_use" | "denied" | "damaged" | "settings" | "other";
+
+export type VersionView = { 
+/**
+ * From 1.
+ */
+number: number, 
+/**
+ * Word of the status.
+ */
+status: string, 
+/**
+ * Who signed.
+ */
+signatures: Array<SignatureView>, 
+/**
+ * Why it was changed.
+ */
+reason: string | null, 
+/**
+ * What was added.
+ */
+addendum: string | null, 
+/**
+ * The text as people read it.
+ */
+plain: string, 
+/**
+ * The words.
+ */
+content: ContentForm, };
 
 export type WantedStudy = { 
 /**

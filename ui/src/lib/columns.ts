@@ -1,6 +1,7 @@
 // The columns the worklist can have. Ids are those of the setting `worklist_columns`.
 import type { SortColumn, StudyRow } from "../generated/types";
 import { bytes, count, moment } from "./format";
+import { clock, dueIn } from "./due.svelte";
 import { named } from "./words.svelte";
 
 /** One column. */
@@ -19,7 +20,11 @@ export interface Column {
 
 const first = (text: string) => text.charAt(0).toLocaleUpperCase() + text.slice(1);
 
+/** What stands for how urgent a study is: a sign and a word. */
+const urgency = (row: StudyRow) => `${{ stat: "▲ ", urgent: "! " }[row.priority] ?? ""}${named("priority", row.priority)}`;
+
 export const columns = {
+  priority: { width: "84px", sort: "priority", text: urgency },
   state: { width: "100px", sort: "state", dim: true, text: (row) => first(named("state", row.state)) },
   name: { width: "minmax(170px, 1.3fr)", sort: "name", text: (row) => row.name || "—" },
   id: { width: "minmax(80px, 104px)", sort: "id", dim: true, text: (row) => row.id },
@@ -30,6 +35,8 @@ export const columns = {
   accession: { width: "minmax(80px, 112px)", sort: "accession", dim: true, text: (row) => row.accession },
   series: { width: "64px", right: true, dim: true, text: (row) => count(row.series) },
   size: { width: "84px", right: true, dim: true, text: (row) => bytes(row.bytes) },
+  who: { width: "minmax(72px, 104px)", dim: true, text: (row) => (row.claimedBy ? `● ${row.claimedBy}` : row.assignedTo) },
+  due: { width: "84px", right: true, dim: true, text: (row) => dueIn(row, clock.minute) },
   imported: { width: "136px", sort: "imported", dim: true, text: (row) => moment(row.importedMs) },
 } satisfies Record<string, Column>;
 

@@ -63,6 +63,8 @@ export class Desk {
   focusSearch: () => void = () => {};
   /** Puts the focus on the reading state; set by the study panel. */
   focusState: () => void = () => {};
+  /** Puts the focus on the priority; set by the study panel. */
+  focusPriority: () => void = () => {};
   /** Puts the cursor into the list; set by the list. */
   focusList: () => void = () => {};
 
@@ -114,6 +116,16 @@ export class Desk {
     this.done = done.undoable || done.redoable ? done : null;
   }
 
+  /** "I am reading this": the selected study, or the one named; also from somebody else where that is said. */
+  async claim(uid: string | null = this.worklist.selectedUid, over = false): Promise<void> {
+    if (uid !== null) await this.perform({ do: "claim", with: { studyUid: uid, over } });
+  }
+
+  /** "I am not reading this any more." */
+  async release(uid: string | null = this.worklist.selectedUid): Promise<void> {
+    if (uid !== null) await this.perform({ do: "release", with: { studyUid: uid } });
+  }
+
   /** Changes one setting. */
   change(change: SettingsChange): Promise<void> {
     return this.perform({ do: "change_setting", with: change });
@@ -143,6 +155,9 @@ export class Desk {
       "desk.settings": () => (this.page = "settings"),
       "desk.toggle_theme": () => this.perform({ do: "toggle_theme" }),
       "record.set_read_state": () => this.focusState(),
+      "record.set_priority": () => this.focusPriority(),
+      "record.claim": () => this.claim(),
+      "record.release": () => this.release(),
       "edit.undo": () => this.perform({ do: "undo" }),
       "edit.redo": () => this.perform({ do: "redo" }),
       "record.delete_studies": () => this.askToDelete(),

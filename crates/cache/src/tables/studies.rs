@@ -2,7 +2,7 @@
 
 use super::unreadable;
 use medsight_base::{DicomDate, StudyUid, Timestamp};
-use medsight_record::{InstanceRecord, Patient, ReadState, Sex, StudyRecord};
+use medsight_record::{Claim, InstanceRecord, Patient, Priority, ReadState, Sex, StudyRecord, Work};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// `archived_at` is NULL while this is the only copy known: such a study is never evicted.
@@ -32,8 +32,17 @@ pub(crate) const VERSION_1: &str = "
     CREATE INDEX studies_patient ON studies (patient_id);
 ";
 
+/// Who reads it, and how urgent it is.
+pub(crate) const VERSION_4: &str = "
+    ALTER TABLE studies ADD COLUMN priority TEXT NOT NULL DEFAULT 'routine';
+    ALTER TABLE studies ADD COLUMN assigned_to TEXT;
+    ALTER TABLE studies ADD COLUMN claimed_by TEXT;
+    ALTER TABLE studies ADD COLUMN claimed_at INTEGER;
+";
+
 const COLUMNS: &str = "uid, patient_id, patient_name, birth_date, sex, date, time, accession, description,
-    modalities, series_count, instance_count, bytes, state, imported_at";
+    modalities, series_count, instance_count, bytes, state, imported_at,
+    priority, assigned_to, claimed_by, claimed_at";
 
 /// The stored word of a state.
 pub(crate) fn state_word(state: ReadState) -> &'static str {
@@ -76,6 +85,14 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<StudyRecord> {
         bytes: row.get::<_, i64>(12)?.cast_unsigned(),
         state: state_of(text(13)?).unwrap_or_default(),
         imported_at: Timestamp(row.get(14)?),
+        work: Work {
+            priority: Priority::of_word(text(15)?).unwrap_or_default(),
+            assigned_to: row.get(16)?,
+            claimed: row
+                .get::<_, Option<String>>(17)?
+                .zip(row.get::<_, Option<i64>>(18)?)
+                .map(|(by, at)| Claim { by, at: Timestamp(at) }),
+        },
     })
 }
 
@@ -91,6 +108,16 @@ pub(crate) fn by_id(db: &Connection, id: i64) -> rusqlite::Result<Option<StudyRe
         .optional()
 }
 
+/// Sets who reads a study and how urgent it is.
+pub(crate) fn set_work(db: &Connection, id: i64, work: &Work) -> rusqlite::Result<()> {
+    let (by, at) = work.claimed.as_ref().map(|claim| (&claim.by, claim.at.0)).unzip();
+    db.prepare_cached(
+        "UPDATE studies SET priority = ?2, assigned_to = ?3, claimed_by = ?4, claimed_at = ?5 WHERE id = ?1",
+    )?
+    .execute(params![id, work.priority.word(), work.assigned_to, by, at])?;
+    Ok(())
+}
+
 /// The studies with a Patient ID, in no order.
 pub(crate) fn of_patient_id(db: &Connection, id: &str) -> rusqlite::Result<Vec<StudyRecord>> {
     db.prepare_cached(&format!("SELECT {COLUMNS} FROM studies WHERE patient_id = ?1"))?
@@ -103,7 +130,7 @@ pub(crate) fn each(db: &Connection, mut see: impl FnMut(i64, StudyRecord)) -> ru
     let mut statement = db.prepare(&format!("SELECT {COLUMNS}, id FROM studies"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        see(row.get(15)?, from_row(row)?);
+        see(row.get(19)?, from_row(row)?);
     }
     Ok(())
 }

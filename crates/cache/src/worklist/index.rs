@@ -31,6 +31,8 @@ struct Entry {
     images: u32,
     state: u8,
     imported_at: i64,
+    /// The place of the priority in [`Priority::ALL`].
+    priority: u8,
 }
 
 /// The alphabetically first modality of a study: what it is sorted by.
@@ -133,6 +135,7 @@ impl Index {
             images: study.instance_count,
             state: state_number(study.state),
             imported_at: study.imported_at.0,
+            priority: study.work.priority as u8,
         };
         match self.studies.get_mut(slot as usize) {
             Some(place) => *place = entry,
@@ -176,6 +179,8 @@ impl Index {
             Sort::Images => a.images.cmp(&b.images),
             Sort::State => a.state.cmp(&b.state),
             Sort::Imported => a.imported_at.cmp(&b.imported_at),
+            // Of equal ones the one that has waited longest.
+            Sort::Priority => (a.priority, a.imported_at).cmp(&(b.priority, b.imported_at)),
         };
         let dates = (a.date, a.time).cmp(&(b.date, b.time));
         let dates = if by == Sort::Date { dates } else { dates.reverse() };
