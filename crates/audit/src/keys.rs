@@ -5,6 +5,7 @@
 use crate::Hash;
 use ring::hmac;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use sha2::{Digest, Sha256};
 
 /// Bytes of a signature (Ed25519, RFC 8032).
 pub type Signature = [u8; 64];
@@ -46,6 +47,13 @@ impl SiteKeys {
         mac(&self.mark, parts)
     }
 
+    /// Name of the site's trail: a UUID made of its public key, so that it lasts as long as the trail and nobody
+    /// can give it to another.
+    #[must_use]
+    pub fn site(&self) -> String {
+        uuid(&Sha256::digest(self.public()).into())
+    }
+
     /// Signs a message that begins with what it is.
     pub(crate) fn sign(&self, message: &[u8]) -> Signature {
         let mut signature = [0; 64];
@@ -65,6 +73,16 @@ impl SiteKeys {
 /// Whether `signature` is that of the site with the public key over `message`.
 pub(crate) fn is_signed(public: &[u8; 32], message: &[u8], signature: &Signature) -> bool {
     UnparsedPublicKey::new(&ED25519, public).verify(message, signature).is_ok()
+}
+
+/// A UUID of the form that is made as its maker likes (RFC 9562, version 8), from the beginning of a hash.
+pub(crate) fn uuid(hash: &Hash) -> String {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 fn mac(key: &hmac::Key, parts: &[&[u8]]) -> Hash {

@@ -7,6 +7,7 @@ mod action;
 mod canonical;
 mod chain;
 mod event;
+mod forms;
 mod keys;
 mod signed;
 
@@ -16,5 +17,6 @@ pub use chain::{
     Break, BrokenAt, FORM, GENESIS, Hash, Link, Position, Verified, Verifier, link, link_unkeyed,
 };
 pub use event::{AuditEvent, Clock, ClockState, More, Origin, Outcome, PatientKey};
+pub use forms::{CSV_HEAD, csv, dicom, fhir, fhir_id, iso};
 pub use keys::{Signature, SiteKeys};
 pub use signed::{CHECKPOINT_EVERY, Checkpoint, Purge};

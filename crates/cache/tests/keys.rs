@@ -65,11 +65,11 @@ fn a_cache_of_a_newer_program_is_refused_and_an_additive_newer_one_is_used() {
     let folder = tempfile::tempdir().unwrap();
     drop(filled(folder.path(), 1));
     let cache = folder.path().join("cache");
-    raw(&cache, &key()).execute_batch("PRAGMA user_version = 9").unwrap();
+    raw(&cache, &key()).execute_batch("PRAGMA user_version = 99").unwrap();
     assert_eq!(Cache::open(&cache, &key()).unwrap().usage().unwrap().studies, 1);
-    raw(&cache, &key()).execute_batch("UPDATE meta SET value = 9 WHERE name = 'must_know'").unwrap();
+    raw(&cache, &key()).execute_batch("UPDATE meta SET value = 99 WHERE name = 'must_know'").unwrap();
     let refused = Cache::open(&cache, &key()).unwrap_err();
-    assert!(matches!(refused, CacheError::Newer { found: 9, known: 2 }), "{refused}");
+    assert!(matches!(refused, CacheError::Newer { found: 99, known: 4.. }), "{refused}");
     assert!(matches!(Cache::open_read_only(&cache, &key()), Err(CacheError::Newer { .. })));
 }
 
