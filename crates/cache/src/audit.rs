@@ -6,10 +6,12 @@
 mod deliver;
 mod ledger;
 mod mark;
+mod retain;
 mod verify;
 
 pub use deliver::{Agreement, Delivery};
 pub(crate) use ledger::{Act, Ledger, SITE};
+pub use retain::{Purged, Retention};
 pub use verify::Trail;
 
 use crate::{Cache, CacheError, tables};

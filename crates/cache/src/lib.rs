@@ -35,7 +35,7 @@ mod thumbnail;
 mod worklist;
 
 pub use apply::Applied;
-pub use audit::{Agreement, Delivery, Trail};
+pub use audit::{Agreement, Delivery, Purged, Retention, Trail};
 pub use cache::Cache;
 pub use check::{CheckReport, Damage, GcReport};
 pub use error::CacheError;
