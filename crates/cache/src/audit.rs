@@ -7,23 +7,33 @@ mod deliver;
 mod ledger;
 mod mark;
 mod retain;
+mod search;
+mod unusual;
 mod verify;
 
 pub use deliver::{Agreement, Delivery};
 pub(crate) use ledger::{Act, Ledger, SITE};
 pub use retain::{Purged, Retention};
+pub use search::{AuditFilter, AuditPage};
+pub use unusual::{Rule, Unusual, Usual};
 pub use verify::Trail;
 
 use crate::{Cache, CacheError, tables};
-use medsight_audit::{Action, AuditEvent, Hash, Link, Origin, Position, SiteKeys};
+use medsight_audit::{Action, AuditEvent, Hash, Link, Position, SiteKeys};
 use medsight_base::Timestamp;
 use medsight_record::Person;
 use serde_json::json;
 
 impl Cache {
-    /// Says where events come from from now on. Without it: the name of this computer and the version of this library.
-    pub fn set_origin(&self, origin: Origin) {
-        self.ledger.set_origin(origin);
+    /// Says which program events come from from now on, with its version. Without it: the version of this library.
+    pub fn set_program(&self, program: &str) {
+        self.ledger.set_origin(|origin| program.clone_into(&mut origin.program));
+    }
+
+    /// Says which workstation events come from from now on, as the hospital names it. Without it: the name of this
+    /// computer.
+    pub fn set_station(&self, station: &str) {
+        self.ledger.set_origin(|origin| station.clone_into(&mut origin.station));
     }
 
     /// Writes an event that stands for itself. What belongs to a change of the record writes its own.
@@ -39,7 +49,12 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError`]
-    pub fn signed_in(&self, person: &Person, detail: serde_json::Value, at: Timestamp) -> Result<(), CacheError> {
+    pub fn signed_in(
+        &self,
+        person: &Person,
+        detail: serde_json::Value,
+        at: Timestamp,
+    ) -> Result<(), CacheError> {
         self.ledger.know(person);
         self.note_event(&AuditEvent::new(&person.account, Action::SignedIn, at, None, detail)).map(drop)
     }

@@ -35,7 +35,9 @@ mod thumbnail;
 mod worklist;
 
 pub use apply::Applied;
-pub use audit::{Agreement, Delivery, Purged, Retention, Trail};
+pub use audit::{
+    Agreement, AuditFilter, AuditPage, Delivery, Purged, Retention, Rule, Trail, Unusual, Usual,
+};
 pub use cache::Cache;
 pub use check::{CheckReport, Damage, GcReport};
 pub use error::CacheError;

@@ -54,7 +54,8 @@ fn an_event_tells_who_where_when_with_what_clock_and_whose_data() {
         name: "Dr. Rita Röntgen".into(),
         roles: [Role::Radiologist, Role::Auditor].into(),
     };
-    cache.set_origin(medsight_audit::Origin { station: "READ-7".into(), program: "medsight 9.9".into() });
+    cache.set_station("READ-7");
+    cache.set_program("medsight 9.9");
     cache.signed_in(&person, serde_json::json!({"by": "oidc"}), AT).unwrap();
     cache.opened(&study_uid(1), "rita", AT).unwrap();
     cache.opened(&study_uid(1), "nobody", Timestamp(AT.0 - 5)).unwrap();
@@ -84,7 +85,8 @@ fn an_event_still_says_whose_study_it_was_when_the_study_is_gone() {
     let last = cache.audit_after(cache.audit_position().unwrap().sequence - 1, 1).unwrap();
     assert_eq!(last[0].event.what, "study_deleted");
     assert_eq!(last[0].event.more.patient.as_ref().unwrap().id, "PAT-0001");
-    let told = AuditEvent::new("reader", Action::ReportViewed, AT, Some(study_uid(1)), serde_json::Value::Null);
+    let told =
+        AuditEvent::new("reader", Action::ReportViewed, AT, Some(study_uid(1)), serde_json::Value::Null);
     cache.note_event(&told).unwrap();
     let last = cache.audit_after(cache.audit_position().unwrap().sequence - 1, 1).unwrap();
     assert_eq!(last[0].event.more.patient.as_ref().unwrap().id, "PAT-0001");
@@ -170,13 +172,15 @@ fn a_trail_whose_end_was_cut_off_is_found_by_the_mark_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = closed(folder.path(), 70);
     raw(&path)
-        .execute_batch("DELETE FROM audit WHERE sequence > 60; DELETE FROM audit_checkpoints WHERE sequence > 60")
+        .execute_batch(
+            "DELETE FROM audit WHERE sequence > 60; DELETE FROM audit_checkpoints WHERE sequence > 60",
+        )
         .unwrap();
     assert_eq!(found(&path), Break::RolledBack);
     // What is written on afterwards does not cover it up.
     let cache = Cache::open(&path, &key()).unwrap();
     for _ in 0..40 {
-        note(&cache, "reader", AT);
+        note(&cache, "somebody else", AT);
     }
     assert_eq!(cache.verify_audit().unwrap().unwrap_err().how, Break::RolledBack);
 }
@@ -263,7 +267,11 @@ fn a_power_cut_in_the_middle_of_the_mark_leaves_the_one_before() {
     note(&cache, "reader", AT);
     drop(cache);
     let after = std::fs::read(path.join("audit.mark")).unwrap();
-    let torn: Vec<u8> = after.iter().enumerate().map(|(at, byte)| if whole.get(at) == Some(byte) { *byte } else { 0 }).collect();
+    let torn: Vec<u8> = after
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| if whole.get(at) == Some(byte) { *byte } else { 0 })
+        .collect();
     std::fs::write(path.join("audit.mark"), torn).unwrap();
     let cache = Cache::open(&path, &key()).unwrap();
     assert!(cache.verify_audit().unwrap().is_ok());
@@ -290,7 +298,10 @@ fn a_destination_gets_the_trail_in_pages_and_never_goes_back() {
     assert_eq!((seen, pages), (end.sequence, 3));
     cache.audit_acknowledged("repository", 5, AT).unwrap();
     assert_eq!(cache.audit_delivered("repository").unwrap().unwrap().acknowledged, end);
-    assert!(cache.audit_acknowledged("repository", end.sequence + 1, AT).is_err(), "nobody acknowledges the future");
+    assert!(
+        cache.audit_acknowledged("repository", end.sequence + 1, AT).is_err(),
+        "nobody acknowledges the future"
+    );
     assert_eq!(cache.audit_deliveries().unwrap().len(), 1);
     cache.audit_forget_destination("repository").unwrap();
     assert!(cache.audit_deliveries().unwrap().is_empty());

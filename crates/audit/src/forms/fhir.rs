@@ -113,7 +113,9 @@ fn subtypes(event: &AuditEvent, shape: &Shape) -> Value {
                 'U' => "update",
                 _ => "delete",
             };
-            all.push(json!({"system": "http://hl7.org/fhir/restful-interaction", "code": code, "display": code}));
+            all.push(
+                json!({"system": "http://hl7.org/fhir/restful-interaction", "code": code, "display": code}),
+            );
         }
         Pattern::Disclosure => all.push(json!({
             "system": "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle",
@@ -127,7 +129,8 @@ fn subtypes(event: &AuditEvent, shape: &Shape) -> Value {
 
 fn agents(event: &AuditEvent, shape: &Shape, from: &Origin) -> Value {
     let more = &event.more;
-    let network = json!({"address": if from.station.is_empty() { "unknown" } else { &from.station }, "type": "1"});
+    let network =
+        json!({"address": if from.station.is_empty() { "unknown" } else { &from.station }, "type": "1"});
     let node = |kind: Value, who: Value| json!({"type": {"coding": [kind]}, "who": who, "requestor": false, "network": network});
     let (store, program) = (device(&from.station), device(&from.program));
     let mut all = match (shape.pattern, shape.letter) {
@@ -176,7 +179,8 @@ fn agents(event: &AuditEvent, shape: &Shape, from: &Origin) -> Value {
 
 fn entities(link: &Link, shape: &Shape) -> Value {
     let event = &link.event;
-    let coded = |system: &str, code: &str, display: &str| json!({"system": system, "code": code, "display": display});
+    let coded =
+        |system: &str, code: &str, display: &str| json!({"system": system, "code": code, "display": display});
     let mut all = Vec::new();
     if let Some(patient) = &event.more.patient {
         let mut identifier = json!({"value": patient.id});

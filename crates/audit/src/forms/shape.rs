@@ -67,7 +67,7 @@ pub(super) fn shape(action: Option<Action>) -> Shape {
         Some(A::AnnotationRemoved | A::SeriesDeleted | A::ImagesEvicted) => (ACCESSED, None, 'D', Rest),
         Some(A::ObjectWritten) => (ACCESSED, None, 'C', Rest),
         Some(A::StudyDeleted) => (DELETED, None, 'D', Rest),
-        Some(A::ReportSaved) => (PATIENT_RECORD, None, 'C', Rest),
+        Some(A::ReportSaved | A::ReportDiscarded) => (PATIENT_RECORD, None, 'C', Rest),
         Some(A::ReportSigned | A::ReportAmended | A::CriticalTold) => (PATIENT_RECORD, None, 'U', Rest),
         Some(A::ReportViewed) => (PATIENT_RECORD, None, 'R', Rest),
         Some(A::Claimed | A::Released | A::Assigned) => (PROCEDURE, None, 'U', Rest),
@@ -89,7 +89,14 @@ pub(super) fn shape(action: Option<Action>) -> Shape {
     };
     let is_report = matches!(
         action,
-        Some(A::ReportSaved | A::ReportSigned | A::ReportAmended | A::ReportViewed | A::CriticalTold)
+        Some(
+            A::ReportSaved
+                | A::ReportDiscarded
+                | A::ReportSigned
+                | A::ReportAmended
+                | A::ReportViewed
+                | A::CriticalTold
+        )
     );
     Shape { event, kind, letter, pattern, is_report }
 }

@@ -94,7 +94,9 @@ impl Cache {
                 Some(ours) if ours == *hash => Agreement::Agrees,
                 Some(_) => Agreement::Differs { sequence },
                 None if sequence > end => Agreement::RolledBack { here: end, there: sequence },
-                None if sequence == purged.sequence && purged.hash != *hash => Agreement::Differs { sequence },
+                None if sequence == purged.sequence && purged.hash != *hash => {
+                    Agreement::Differs { sequence }
+                }
                 None => Agreement::Agrees,
             })
         })

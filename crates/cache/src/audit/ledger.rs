@@ -111,7 +111,9 @@ impl Ledger {
     /// The keys of a cache that can be written.
     pub(crate) fn keys(&self) -> &SiteKeys {
         // `open` has made them, and only a cache that was opened so gives out an `Act`.
-        let Some(site) = &self.site else { unreachable!("a cache that can be written has the keys of its trail") };
+        let Some(site) = &self.site else {
+            unreachable!("a cache that can be written has the keys of its trail")
+        };
         &site.keys
     }
 
@@ -124,8 +126,8 @@ impl Ledger {
         self.site.as_ref().map(|site| site.sealed(master)).transpose()
     }
 
-    pub(crate) fn set_origin(&self, origin: Origin) {
-        self.context().origin = origin;
+    pub(crate) fn set_origin(&self, change: impl FnOnce(&mut Origin)) {
+        change(&mut self.context().origin);
     }
 
     pub(crate) fn know(&self, person: &Person) {

@@ -64,7 +64,8 @@ pub(super) fn read(folder: &Path, keys: &SiteKeys) -> Result<Option<(Position, u
         number.copy_from_slice(&bytes[8..16]);
         hash.copy_from_slice(&bytes[16..48]);
         let position = Position { sequence: u64::from_be_bytes(number), hash };
-        if slot(keys, position) == bytes && found.is_none_or(|(other, _)| other.sequence <= position.sequence) {
+        if slot(keys, position) == bytes && found.is_none_or(|(other, _)| other.sequence <= position.sequence)
+        {
             found = Some((position, place));
         }
     }

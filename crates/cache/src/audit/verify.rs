@@ -38,9 +38,11 @@ impl Cache {
         self.read(|db| {
             let end = |order: &str| -> rusqlite::Result<Option<(u64, Timestamp)>> {
                 use rusqlite::OptionalExtension;
-                db.query_row(&format!("SELECT sequence, at FROM audit ORDER BY sequence {order} LIMIT 1"), [], |row| {
-                    Ok((row.get::<_, i64>(0)?.cast_unsigned(), Timestamp(row.get(1)?)))
-                })
+                db.query_row(
+                    &format!("SELECT sequence, at FROM audit ORDER BY sequence {order} LIMIT 1"),
+                    [],
+                    |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), Timestamp(row.get(1)?))),
+                )
                 .optional()
             };
             let events = db.query_row("SELECT count(*) FROM audit", [], |row| row.get::<_, i64>(0))?;
@@ -82,7 +84,10 @@ fn is_about_a_row(error: &rusqlite::Error) -> bool {
     use rusqlite::Error as E;
     matches!(
         error,
-        E::FromSqlConversionFailure(..) | E::IntegralValueOutOfRange(..) | E::InvalidColumnType(..) | E::Utf8Error(..)
+        E::FromSqlConversionFailure(..)
+            | E::IntegralValueOutOfRange(..)
+            | E::InvalidColumnType(..)
+            | E::Utf8Error(..)
     )
 }
 

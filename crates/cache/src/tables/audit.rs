@@ -233,9 +233,7 @@ pub(crate) fn each(
 /// At most `limit` events after a place.
 pub(crate) fn after(db: &Connection, sequence: u64, limit: usize) -> rusqlite::Result<Vec<Link>> {
     let columns = if is_keyed(db)? { COLUMNS } else { COLUMNS_1 };
-    db.prepare_cached(&format!(
-        "SELECT {columns} FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2"
-    ))?
-    .query_map(params![sequence.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)], from_row)?
-    .collect()
+    db.prepare_cached(&format!("SELECT {columns} FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2"))?
+        .query_map(params![sequence.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)], from_row)?
+        .collect()
 }

@@ -5,13 +5,15 @@ use medsight_base::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 pub(crate) fn add(db: &Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT INTO audit_checkpoints (sequence, hash, at, signature) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![
-            checkpoint.position.sequence.cast_signed(),
-            checkpoint.position.hash,
-            checkpoint.at.0,
-            checkpoint.signature
-        ])?;
+    db.prepare_cached(
+        "INSERT INTO audit_checkpoints (sequence, hash, at, signature) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![
+        checkpoint.position.sequence.cast_signed(),
+        checkpoint.position.hash,
+        checkpoint.at.0,
+        checkpoint.signature
+    ])?;
     Ok(())
 }
 

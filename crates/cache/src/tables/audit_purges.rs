@@ -40,5 +40,7 @@ pub(crate) fn last(db: &Connection) -> rusqlite::Result<Option<Purge>> {
 
 /// All of them, oldest first; few.
 pub(crate) fn all(db: &Connection) -> rusqlite::Result<Vec<Purge>> {
-    db.prepare(&format!("SELECT {COLUMNS} FROM audit_purges ORDER BY last"))?.query_map([], from_row)?.collect()
+    db.prepare(&format!("SELECT {COLUMNS} FROM audit_purges ORDER BY last"))?
+        .query_map([], from_row)?
+        .collect()
 }
