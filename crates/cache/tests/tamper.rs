@@ -1,8 +1,7 @@
 //! Single bits that somebody (or a failing disk) changed: in the file of the records, in the encrypted images, and, by
 //! somebody who has the key, in the rows of the audit trail. Each must be found.
 //!
-//! `MEDSIGHT_TAMPER` is the number of changes in all (1,000 without it; the whole run has 10,000), `MEDSIGHT_SEED` where
-//! they begin. Both are printed, and the same numbers change the same bits.
+//! `MEDSIGHT_TAMPER` is the number of changes in all (10,000 without it), `MEDSIGHT_SEED` where they begin. Both are printed, and the same numbers change the same bits.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod common;
@@ -36,7 +35,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 
 /// How many changes a part makes, with its numbers.
 fn sample(part: &str, share_percent: u64) -> (u64, Numbers) {
-    let (all, seed) = (number("MEDSIGHT_TAMPER", 1000), number("MEDSIGHT_SEED", 20_261_122));
+    let (all, seed) = (number("MEDSIGHT_TAMPER", 10_000), number("MEDSIGHT_SEED", 20_261_122));
     let count = all * share_percent / 100;
     println!("tamper {part}: {count} single bits, seed {seed}");
     (count, Numbers(seed ^ part.len() as u64))
