@@ -32,7 +32,7 @@ fn filled(folder: &Path, save_as: Option<std::path::PathBuf>) -> (Arc<Desk>, Stu
 }
 
 fn page(desk: &Arc<Desk>, study: &StudyUid) -> ReportPage {
-    let request = ReportRequest { study_uid: study.to_string(), today: "2026-11-22".into() };
+    let request = ReportRequest { study_uid: study.to_string(), today: "2026-11-22".into(), is_opened: true };
     reports::page(desk, request).unwrap()
 }
 

@@ -35,6 +35,9 @@ pub(crate) fn page(desk: &Arc<Desk>, request: ReportRequest) -> Result<ReportPag
     let cache = desk.cache()?;
     let locale = desk.settings().locale();
     let study = cache.study(&uid)?.ok_or(Fault::StudyGone)?;
+    if request.is_opened {
+        cache.reports_viewed(&uid, &who(), now())?;
+    }
     let phrases = Phrases::built_in();
     let named = |known: &[KnownFinding]| known.iter().map(|one| named(one, locale)).collect();
     Ok(ReportPage {

@@ -3,8 +3,15 @@
 
 use serde_json::Value;
 
-/// Writes `value` in its canonical form.
-pub(crate) fn write(value: &Value, out: &mut String) {
+/// `value` in its canonical form.
+#[must_use]
+pub fn text(value: &Value) -> String {
+    let mut out = String::new();
+    write(value, &mut out);
+    out
+}
+
+fn write(value: &Value, out: &mut String) {
     match value {
         Value::Object(members) => {
             let mut names: Vec<&String> = members.keys().collect();

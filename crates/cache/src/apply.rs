@@ -1,12 +1,12 @@
 //! What a person does to the record: one command, one transaction of record, audit event and outbox entry.
 
+use crate::audit::Act;
 use crate::{Cache, CacheError, tables};
 use medsight_audit::{Action, AuditEvent};
 use medsight_base::{SeriesUid, StudyUid, Timestamp};
 use medsight_record::report::Signature;
 use medsight_record::{Annotation, ReadState, ReadingSession, RecordCommand};
 use medsight_vault::BlobId;
-use rusqlite::Transaction;
 use serde_json::json;
 
 /// What a command did.
@@ -42,7 +42,7 @@ impl Cache {
             RecordCommand::SetReadState { study, state } => self.set_read_state(study, *state, who, at),
             RecordCommand::SetPriority { study, priority } => {
                 let detail = json!({"priority": priority});
-                self.change_work(study, Action::PrioritySet, detail, who, at, |work| {
+                self.change_work(study, Action::Assigned, detail, who, at, |work| {
                     work.priority = *priority;
                     Ok(())
                 })
@@ -149,8 +149,9 @@ impl Cache {
                 blobs.extend(tables::thumbnails::of_study(t, row)?);
                 let held = tables::studies::by_id(t, row)?;
                 let instances = held.map_or(0, |s| s.instance_count);
-                tables::studies::delete(t, row)?;
+                // Before it is gone: the event says whose study it was.
                 note(t, who, Action::StudyDeleted, at, study, json!({"instances": instances}))?;
+                tables::studies::delete(t, row)?;
                 rows.push(row);
             }
             Ok((rows, blobs))
@@ -246,12 +247,12 @@ pub(crate) fn require(t: &rusqlite::Connection, study: &StudyUid) -> Result<i64,
 
 /// An audit event about one study.
 pub(crate) fn note(
-    t: &Transaction<'_>,
+    t: &Act<'_>,
     who: &str,
     what: Action,
     at: Timestamp,
     study: &StudyUid,
     detail: serde_json::Value,
 ) -> Result<(), CacheError> {
-    Ok(tables::audit::add(t, &AuditEvent::new(who, what, at, Some(study.clone()), detail))?)
+    Ok(tables::audit::add(t, &AuditEvent::new(who, what, at, Some(study.clone()), detail)).map(drop)?)
 }

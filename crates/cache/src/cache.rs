@@ -1,14 +1,15 @@
 //! The open cache: its connections, its blob store, and the lock that makes this process its owner.
 
+use crate::audit::{Act, Ledger};
 use crate::folder::{self, Description};
 use crate::gate::Gate;
 use crate::journal::{self, Journal};
 use crate::worklist::Index;
 use crate::{CacheError, import::ImportJob, schema, tables};
-use medsight_audit::{Action, AuditEvent, BrokenAt, Verified};
+use medsight_audit::{Action, AuditEvent};
 use medsight_base::Timestamp;
 use medsight_vault::{BlobKey, BlobStore, KeySource, MasterKey, Purpose};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
@@ -32,6 +33,7 @@ pub struct Cache {
     pub(crate) index: RwLock<Option<Index>>,
     pub(crate) gate: Gate,
     pub(crate) journal: Journal,
+    pub(crate) ledger: Ledger,
     /// Held until the cache is closed; `None` when opened for reading only.
     lock: Option<File>,
 }
@@ -105,7 +107,8 @@ impl Cache {
         schema::check_version(&db)?;
         db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
         schema::migrate(&mut db)?;
-        let blob_key = first_use(&mut db)?;
+        let ledger = Ledger::open(&mut db, folder, master)?;
+        let blob_key = first_use(&mut db, &ledger)?;
         let settled = settled(description.clone(), master, source);
         // Not written without need: a cache on a full disk must still open.
         if description.as_ref() != Some(&settled) {
@@ -123,6 +126,7 @@ impl Cache {
             index: RwLock::default(),
             gate: Gate::new(folder),
             journal,
+            ledger,
             lock: Some(lock),
         };
         cache.replay();
@@ -148,6 +152,7 @@ impl Cache {
         db.execute_batch("PRAGMA query_only = 1")?;
         let blob_key = stored_blob_key(&db)?.ok_or_else(no_blob_key)?;
         let journal = Journal::new(folder, blob_key.clone(), journal::generation(&db)?);
+        let ledger = Ledger::read(&db, master)?;
         Ok(Self {
             folder: folder.to_path_buf(),
             master_hex,
@@ -158,6 +163,7 @@ impl Cache {
             index: RwLock::default(),
             gate: Gate::new(folder),
             journal,
+            ledger,
             lock: None,
         })
     }
@@ -205,32 +211,6 @@ impl Cache {
         self.read(|db| Ok(tables::import_jobs::interrupted(db)?))
     }
 
-    /// Checks the audit trail from its beginning.
-    ///
-    /// # Errors
-    /// [`CacheError`]; the inner result says whether the trail is whole.
-    pub fn verify_audit(&self) -> Result<Result<Verified, BrokenAt>, CacheError> {
-        enum Stop {
-            Broken(BrokenAt),
-            Records(rusqlite::Error),
-        }
-        impl From<BrokenAt> for Stop {
-            fn from(at: BrokenAt) -> Self {
-                Self::Broken(at)
-            }
-        }
-        impl From<rusqlite::Error> for Stop {
-            fn from(error: rusqlite::Error) -> Self {
-                Self::Records(error)
-            }
-        }
-        self.read(|db| match tables::audit::each(db, |links| medsight_audit::verify(links)) {
-            Ok(verified) => Ok(Ok(verified)),
-            Err(Stop::Broken(at)) => Ok(Err(at)),
-            Err(Stop::Records(error)) => Err(error.into()),
-        })
-    }
-
     /// Runs `work` on a connection that reads. It sees one state of the records.
     pub(crate) fn read<T>(
         &self,
@@ -256,12 +236,12 @@ impl Cache {
     /// Runs `work` in a transaction: all of it is durable when this returns well, else nothing of it is.
     pub(crate) fn write<T>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, CacheError>,
+        work: impl FnOnce(&Act<'_>) -> Result<T, CacheError>,
     ) -> Result<T, CacheError> {
         let mut db = held(self.writer.as_ref().ok_or(CacheError::ReadOnly)?);
-        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let answer = work(&transaction)?;
-        transaction.commit()?;
+        let act = Act::new(db.transaction_with_behavior(TransactionBehavior::Immediate)?, &self.ledger);
+        let answer = work(&act)?;
+        act.commit(true)?;
         Ok(answer)
     }
 
@@ -270,18 +250,18 @@ impl Cache {
     /// was done then.
     pub(crate) fn write_journaled<T>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, CacheError>,
+        work: impl FnOnce(&Act<'_>) -> Result<T, CacheError>,
         is_durable: impl FnOnce() -> bool,
     ) -> Result<Option<T>, CacheError> {
         let mut db = held(self.writer.as_ref().ok_or(CacheError::ReadOnly)?);
         db.execute_batch("PRAGMA synchronous = NORMAL")?;
         let commit = |db: &mut Connection| {
-            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let answer = work(&transaction)?;
+            let act = Act::new(db.transaction_with_behavior(TransactionBehavior::Immediate)?, &self.ledger);
+            let answer = work(&act)?;
             if !is_durable() {
                 return Ok(None);
             }
-            transaction.commit()?;
+            act.commit(false)?;
             Ok(Some(answer))
         };
         let answer = commit(&mut db);
@@ -364,17 +344,17 @@ fn no_blob_key() -> CacheError {
 
 /// The key of the blobs; on the first run a random one, kept in the encrypted records. So a new master key
 /// rewrites the records and no image.
-fn first_use(db: &mut Connection) -> Result<BlobKey, CacheError> {
+fn first_use(db: &mut Connection, ledger: &Ledger) -> Result<BlobKey, CacheError> {
     if let Some(key) = stored_blob_key(db)? {
         return Ok(key);
     }
     let key =
         MasterKey::random().ok_or(CacheError::Blob(medsight_vault::BlobError::NoRandomness))?.blob_key();
-    let transaction = db.transaction()?;
-    tables::meta::set(&transaction, "blob_key", key.as_bytes())?;
+    let act = Act::new(db.transaction()?, ledger);
+    tables::meta::set(&act, "blob_key", key.as_bytes())?;
     let event = AuditEvent::new(&program(), Action::CacheCreated, now(), None, serde_json::Value::Null);
-    tables::audit::add(&transaction, &event)?;
-    transaction.commit()?;
+    tables::audit::add(&act, &event)?;
+    act.commit(true)?;
     Ok(key)
 }
 

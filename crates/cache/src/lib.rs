@@ -5,6 +5,7 @@
 //!        cache.lock   held by the one process that may write
 //!        records.db   SQLCipher; the key of the blobs is in it, so that a new master key changes one file
 //!        blobs/       crate `vault`
+//!        audit.mark   how far the audit trail had come, so that cut off or older records are found
 //!        received.journal  what came in over the network since both were last brought to the disk
 //! ```
 //!
@@ -13,6 +14,7 @@
 //! sending the outbox.
 
 mod apply;
+mod audit;
 mod cache;
 mod check;
 mod error;
@@ -34,6 +36,9 @@ mod work;
 mod worklist;
 
 pub use apply::Applied;
+pub use audit::{
+    Agreement, AuditFilter, AuditPage, Delivery, Purged, Retention, Rule, Trail, Unusual, Usual,
+};
 pub use cache::Cache;
 pub use check::{CheckReport, Damage, GcReport};
 pub use error::CacheError;

@@ -36,6 +36,7 @@ impl Cache {
             Ok(tables::audit::add(t, &event)?)
         })?;
         drop(self.settle()?);
+        let site = self.ledger.sealed_for(new)?;
         let (db, folder, lock) = self.into_writer()?;
         clear_interrupted(&folder)?;
         // With no other connection this also removes the write-ahead log, whose pages have the old key.
@@ -47,7 +48,7 @@ impl Cache {
             "ATTACH DATABASE ?1 AS fresh KEY ?2",
             rusqlite::params![part.to_string_lossy(), key.as_str()],
         )?;
-        let copied = copy_records(&db);
+        let copied = copy_records(&db, site);
         db.execute_batch("DETACH DATABASE fresh")?;
         copied?;
         drop(db);
@@ -72,8 +73,15 @@ impl Cache {
     }
 }
 
-fn copy_records(db: &rusqlite::Connection) -> Result<(), CacheError> {
+/// `site` is the secret of the audit trail, sealed for the new key.
+fn copy_records(db: &rusqlite::Connection, site: Option<Vec<u8>>) -> Result<(), CacheError> {
     db.query_row("SELECT sqlcipher_export('fresh')", [], |_| Ok(()))?;
+    if let Some(site) = site {
+        db.execute(
+            "UPDATE fresh.meta SET value = ?1 WHERE name = ?2",
+            rusqlite::params![site, crate::audit::SITE],
+        )?;
+    }
     for pragma in ["user_version", "application_id"] {
         let value: i64 = db.query_row(&format!("PRAGMA main.{pragma}"), [], |row| row.get(0))?;
         db.execute_batch(&format!("PRAGMA fresh.{pragma} = {value}"))?;

@@ -1,6 +1,7 @@
 //! Reports: kept at every pause, signed as versions that stay as they are, with their events and outbox entries.
 
 use crate::apply::note;
+use crate::audit::Act;
 use crate::tables::reports::{self, Head};
 use crate::{Applied, Cache, CacheError, tables, work};
 use medsight_audit::Action;
@@ -11,7 +12,6 @@ use medsight_record::report::{
     Content, CriticalResult, Report, ReportId, ReportStatus, ReportToSave, ReportVersion, Signature,
     WorkingText,
 };
-use rusqlite::Transaction;
 use serde_json::json;
 
 /// A report above this is none that a person wrote: stored text, bytes.
@@ -43,6 +43,14 @@ impl Cache {
             let head = reports::by_id(db, id)?.ok_or(CacheError::NotFound("report"))?;
             Ok(reports::whole(db, id, head)?)
         })
+    }
+
+    /// The reports of a study were shown to somebody: noted in the audit trail.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub fn reports_viewed(&self, study: &StudyUid, who: &str, at: Timestamp) -> Result<(), CacheError> {
+        self.write(|t| note(t, who, Action::ReportViewed, at, study, serde_json::Value::Null))
     }
 
     pub(crate) fn save_report(
@@ -137,7 +145,13 @@ impl Cache {
             let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
             let detail =
                 json!({"report": id, "version": version.number, "status": version.status, "sha256": hex});
-            note(t, &who, Action::ReportSigned, at, &study, detail)?;
+            let action = match version.status {
+                ReportStatus::Draft | ReportStatus::Preliminary | ReportStatus::Final => Action::ReportSigned,
+                ReportStatus::Addendum | ReportStatus::Amended | ReportStatus::EnteredInError => {
+                    Action::ReportAmended
+                }
+            };
+            note(t, &who, action, at, &study, detail)?;
             let row = tables::studies::id_of(t, &study)?;
             if let Some(row) = row {
                 tables::studies::set_state(t, row, read_state(version.status))?;
@@ -184,7 +198,7 @@ impl Cache {
 
 /// What is signed: the working text, or the words of the last version where nothing was written since.
 fn version(
-    t: &Transaction<'_>,
+    t: &Act<'_>,
     id: ReportId,
     head: Head,
     act: &SignAct,
@@ -218,12 +232,7 @@ fn version(
 }
 
 /// Who writes has begun to read, and has claimed the study unless somebody else has; its row where that is new.
-fn begin_reading(
-    t: &Transaction<'_>,
-    study: &StudyUid,
-    who: &str,
-    at: Timestamp,
-) -> Result<Option<i64>, CacheError> {
+fn begin_reading(t: &Act<'_>, study: &StudyUid, who: &str, at: Timestamp) -> Result<Option<i64>, CacheError> {
     let Some(row) = tables::studies::id_of(t, study)? else { return Ok(None) };
     let Some(known) = tables::studies::by_id(t, row)? else { return Ok(None) };
     let is_unread = known.state == ReadState::Unread;

@@ -8,7 +8,7 @@ use crate::{CacheError, tables};
 use rusqlite::{Connection, Transaction};
 
 /// The newest version known here.
-pub(crate) const VERSION: i64 = 4;
+pub(crate) const VERSION: i64 = 5;
 /// Marks our files for `file(1)` and for anybody who lost the name: "MSgt".
 const APPLICATION_ID: i64 = 0x4d53_6774;
 
@@ -16,7 +16,7 @@ const APPLICATION_ID: i64 = 0x4d53_6774;
 type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// Step `i` makes version `i + 1`. Steps are never changed once released; new ones go behind.
-const MIGRATIONS: [Migration; VERSION as usize] = [version_1, version_2, version_3, version_4];
+const MIGRATIONS: [Migration; VERSION as usize] = [version_1, version_2, version_3, version_4, version_5];
 
 fn version_1(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     for table in [
@@ -47,9 +47,16 @@ fn version_3(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(tables::reports::VERSION_3)
 }
 
-/// Adds columns.
+/// Audit events get the site's key. A program that does not know it would go on with events that anybody can write: it
+/// must know this version.
 fn version_4(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    transaction.execute_batch(tables::studies::VERSION_4)
+    transaction.execute_batch(tables::audit::KEYED)?;
+    tables::meta::set(transaction, "must_know", &4_i64)
+}
+
+/// Adds columns.
+fn version_5(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(tables::studies::VERSION_5)
 }
 
 /// Refuses a database that asks for more than this program knows.

@@ -1,11 +1,11 @@
 //! The workflow of the worklist: how urgent a study is, who is to read it, and who reads it now.
 
 use crate::apply::{note, require};
+use crate::audit::Act;
 use crate::{Applied, Cache, CacheError, tables};
 use medsight_audit::Action;
 use medsight_base::{StudyUid, Timestamp};
 use medsight_record::{Claim, Work};
-use rusqlite::Transaction;
 use serde_json::{Value, json};
 
 impl Cache {
@@ -73,13 +73,13 @@ impl Cache {
     }
 }
 
-fn work_of(t: &Transaction<'_>, row: i64) -> Result<Work, CacheError> {
+fn work_of(t: &Act<'_>, row: i64) -> Result<Work, CacheError> {
     Ok(tables::studies::by_id(t, row)?.ok_or(CacheError::NotFound("study"))?.work)
 }
 
 /// Sets who reads a study, and notes that `who` did; `None` ends the claim that there is.
 pub(crate) fn set_claim(
-    t: &Transaction<'_>,
+    t: &Act<'_>,
     row: i64,
     study: &StudyUid,
     mut work: Work,

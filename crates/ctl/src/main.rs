@@ -43,6 +43,8 @@ enum Verb {
     Export(verbs::export::Args),
     /// Care of the encrypted cache.
     Cache(verbs::cache::Args),
+    /// The audit trail: is it whole, and copies of it for other systems.
+    Audit(verbs::audit::Args),
     /// Talk to a peer on the network: DIMSE and DICOMweb.
     Pacs(verbs::pacs::Args),
     /// Check that this machine has what the workstation needs.
@@ -64,6 +66,7 @@ impl Verb {
             Self::Ls(args) => verbs::ls::run(args, out),
             Self::Export(args) => verbs::export::run(args, out),
             Self::Cache(args) => verbs::cache::run(args, out),
+            Self::Audit(args) => verbs::audit::run(args, out),
             Self::Pacs(args) => verbs::pacs::run(args, out),
             Self::Doctor(args) => verbs::doctor::run(args, out),
             Self::BenchInternal(args) => verbs::bench_internal::run(args, out),

@@ -294,6 +294,8 @@ pub struct ReportRequest {
     pub study_uid: String,
     /// `YYYY-MM-DD` on the person's calendar, for the patient's age.
     pub today: String,
+    /// A person has opened the page; else it is read again because something changed.
+    pub is_opened: bool,
 }
 
 /// Everything the report page shows.

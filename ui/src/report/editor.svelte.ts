@@ -39,7 +39,7 @@ export class Editor {
 
   async load(): Promise<void> {
     try {
-      const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()) });
+      const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()), isOpened: true });
       this.page = page;
       // The newest that is still in use; one that was withdrawn makes room for another.
       const current = page.reports.findLast((report) => report.status !== "entered_in_error") ?? null;
@@ -154,7 +154,7 @@ export class Editor {
     if (!(await this.flush())) return false;
     return this.#try(async () => {
       await commands.tellCritical({ report: this.#id, critical });
-      const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()) });
+      const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()), isOpened: false });
       this.page = page;
       this.view = page.reports.find((report) => report.id === this.#id) ?? this.view;
     });
@@ -164,7 +164,7 @@ export class Editor {
   async refreshSources(): Promise<void> {
     if (this.page === null || this.saving) return;
     try {
-      const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()) });
+      const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()), isOpened: false });
       this.page = page;
     } catch {
       // The next change or the next visit reads it again; what is written does not depend on it.
@@ -178,14 +178,14 @@ export class Editor {
   }
 
   async #again(id: string): Promise<void> {
-    const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()) });
+    const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()), isOpened: false });
     this.page = page;
     this.#take(page.reports.find((report) => report.id === id && report.status !== "entered_in_error") ?? null);
   }
 
   /** What others changed meanwhile, to be looked at beside what is on the screen. */
   async others(): Promise<ReportView | null> {
-    const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()) });
+    const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()), isOpened: false });
     return page.reports.find((report) => report.id === this.#id) ?? null;
   }
 

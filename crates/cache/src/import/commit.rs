@@ -2,6 +2,7 @@
 
 use super::worker::{Prepared, conflict};
 use super::{Rejected, Summary, rejected};
+use crate::audit::Act;
 use crate::{Cache, CacheError, apply, cache::now, tables};
 use medsight_audit::Action;
 use medsight_base::{StudyUid, Timestamp};
@@ -67,7 +68,7 @@ impl Batch {
         if self.files.is_empty() {
             return Ok(());
         }
-        let decide = |t: &Transaction<'_>| decide(t, &self.files, who, now());
+        let decide = |t: &Act<'_>| decide(t, &self.files, who, now());
         let decided =
             cache.blobs().sync(&self.blobs()).map_err(CacheError::from).and_then(|()| cache.write(decide));
         self.end(cache, decided, summary).map(drop)
@@ -125,7 +126,7 @@ impl Batch {
     }
 }
 
-fn decide(t: &Transaction<'_>, files: &[Prepared], who: &str, at: Timestamp) -> Result<Decided, CacheError> {
+fn decide(t: &Act<'_>, files: &[Prepared], who: &str, at: Timestamp) -> Result<Decided, CacheError> {
     let mut decided = Decided::default();
     for file in files {
         let record = &file.record;

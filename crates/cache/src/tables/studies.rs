@@ -33,7 +33,7 @@ pub(crate) const VERSION_1: &str = "
 ";
 
 /// Who reads it, and how urgent it is.
-pub(crate) const VERSION_4: &str = "
+pub(crate) const VERSION_5: &str = "
     ALTER TABLE studies ADD COLUMN priority TEXT NOT NULL DEFAULT 'routine';
     ALTER TABLE studies ADD COLUMN assigned_to TEXT;
     ALTER TABLE studies ADD COLUMN claimed_by TEXT;

@@ -1,5 +1,6 @@
 //! One module a verb. Each has its `Args` and `run(&Args, &Output) -> Exit`.
 
+pub(crate) mod audit;
 pub(crate) mod bench_internal;
 pub(crate) mod cache;
 pub(crate) mod decode;

@@ -37,7 +37,7 @@ impl Store {
 
     /// As the owner; makes the cache on the first run.
     pub(crate) fn open_or_create(&self) -> Result<Cache, CacheError> {
-        Cache::open_with(&self.folder()?, &self.key_source()?)
+        named(Cache::open_with(&self.folder()?, &self.key_source()?))
     }
 
     /// As the owner.
@@ -46,7 +46,7 @@ impl Store {
         if !Cache::exists(&folder) {
             return Err(CacheError::NoCache(folder));
         }
-        Cache::open_with(&folder, &self.key_source()?)
+        named(Cache::open_with(&folder, &self.key_source()?))
     }
 
     /// As the owner when nobody else is, else for reading.
@@ -56,6 +56,14 @@ impl Store {
             other => other,
         }
     }
+}
+
+/// Events of the audit trail say which program they are of.
+fn named(cache: Result<Cache, CacheError>) -> Result<Cache, CacheError> {
+    if let Ok(cache) = &cache {
+        cache.set_program(concat!("medsightctl ", env!("CARGO_PKG_VERSION")));
+    }
+    cache
 }
 
 /// A key source as it is written here; the library's longer forms are understood too.

@@ -1,0 +1,145 @@
+//! What an auditor finds: events by what they are about, and accesses that are unusual.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use common::*;
+use medsight_audit::{Action, AuditEvent, Outcome, PatientKey};
+use medsight_base::Timestamp;
+use medsight_cache::{AuditFilter, Cache, Rule, Usual};
+use medsight_record::Person;
+use serde_json::Value::Null;
+
+/// Noon of a day, UTC.
+const NOON: Timestamp = Timestamp(1_790_000_000_000 - 1_790_000_000_000 % 86_400_000 + 43_200_000);
+const MINUTE: i64 = 60_000;
+
+fn all(from: Timestamp) -> (Timestamp, Timestamp) {
+    (Timestamp(from.0 - 40 * 86_400_000), Timestamp(from.0 + 40 * 86_400_000))
+}
+
+fn rules(cache: &Cache) -> Vec<(Rule, String, u64)> {
+    let (from, until) = all(NOON);
+    let found = cache.unusual_accesses(from, until, &Usual::default()).unwrap();
+    found.into_iter().map(|unusual| (unusual.rule, unusual.who, unusual.count)).collect()
+}
+
+#[test]
+fn events_are_found_by_person_patient_study_action_time_and_how_they_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 3);
+    let begun = cache.audit_position().unwrap().sequence;
+    for minute in 0..6 {
+        let (study, who) = (1 + minute as u32 % 3, if minute < 4 { "rita" } else { "nora" });
+        cache.opened(&study_uid(study), who, Timestamp(NOON.0 + minute * MINUTE)).unwrap();
+    }
+    let elsewhere = PatientKey { id: "PAT-0001".into(), issuer: Some("OTHER".into()) };
+    let refused = AuditEvent::new("nora", Action::RightRefused, NOON, None, Null)
+        .ended(Outcome::MinorFailure)
+        .about(Some(elsewhere));
+    cache.note_event(&refused).unwrap();
+    let numbers = |filter: AuditFilter| -> Vec<u64> {
+        let page = cache.audit_search(&filter, None, 100).unwrap();
+        assert_eq!(page.total, page.events.len() as u64);
+        page.events.iter().map(|link| link.sequence - begun).filter(|number| *number < 1000).collect()
+    };
+    let by = AuditFilter::default;
+    assert_eq!(numbers(AuditFilter { who: Some("rita".into()), ..by() }), [4, 3, 2, 1]);
+    let opened = vec!["study_opened".to_owned()];
+    let of = |id: &str| AuditFilter {
+        patient: Some(id.into()),
+        from: Some(NOON),
+        until: Some(Timestamp(NOON.0 + 9 * MINUTE)),
+        ..by()
+    };
+    assert_eq!(numbers(of("PAT-0001")), [7, 4, 1], "of any issuer");
+    assert_eq!(numbers(of("PAT-000")), [0; 0]);
+    assert_eq!(numbers(AuditFilter { study: Some(study_uid(2)), actions: opened, ..by() }), [5, 2]);
+    assert_eq!(numbers(AuditFilter { only_failures: true, ..by() }), [7]);
+    let some_minutes = AuditFilter {
+        from: Some(Timestamp(NOON.0 + MINUTE)),
+        until: Some(Timestamp(NOON.0 + 3 * MINUTE)),
+        ..by()
+    };
+    assert_eq!(numbers(some_minutes), [3, 2]);
+    // In pages, newest first.
+    let rita = AuditFilter { who: Some("rita".into()), ..by() };
+    let first = cache.audit_search(&rita, None, 3).unwrap();
+    let next = cache.audit_search(&rita, Some(first.events[2].sequence), 3).unwrap();
+    assert_eq!((first.total, next.total, next.events.len()), (4, 4, 1));
+    assert_eq!(next.events[0].sequence, begun + 1);
+}
+
+#[test]
+fn thirty_patients_in_ten_minutes_are_one_finding_and_twenty_nine_are_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(&folder.path().join("cache"), &key()).unwrap();
+    let see = |who: &str, patient: i64, at: i64| {
+        let event = AuditEvent::new(who, Action::ReportViewed, Timestamp(NOON.0 + at), None, Null)
+            .about(PatientKey::local(&format!("P{patient}")));
+        cache.note_event(&event).unwrap();
+    };
+    (0..29).for_each(|n| see("calm", n, n * MINUTE / 5));
+    // The same patient again is no other patient.
+    (0..50).for_each(|n| see("calm", n % 3, 6 * MINUTE + n));
+    (0..40).for_each(|n| see("slow", n, n * MINUTE));
+    (0..35).for_each(|n| see("curious", n, n * MINUTE / 5));
+    assert_eq!(rules(&cache), [(Rule::ManyPatients, "curious".into(), 35)]);
+}
+
+#[test]
+fn a_patient_with_the_name_of_who_looks_a_night_and_broken_glass_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    let person = Person { account: "rita".into(), name: "Dr. Rita Muller".into(), roles: Default::default() };
+    cache.signed_in(&person, Null, NOON).unwrap();
+    let work = |who: &str, at: i64| {
+        let event = AuditEvent::new(who, Action::ReportSaved, Timestamp(at), Some(study_uid(1)), Null);
+        cache.note_event(&event).unwrap();
+    };
+    // The patient is MÜLLER^JOSÉ 1.
+    cache.opened(&study_uid(1), "rita", NOON).unwrap();
+    work("rita", NOON.0);
+    assert_eq!(rules(&cache), [(Rule::SameName, "rita".into(), 1)]);
+    cache.signed_out("rita", NOON).unwrap();
+    let night = Timestamp(NOON.0 + 11 * 3_600_000);
+    cache.opened(&study_uid(1), "nora", night).unwrap();
+    cache.opened(&study_uid(1), "nora", Timestamp(night.0 + 3 * 3_600_000)).unwrap();
+    work("nora", night.0 + 4 * 3_600_000);
+    let glass =
+        AuditEvent::new("nora", Action::BrokeGlass, NOON, Some(study_uid(1)), Null).because("shock room");
+    cache.note_event(&glass).unwrap();
+    assert_eq!(
+        rules(&cache),
+        [
+            (Rule::BrokeGlass, "nora".into(), 1),
+            (Rule::SameName, "rita".into(), 1),
+            (Rule::OutsideHours, "nora".into(), 2)
+        ],
+        "before and after midnight is one night"
+    );
+    let (from, until) = all(NOON);
+    let elsewhere = Usual { offset_minutes: 8 * 60, ..Usual::default() };
+    let found = cache.unusual_accesses(from, until, &elsewhere).unwrap();
+    assert!(
+        !found
+            .iter()
+            .any(|unusual| unusual.rule == Rule::OutsideHours && unusual.who == "nora" && unusual.count > 1)
+    );
+}
+
+#[test]
+fn a_study_that_was_opened_and_left_is_found_once_the_day_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 2);
+    cache.opened(&study_uid(1), "rita", NOON).unwrap();
+    cache.opened(&study_uid(1), "rita", Timestamp(NOON.0 + MINUTE)).unwrap();
+    cache.opened(&study_uid(2), "rita", NOON).unwrap();
+    let saved =
+        AuditEvent::new("rita", Action::ReportSaved, Timestamp(NOON.0 + MINUTE), Some(study_uid(2)), Null);
+    cache.note_event(&saved).unwrap();
+    assert_eq!(rules(&cache), [(Rule::NothingWritten, "rita".into(), 2)]);
+    let from = Timestamp(NOON.0 - MINUTE);
+    let today = cache.unusual_accesses(from, Timestamp(NOON.0 + 3_600_000), &Usual::default()).unwrap();
+    assert!(today.is_empty(), "there is still time to write");
+}
