@@ -12,7 +12,7 @@ const source = {
       offset: request.offset,
       rows: Array.from({ length: request.limit }, (_, i) => ({
         uid: `1.2.${request.offset + i}`, name: `DOE^JANE${request.offset + i}`, id: "1", date: "2026-11-22", time: "09:00", accession: "",
-        description: "Head", modalities: ["MR"], series: 1, images: 12, bytes: 1, state: "unread", importedMs: 0,
+        description: "Head", modalities: ["MR"], series: 1, images: 12, bytes: 1, state: "unread", importedMs: 0, priority: "routine", assignedTo: "", claimedBy: "",
       })),
     }),
   worklistFacets: () => Promise.resolve({ studies: 100_000, modalities: [], states: [] }),
@@ -20,7 +20,7 @@ const source = {
 
 test("the grid tells how many studies there are, draws few of them, and keys move the selection", async () => {
   desk.settings = {
-    locale: "en", localeFromSystem: true, theme: "dark", density: "compact", cacheQuotaGib: 200, screenPxPerMm: null,
+    locale: "en", localeFromSystem: true, theme: "dark", density: "compact", cacheQuotaGib: 200, screenPxPerMm: null, serviceMinutes: { stat: 60, urgent: 240, routine: 1440 },
     worklistColumns: ["name", "date", "modality"], nodes: [], listener: { on: false, ownAe: "MEDSIGHT", address: "0.0.0.0", port: 11112, tls: null, senders: [] }, locked: [], keySource: { kind: "keyring", name: "" }, cacheFolder: "", cacheBytes: 0,
   };
   desk.worklist = new Worklist(source);

@@ -95,6 +95,7 @@ fn describe(light_box: &LightBox, figures: &Figures<'_>) -> Value {
         "overlays": format!("{:?}", light_box.overlays).to_lowercase(),
         "annotations": light_box.annotations.present().len(),
         "saved": light_box.saved_count(),
+        "selected": light_box.is_something_selected(),
         "measured": light_box.annotations.present().values().map(|a| &a.measured).collect::<Vec<_>>(),
         "written": light_box.written.iter().map(|w| json!([w.kind, w.number])).collect::<Vec<_>>(),
         "reported": light_box.reported.len(),

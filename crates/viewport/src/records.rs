@@ -18,6 +18,11 @@ impl LightBox {
         self.annotations = History::new(annotations.into_iter().map(|a| (a.id, a)).collect());
     }
 
+    /// Whether something that was drawn is selected.
+    pub fn is_something_selected(&self) -> bool {
+        self.selected.is_some()
+    }
+
     /// Number of annotations that are durable.
     pub fn saved_count(&self) -> usize {
         self.annotations

@@ -1,9 +1,10 @@
-//! What is played: the tour of the first day, the desk by itself, what a reader writes, a study that arrives, servers that
+//! What is played: the tour of the first day, the desk by itself, what a reader writes, a report, a study that arrives, servers that
 //! want a sign-in or send by themselves, starts that fail, and what must survive.
 
 pub(crate) mod arriving;
 pub(crate) mod desk_day;
 mod import;
+pub(crate) mod reporting;
 pub(crate) mod servers;
 pub(crate) mod survival;
 pub(crate) mod tour;

@@ -38,8 +38,14 @@ export const hotkeys = {
     "edit.undo": [
       "Ctrl+Z"
     ],
+    "record.claim": [
+      "C"
+    ],
     "record.delete_studies": [
       "Delete"
+    ],
+    "record.release": [
+      "Shift+C"
     ]
   },
   "lightbox": {
@@ -269,6 +275,9 @@ export const deskCommands = [
   "desk.open_study",
   "desk.report",
   "record.set_read_state",
+  "record.set_priority",
+  "record.claim",
+  "record.release",
   "record.delete_studies",
   "desk.import",
   "desk.find_on_server",

@@ -894,7 +894,11 @@ studyUid: string,
 /**
  * `YYYY-MM-DD` on the person's calendar, for the patient's age.
  */
-today: string, };
+today: string, 
+/**
+ * A person has opened the page; else it is read again because something changed.
+ */
+isOpened: boolean, };
 
 export type ReportSaved = { 
 /**
@@ -1150,6 +1154,10 @@ screenPxPerMm: number | null,
  */
 worklistColumns: Array<string>, 
 /**
+ * Minutes to the report that the site promises, by priority.
+ */
+serviceMinutes: Record<string, number>, 
+/**
  * Peers on the network.
  */
 nodes: Array<NodeForm>, 
@@ -1218,7 +1226,7 @@ name: string,
  */
 atMs: number, };
 
-export type SortColumn = "name" | "id" | "date" | "modality" | "description" | "images" | "state" | "accession" | "imported";
+export type SortColumn = "name" | "id" | "date" | "modality" | "description" | "images" | "state" | "accession" | "imported" | "priority";
 
 export type StartState = { "state": "opening" } | { "state": "ready", "about": { 
 /**
@@ -1332,7 +1340,19 @@ state: string,
 /**
  * When it came, milliseconds since 1970.
  */
-importedMs: number, };
+importedMs: number, 
+/**
+ * `stat`, `urgent`, `routine`.
+ */
+priority: string, 
+/**
+ * The account that is to read it, or empty.
+ */
+assignedTo: string, 
+/**
+ * The account that reads it now, or empty.
+ */
+claimedBy: string, };
 
 export type TellCriticalRequest = { 
 /**
@@ -1534,7 +1554,35 @@ studyUid: string,
 /**
  * The new state.
  */
-state: string, } } | { "do": "delete_studies", "with": { 
+state: string, } } | { "do": "set_priority", "with": { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * The new priority.
+ */
+priority: string, } } | { "do": "assign", "with": { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * The account.
+ */
+to: string | null, } } | { "do": "claim", "with": { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * Take it over from somebody else.
+ */
+over: boolean, } } | { "do": "release", "with": { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, } } | { "do": "delete_studies", "with": { 
 /**
  * Study Instance UIDs.
  */

@@ -173,6 +173,12 @@ impl Desk {
         Ok(value.as_str().unwrap_or_default().to_owned())
     }
 
+    /// A property of an element as it is now, such as the value of a field.
+    pub(crate) fn property(&self, element: &Element, name: &str) -> Result<String> {
+        let value = self.ask("GET", &format!("/element/{}/property/{name}", element.0), None)?;
+        Ok(value.as_str().unwrap_or_default().to_owned())
+    }
+
     /// Empties a field and types into it.
     pub(crate) fn type_into(&self, element: &Element, text: &str) -> Result<()> {
         self.ask("POST", &format!("/element/{}/clear", element.0), Some(&json!({})))?;

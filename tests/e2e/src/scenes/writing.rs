@@ -149,7 +149,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
 }
 
 /// Answers the platform's own dialog for a place to save, which knows no test ids: a path is typed, and Enter.
-fn save_in_dialog(machine: &Machine, path: &Path) -> Result<()> {
+pub(super) fn save_in_dialog(machine: &Machine, path: &Path) -> Result<()> {
     until("the dialog", 20, || {
         let name = machine.output("xdotool", &["getactivewindow", "getwindowname"])?;
         ensure!(name.to_lowercase().contains("save"), "the window in front is {}", name.trim());
