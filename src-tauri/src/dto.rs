@@ -11,6 +11,7 @@ mod import;
 mod listener;
 mod network;
 mod report;
+mod report_content;
 mod retrieval;
 mod settings;
 mod start;
@@ -28,13 +29,15 @@ pub use network::{
     RetrieveWay, SecretRequest, SignInForm, TlsForm, WebForm,
 };
 pub use report::{
-    CodeForm, CompareRequest, ComparedForm, ContentForm, CriticalForm, FieldForm, FindingForm, MacroWords,
-    NamedCode, PriorReport, Quotable, QuoteForm, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest,
-    ReportSaved, ReportView, SaveReportRequest, SectionForm, ShowPlaceRequest, SignReportRequest,
-    SignatureView, TellCriticalRequest, TemplateChoice, TemplateField, TemplateRequest, TemplateStart,
-    TextChange, VersionView,
+    CompareRequest, CriticalForm, MacroWords, NamedCode, PriorReport, Quotable, ReportChoice, ReportPage,
+    ReportPdfRequest, ReportRequest, ReportSaved, ReportView, SaveReportRequest, ShowPlaceRequest,
+    SignReportRequest, SignatureView, TellCriticalRequest, TemplateChoice, TemplateField, TemplateRequest,
+    TemplateStart, TextChange, VersionView,
 };
 pub(crate) use report::{annotation_id, report_id};
+pub use report_content::{
+    CodeForm, ComparedForm, ContentForm, FieldForm, FindingForm, QuoteForm, SectionForm,
+};
 pub use retrieval::{RetrievalChoice, RetrievalPhase, RetrievalRow, RetrieveRequest, WantedStudy};
 pub use settings::{KeySourceInfo, SettingsChange, SettingsView};
 pub use start::{DeskState, StartState, Trouble, TroubleKind};

@@ -10,7 +10,7 @@ use crate::writing;
 use medsight_base::StudyUid;
 use medsight_cache::Cache;
 use medsight_link::{Arrival, FromLightBox, Hello, PROTOCOL, ToLightBox};
-use medsight_record::{AnnotationId, Manifest, ManifestInstance, RecordCommand};
+use medsight_record::{Manifest, ManifestInstance, RecordCommand};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -71,9 +71,7 @@ impl LightBox {
             held(&self.inner).open.retain(|open| open != study);
             return Err(error);
         }
-        if let Some(process) = &held(&self.inner).process {
-            process.send(message);
-        }
+        self.say(message);
         // The end may have come in between, when nobody knew yet that it is open.
         if arriving && !desk.retrieving().is_arriving(study) {
             self.arrived(desk, study, Arrival::Whole);
@@ -84,20 +82,11 @@ impl LightBox {
         Ok(())
     }
 
-    /// Shows the place of something that was drawn on a study, which is opened where it is not.
-    pub(crate) fn show_place(
-        &self,
-        desk: &Arc<Desk>,
-        study: &StudyUid,
-        annotation: AnnotationId,
-    ) -> Result<(), Problem> {
-        if !self.has_open(study) {
-            self.open(desk, study)?;
-        }
+    /// Tells the light box something, if it runs.
+    pub(crate) fn say(&self, message: ToLightBox) {
         if let Some(process) = &held(&self.inner).process {
-            process.send(ToLightBox::GoTo { study: study.clone(), annotation });
+            process.send(message);
         }
-        Ok(())
     }
 
     /// Whether a study is on the light box.

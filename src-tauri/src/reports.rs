@@ -16,6 +16,7 @@ use crate::problem::{Fault, Problem};
 use crate::studies::measurement;
 use medsight_base::{DicomDate, StudyUid};
 use medsight_cache::{Cache, CacheError};
+use medsight_link::ToLightBox;
 use medsight_paper::Around;
 use medsight_record::report::rules::SignAct;
 use medsight_record::report::template::{Code, KnownFinding, Phrases, Template};
@@ -163,7 +164,12 @@ pub(crate) fn compare(_: &Arc<Desk>, request: CompareRequest) -> Result<Vec<Text
 /// Shows the place of something that was drawn: opens the study on the light box where it is not.
 pub(crate) fn show_place(desk: &Arc<Desk>, request: ShowPlaceRequest) -> Result<(), Problem> {
     let study = StudyUid::parse(&request.study_uid)?;
-    desk.light_box().show_place(desk, &study, annotation_id(&request.annotation)?)
+    let annotation = annotation_id(&request.annotation)?;
+    if !desk.light_box().has_open(&study) {
+        desk.light_box().open(desk, &study)?;
+    }
+    desk.light_box().say(ToLightBox::GoTo { study, annotation });
+    Ok(())
 }
 
 fn view(report: Report) -> ReportView {

@@ -16,7 +16,7 @@ vi.mock("@tauri-apps/api/core", () => ({
 vi.mock("@tauri-apps/api/event", () => ({ listen: async () => () => {} }));
 
 const { Editor } = await import("../src/report/editor.svelte");
-const { isOutdated, macroBefore, nextLabel, quoteOf, wordsOf } = await import("../src/report/quotes");
+const { isOutdated, macroBefore, nextLabel, quoteOf, spoken, wordsOf } = await import("../src/report/quotes");
 
 function quotable(kind = "length", revision = 1): Quotable {
   return {
@@ -56,6 +56,14 @@ const saves = () => calls.filter((call) => call.command === "save_report");
 test("a number is quoted with its unit and where its scale is from", () => {
   expect(wordsOf(quotable())).toBe("Length 23.4 mm (pixel spacing)");
   expect(wordsOf(quotable("key_image"))).toBe("Key image, series 3");
+});
+
+test("in the text stands the number, and where its scale is from only when it is not the patient's own", () => {
+  expect(quoteOf(quotable(), "M1").words).toBe("23.4 mm");
+  const detector = quotable();
+  detector.measurement.scale = "detector";
+  expect(quoteOf(detector, "M1").words).toContain("23.4 mm (");
+  expect(spoken("Node of [M1], [M2].", [quoteOf(quotable(), "M1")])).toBe("Node of 23.4 mm, [M2].");
 });
 
 test("a label that was given is not given again, and key images have labels of their own", () => {

@@ -1,3 +1,5 @@
+//! The pages as whoever prints a report meets them.
+
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 use super::*;
 use medsight_base::{StudyUid, Timestamp};

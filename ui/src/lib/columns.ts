@@ -24,19 +24,19 @@ const first = (text: string) => text.charAt(0).toLocaleUpperCase() + text.slice(
 const urgency = (row: StudyRow) => `${{ stat: "▲ ", urgent: "! " }[row.priority] ?? ""}${named("priority", row.priority)}`;
 
 export const columns = {
-  priority: { width: "84px", sort: "priority", text: urgency },
-  state: { width: "100px", sort: "state", dim: true, text: (row) => first(named("state", row.state)) },
-  name: { width: "minmax(170px, 1.3fr)", sort: "name", text: (row) => row.name || "—" },
-  id: { width: "minmax(80px, 104px)", sort: "id", dim: true, text: (row) => row.id },
-  date: { width: "146px", sort: "date", dim: true, text: (row) => `${row.date} ${row.time}`.trim() },
-  modality: { width: "72px", sort: "modality", text: (row) => row.modalities.join(" ") },
-  description: { width: "minmax(140px, 1.5fr)", sort: "description", text: (row) => row.description },
+  priority: { width: "78px", sort: "priority", text: urgency },
+  state: { width: "88px", sort: "state", dim: true, text: (row) => first(named("state", row.state)) },
+  name: { width: "minmax(130px, 1.3fr)", sort: "name", text: (row) => row.name || "—" },
+  id: { width: "minmax(72px, 104px)", sort: "id", dim: true, text: (row) => row.id },
+  date: { width: "136px", sort: "date", dim: true, text: (row) => `${row.date} ${row.time}`.trim() },
+  modality: { width: "56px", sort: "modality", text: (row) => row.modalities.join(" ") },
+  description: { width: "minmax(96px, 1.5fr)", sort: "description", text: (row) => row.description },
   images: { width: "64px", sort: "images", right: true, dim: true, text: (row) => count(row.images) },
   accession: { width: "minmax(80px, 112px)", sort: "accession", dim: true, text: (row) => row.accession },
   series: { width: "64px", right: true, dim: true, text: (row) => count(row.series) },
   size: { width: "84px", right: true, dim: true, text: (row) => bytes(row.bytes) },
-  who: { width: "minmax(72px, 104px)", dim: true, text: (row) => (row.claimedBy ? `● ${row.claimedBy}` : row.assignedTo) },
-  due: { width: "84px", right: true, dim: true, text: (row) => dueIn(row, clock.minute) },
+  who: { width: "minmax(64px, 104px)", dim: true, text: (row) => (row.claimedBy ? `● ${row.claimedBy}` : row.assignedTo) },
+  due: { width: "74px", right: true, dim: true, text: (row) => dueIn(row, clock.minute) },
   imported: { width: "136px", sort: "imported", dim: true, text: (row) => moment(row.importedMs) },
 } satisfies Record<string, Column>;
 

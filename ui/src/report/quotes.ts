@@ -13,12 +13,24 @@ export function wordsOf(quotable: Quotable): string {
   return series === null ? kind : `${kind}, ${t("report.series_number", { number: series })}`;
 }
 
+/** What stands in the text: the numbers. Where millimetres are from is said unless it is the plain case, in the patient. */
+export function numbersOf(quotable: Quotable): string {
+  if (isKeyImage(quotable)) return wordsOf(quotable);
+  const { scale } = quotable.measurement;
+  const words = measured(quotable.measurement);
+  return scale === "pixel_spacing" || scale === "volume" ? words.replaceAll(` (${named("scale", scale)})`, "") : words;
+}
+
+/** A text with `[M1]` and the like replaced by what they stand for. */
+export const spoken = (text: string, quotes: readonly QuoteForm[]): string =>
+  quotes.reduce((said, quote) => said.replaceAll(`[${quote.label}]`, quote.words), text.trim());
+
 export function quoteOf(quotable: Quotable, label: string): QuoteForm {
   return {
     label,
     annotation: quotable.measurement.id,
     revision: quotable.revision,
-    words: wordsOf(quotable),
+    words: numbersOf(quotable),
     seriesUid: quotable.seriesUid,
     instanceUid: quotable.instanceUid,
     frame: quotable.frame,

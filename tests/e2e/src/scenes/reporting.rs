@@ -84,7 +84,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         desk.click(&desk.find("sign", 5)?)?;
         desk.click(&desk.find("sign-now", 5)?)?;
         let signed = desk.text(&desk.find("signed-text", 10)?)?;
-        ensure!(signed.contains("Lesion of Length") && signed.contains("mm"), "it reads {signed}");
+        ensure!(signed.contains("Lesion of ") && signed.contains(" mm."), "it reads {signed}");
         let status = desk.text(&desk.find("report-status", 5)?)?;
         ensure!(status == "Final", "it is {status}");
         Ok(())
