@@ -6,16 +6,17 @@
 use crate::bindings::Bindings;
 use crate::desk::Desk;
 use crate::dto::{
-    ChooseImport, CompareRequest, DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest,
-    FilmRequest, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Nothing, Performed,
-    ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice,
-    RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest,
-    SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, TellCriticalRequest,
-    TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets,
-    WorklistFilter, WorklistPage, WorklistRequest,
+    AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CompareRequest, DeskState,
+    DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies,
+    ImportPaths, NodeTest, NodeTestRequest, Nothing, Performed, ReportChoice, ReportPage, ReportPdfRequest,
+    ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest,
+    SaveReportRequest, SecretRequest, ShowPlaceRequest, SignReportRequest, StartState, StudyDetails,
+    StudyDocument, StudyRequest, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail,
+    ThumbnailRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter,
+    WorklistPage, WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
-use crate::{documents, films, importing, network, perform, reports, sign_in, studies, thumbnails};
+use crate::{auditing, documents, films, importing, network, perform, reports, sign_in, studies, thumbnails};
 use std::sync::Arc;
 
 macro_rules! commands {
@@ -115,6 +116,14 @@ commands! {
     compare_texts(CompareRequest) -> Vec<TextChange> = reports::compare;
     /// Shows the place of something that was drawn on the light box.
     show_place(ShowPlaceRequest) -> () = reports::show_place;
+    /// Events of the audit trail that fit a question, newest first.
+    audit_events(AuditRequest) -> AuditRows = auditing::search;
+    /// Checks the audit trail from its beginning.
+    verify_audit(Nothing) -> AuditState = auditing::verify;
+    /// Accesses that a person should look at.
+    unusual_accesses(UnusualRequest) -> Vec<UnusualRow> = auditing::unusual;
+    /// Writes a copy of the audit trail where the person says; false when they say nowhere.
+    export_audit(AuditExportRequest) -> bool = auditing::export;
     /// Puts the summary of the last import away.
     dismiss_import(Nothing) -> () = |desk: &Arc<Desk>, _| importing::dismiss(desk);
     /// Puts the notice away.

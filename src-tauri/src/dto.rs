@@ -3,6 +3,7 @@
 //! Only shapes are here. The core types of `medsight-record` stay free of the web view's wishes; these
 //! are made from them in the command modules. Rust names in snake case are camel case in TypeScript.
 
+mod audit;
 mod command;
 mod document;
 mod event;
@@ -18,6 +19,9 @@ mod start;
 mod study;
 mod worklist;
 
+pub use audit::{
+    AuditBreak, AuditExportRequest, AuditRequest, AuditRow, AuditRows, AuditState, UnusualRequest, UnusualRow,
+};
 pub use command::{Performed, WindowCommand};
 pub use document::{DocumentsRequest, SaveDocumentRequest, StudyDocument};
 pub use event::{DeskEvent, LightBoxState, Notice};

@@ -294,6 +294,8 @@ pub enum DeskCommand {
     Search,
     /// Show the worklist.
     Worklist,
+    /// Show the audit trail.
+    Audit,
     /// Show the settings.
     Settings,
     /// Change one setting.
@@ -325,7 +327,7 @@ pub enum Command {
 impl Command {
     /// Ids of everything that the desk's palette, keys and buttons can do by name, in the palette's order. What such a
     /// command is about, the study that is selected or the value that was chosen, is added by who sends it.
-    pub const OF_THE_DESK: [&'static str; 18] = [
+    pub const OF_THE_DESK: [&'static str; 19] = [
         "desk.open_study",
         "desk.report",
         "record.set_read_state",
@@ -338,6 +340,7 @@ impl Command {
         "desk.cancel_import",
         "desk.search",
         "desk.worklist",
+        "desk.audit",
         "desk.settings",
         "desk.toggle_theme",
         "edit.undo",
@@ -373,6 +376,7 @@ impl Command {
                 DeskCommand::FindOnServer => "desk.find_on_server".into(),
                 DeskCommand::Search => "desk.search".into(),
                 DeskCommand::Worklist => "desk.worklist".into(),
+                DeskCommand::Audit => "desk.audit".into(),
                 DeskCommand::Settings => "desk.settings".into(),
                 DeskCommand::ChangeSetting(_) => "desk.change_setting".into(),
                 DeskCommand::ToggleTheme => "desk.toggle_theme".into(),
@@ -397,6 +401,7 @@ impl Command {
                 | DeskCommand::FindOnServer
                 | DeskCommand::Search
                 | DeskCommand::Worklist
+                | DeskCommand::Audit
                 | DeskCommand::Settings
                 | DeskCommand::Undo
                 | DeskCommand::Redo
@@ -436,6 +441,7 @@ mod tests {
             DeskCommand::FindOnServer,
             DeskCommand::Search,
             DeskCommand::Worklist,
+            DeskCommand::Audit,
             DeskCommand::Settings,
             DeskCommand::ToggleTheme,
             DeskCommand::Undo,

@@ -144,6 +144,7 @@ impl Command {
             Self::Desk(desk) => match desk {
                 DeskCommand::OpenStudy(_) | DeskCommand::Report(_) => Some(Right::See),
                 DeskCommand::Import | DeskCommand::FindOnServer => Some(Right::Bring),
+                DeskCommand::Audit => Some(Right::Audit),
                 DeskCommand::CancelImport
                 | DeskCommand::Search
                 | DeskCommand::Worklist

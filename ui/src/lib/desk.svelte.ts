@@ -44,7 +44,7 @@ export class Desk {
   listener = $state.raw<ListenerState>({ state: "off" });
   notice = $state<Notice | null>(null);
   version = $state("");
-  page = $state<"worklist" | "report" | "settings">("worklist");
+  page = $state<"worklist" | "report" | "audit" | "settings">("worklist");
   /** The study whose report is on the page. */
   reportUid = $state<string | null>(null);
   overlay = $state<Overlay>(null);
@@ -152,6 +152,7 @@ export class Desk {
         setTimeout(() => this.focusSearch());
       },
       "desk.worklist": () => (this.page = "worklist"),
+      "desk.audit": () => (this.page = "audit"),
       "desk.settings": () => (this.page = "settings"),
       "desk.toggle_theme": () => this.perform({ do: "toggle_theme" }),
       "record.set_read_state": () => this.focusState(),
