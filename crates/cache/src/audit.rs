@@ -44,6 +44,14 @@ impl Cache {
         self.write(|act| Ok(tables::audit::add(act, event)?))
     }
 
+    /// Writes events that belong together: all of them, or none.
+    ///
+    /// # Errors
+    /// [`CacheError`]; none is written then.
+    pub fn note_events(&self, events: &[AuditEvent]) -> Result<(), CacheError> {
+        self.write(|act| Ok(events.iter().try_for_each(|event| tables::audit::add(act, event).map(drop))?))
+    }
+
     /// Somebody signed in: noted, and from now on their events carry name and roles. `detail` says how (`oidc`,
     /// `system`, …).
     ///

@@ -143,3 +143,41 @@ fn a_study_that_was_opened_and_left_is_found_once_the_day_is_over() {
     let today = cache.unusual_accesses(from, Timestamp(NOON.0 + 3_600_000), &Usual::default()).unwrap();
     assert!(today.is_empty(), "there is still time to write");
 }
+
+/// Kilobytes that this process holds now.
+#[cfg(target_os = "linux")]
+fn held_kb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hundred_thousand_events_are_handed_on_and_checked_without_holding_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(&folder.path().join("cache"), &key()).unwrap();
+    let detail = serde_json::json!({"text": "x".repeat(200)});
+    let event =
+        AuditEvent::new("rita", Action::ReportViewed, NOON, None, detail).about(PatientKey::local("P1"));
+    let thousand = vec![event; 1000];
+    for _ in 0..100 {
+        cache.note_events(&thousand).unwrap();
+    }
+    drop(thousand);
+    let before = held_kb();
+    let (mut seen, mut most) = (0, 0);
+    loop {
+        let page = cache.audit_after(seen, 500).unwrap();
+        let Some(last) = page.last() else { break };
+        seen = last.sequence;
+        most = most.max(held_kb());
+    }
+    assert_eq!(seen, 100_001);
+    let begun = std::time::Instant::now();
+    assert_eq!(cache.verify_audit().unwrap().unwrap().events, 100_001);
+    println!("checked 100,001 events in {:?}", begun.elapsed());
+    most = most.max(held_kb());
+    // The trail itself has more than 50 MB.
+    assert!(most < before + 40_000, "{before} kB before, {most} kB at most");
+}
