@@ -71,6 +71,8 @@ struct Inner {
     refresh: Option<Zeroizing<String>>,
     /// The provider could not be asked when the session was opened.
     is_offline: bool,
+    /// The audit trail has been told who is here.
+    is_known: bool,
     problem: Option<Problem>,
 }
 
@@ -100,6 +102,7 @@ impl Session {
             people: People::default(),
             refresh: None,
             is_offline: false,
+            is_known: false,
             problem: None,
         };
         inner.belong_to_settings(identity);
@@ -176,6 +179,7 @@ impl Inner {
     /// The session that the settings begin with: nobody's, or that of the operating system's account.
     fn belong_to_settings(&mut self, identity: &Identity) {
         self.glass_until = None;
+        self.is_known = false;
         self.refresh = None;
         self.is_offline = false;
         self.subject = None;
@@ -288,7 +292,11 @@ fn changed(desk: &Arc<Desk>) {
 
 /// Somebody is at the desk now: in the audit trail with name and roles.
 fn entered(desk: &Arc<Desk>, how: &str) {
-    let person = held(&desk.session().inner).person.clone();
+    let person = {
+        let mut inner = held(&desk.session().inner);
+        inner.is_known = true;
+        inner.person.clone()
+    };
     if let (Some(person), Ok(cache)) = (person, desk.cache()) {
         let _ = cache.signed_in(&person, json!({"by": how}), now());
     }

@@ -151,10 +151,12 @@ fn came_in(desk: &Arc<Desk>, provider: &Provider, signed_in: SignedIn, how: &str
             let _ = inner.people.write(&cache);
         }
     }
-    if is_same {
+    if is_same && held(&desk.session().inner).is_known {
         note(desk, Action::Unlocked, json!({"by": how}));
     } else {
         entered(desk, how);
+    }
+    if !is_same {
         desk.light_box().unpark(desk, &account);
     }
 }
@@ -212,6 +214,7 @@ fn confirmed(desk: &Arc<Desk>, provider: &Provider, signed_in: SignedIn, is_pres
         return;
     }
     let mut inner = held(&desk.session().inner);
+    let is_changed = inner.person.as_ref() != Some(&person);
     inner.refresh = kept.and_then(|(is_kept, token)| (!is_kept).then_some(token));
     inner.is_offline = false;
     let at = now();
@@ -219,6 +222,11 @@ fn confirmed(desk: &Arc<Desk>, provider: &Provider, signed_in: SignedIn, is_pres
     inner.person = Some(person);
     if let Ok(cache) = desk.cache() {
         let _ = inner.people.write(&cache);
+    }
+    drop(inner);
+    // Another name or other roles than before.
+    if is_changed {
+        entered(desk, "refresh");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::code::Code;
 use super::known::Known;
-use super::{browser, changed, note};
+use super::{browser, changed, entered, note};
 use crate::desk::{Desk, held, now};
 use crate::dto::{CodeRequest, Standing, UnlockRequest};
 use crate::problem::{Problem, SessionFault};
@@ -75,8 +75,15 @@ pub(crate) fn unlock(desk: &Arc<Desk>, request: UnlockRequest) -> Result<(), Pro
             let mut inner = held(&desk.session().inner);
             inner.standing = Standing::Active;
             inner.problem = None;
+            let is_known = inner.is_known;
             drop(inner);
-            note(desk, Action::Unlocked, json!({"by": if typed.is_empty() { "system" } else { "code" }}));
+            let by = if typed.is_empty() { "system" } else { "code" };
+            // After a restart it is the first that the trail hears of the person.
+            if is_known {
+                note(desk, Action::Unlocked, json!({"by": by}));
+            } else {
+                entered(desk, by);
+            }
             changed(desk);
             browser::confirm(desk);
             Ok(())
