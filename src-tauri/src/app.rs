@@ -12,7 +12,7 @@ use tauri::{AppHandle, Emitter as _, Manager as _, RunEvent, WebviewUrl, Webview
 use tauri_plugin_dialog::{DialogExt as _, FilePath};
 
 /// Label of the one window; the capability file names it.
-const WINDOW: &str = "worklist";
+pub(crate) const WINDOW: &str = "worklist";
 
 /// Runs the desk until its window is closed.
 pub fn run(args: Args) -> anyhow::Result<()> {
@@ -82,6 +82,8 @@ fn another_start(app: &AppHandle, words: &[String], folder: &str) {
 
 fn shell(app: &AppHandle) -> Shell {
     let (tell, choose, save) = (app.clone(), app.clone(), app.clone());
+    // The address goes to the browser by its arguments: it holds no secret.
+    let open_in_browser = Box::new(|url: &str| webbrowser::open(url).is_ok());
     Shell {
         tell: Box::new(move |event: DeskEvent| {
             // Before the window is there nobody listens; it asks for the state when it opens.
@@ -95,5 +97,6 @@ fn shell(app: &AppHandle) -> Shell {
         save_as: Box::new(move |name| {
             save.dialog().file().set_file_name(name).blocking_save_file()?.into_path().ok()
         }),
+        open_in_browser,
     }
 }

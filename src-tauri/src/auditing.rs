@@ -2,7 +2,7 @@
 //!
 //! To look at the trail and to copy it are events of it.
 
-use crate::desk::{Desk, now, who};
+use crate::desk::{Desk, now};
 use crate::documents;
 use crate::dto::{
     AuditBreak, AuditExportRequest, AuditRequest, AuditRow, AuditRows, AuditState, Nothing, UnusualRequest,
@@ -35,7 +35,7 @@ pub(crate) fn search(desk: &Arc<Desk>, request: AuditRequest) -> Result<AuditRow
         only_failures: request.only_failures,
     };
     if request.before.is_none() {
-        note(&cache, Action::AuditViewed, serde_json::Value::Null)?;
+        note(desk, &cache, Action::AuditViewed, serde_json::Value::Null)?;
     }
     let page = cache.audit_search(&filter, request.before, PAGE)?;
     Ok(AuditRows { total: page.total, events: page.events.into_iter().map(row).collect() })
@@ -96,7 +96,7 @@ pub(crate) fn export(desk: &Arc<Desk>, request: AuditExportRequest) -> Result<bo
     let cache = desk.cache()?;
     let Some(path) = desk.save_as(name) else { return Ok(false) };
     // Noted first: the copy holds the event that it was made.
-    note(&cache, Action::AuditExported, serde_json::json!({"form": request.form}))?;
+    note(desk, &cache, Action::AuditExported, serde_json::json!({"form": request.form}))?;
     documents::write(&path, |file| copy(&cache, &form, file))
         .map_err(|error| CacheError::Export { file: path.clone(), error })?;
     Ok(true)
@@ -125,8 +125,8 @@ fn copy(cache: &Cache, form: &Form, file: &mut dyn Write) -> io::Result<()> {
     out.flush()
 }
 
-fn note(cache: &Cache, what: Action, detail: serde_json::Value) -> Result<(), Problem> {
-    cache.note_event(&AuditEvent::new(&who(), what, now(), None, detail))?;
+fn note(desk: &Desk, cache: &Cache, what: Action, detail: serde_json::Value) -> Result<(), Problem> {
+    cache.note_event(&AuditEvent::new(&desk.who(), what, now(), None, detail))?;
     Ok(())
 }
 

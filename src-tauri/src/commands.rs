@@ -1,37 +1,48 @@
 //! The commands of the web view, each once: its Tauri wrapper and its TypeScript wrapper come from this list.
 //!
-//! The functions behind them know nothing of Tauri: they take the desk and a request and give an answer.
+//! Each says what it needs of who asks: nobody signed in, somebody, or somebody with a right; it is checked before its
+//! function is called. The functions behind them know nothing of Tauri: they take the desk and a request and give an answer.
 //! All run on worker threads, so the window never waits.
 
+use crate::app::WINDOW;
 use crate::bindings::Bindings;
 use crate::desk::Desk;
 use crate::dto::{
-    AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CompareRequest, DeskState,
-    DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies,
-    ImportPaths, NodeTest, NodeTestRequest, Nothing, Performed, ReportChoice, ReportPage, ReportPdfRequest,
-    ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest,
-    SaveReportRequest, SecretRequest, ShowPlaceRequest, SignReportRequest, StartState, StudyDetails,
-    StudyDocument, StudyRequest, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail,
-    ThumbnailRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter,
-    WorklistPage, WorklistRequest,
+    AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CodeRequest, CompareRequest,
+    DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest,
+    FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Nothing, Performed, ReportChoice, ReportPage,
+    ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest,
+    SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest,
+    SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, TellCriticalRequest,
+    TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest,
+    UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
-use crate::{auditing, documents, films, importing, network, perform, reports, sign_in, studies, thumbnails};
+use crate::session::{self, Need};
+use crate::{
+    auditing, documents, films, importing, network, perform, reports, server_secret, studies, thumbnails,
+};
+use medsight_record::Right;
 use std::sync::Arc;
 
 macro_rules! commands {
-    ($($(#[doc = $doc:literal])+ $name:ident($request:ty) -> $answer:ty = $function:expr;)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident($request:ty) -> $answer:ty, $need:expr => $function:expr;)+) => {
         mod wrappers {
             use super::*;
             $(
                 $(#[doc = $doc])+
                 #[tauri::command]
                 pub(crate) async fn $name(
+                    webview: tauri::Webview,
                     desk: tauri::State<'_, Arc<Desk>>,
                     request: $request,
                 ) -> Result<$answer, Problem> {
+                    of_the_desk(webview.label())?;
                     let desk = Arc::clone(&desk);
-                    let work = move || -> Result<$answer, Problem> { ($function)(&desk, request) };
+                    let work = move || -> Result<$answer, Problem> {
+                        session::allowed(&desk, $need)?;
+                        ($function)(&desk, request)
+                    };
                     let done = tauri::async_runtime::spawn_blocking(work).await;
                     done.unwrap_or_else(|_| Err(Fault::Own.into()))
                 }
@@ -52,82 +63,153 @@ macro_rules! commands {
 
 commands! {
     /// Everything the window needs to draw itself for the first time.
-    desk_state(Nothing) -> DeskState = |desk: &Arc<Desk>, _| Ok(desk.state());
+    desk_state(Nothing) -> DeskState, Need::Nobody => |desk: &Arc<Desk>, _| Ok(desk.state());
     /// Opens the cache again after trouble; with a keyring that waits, lets it ask for its password.
-    retry_start(Nothing) -> StartState = |desk: &Arc<Desk>, _| Ok(desk.start(true));
+    retry_start(Nothing) -> StartState, Need::Nobody => |desk: &Arc<Desk>, _| Ok(desk.start(true));
     /// A window of rows.
-    worklist(WorklistRequest) -> WorklistPage = studies::worklist;
+    worklist(WorklistRequest) -> WorklistPage, SEE => studies::worklist;
     /// Counts beside the filters.
-    worklist_facets(WorklistFilter) -> WorklistFacets = studies::facets;
+    worklist_facets(WorklistFilter) -> WorklistFacets, SEE => studies::facets;
     /// Everything the study panel shows.
-    study(StudyRequest) -> StudyDetails = studies::details;
+    study(StudyRequest) -> StudyDetails, SEE => studies::details;
     /// The documents of a study.
-    documents(DocumentsRequest) -> Vec<StudyDocument> = documents::list;
+    documents(DocumentsRequest) -> Vec<StudyDocument>, SEE => documents::list;
     /// Asks where to, and saves the file of a document there; false when the person chose no place.
-    save_document(SaveDocumentRequest) -> bool = documents::save_from_window;
+    save_document(SaveDocumentRequest) -> bool, Need::Right(Right::GiveOut) => documents::save_from_window;
     /// The small picture of a series: from the cache, or made now.
-    thumbnail(ThumbnailRequest) -> Thumbnail = thumbnails::thumbnail;
+    thumbnail(ThumbnailRequest) -> Thumbnail, SEE => thumbnails::thumbnail;
     /// A film on its way to the player: noted as opened.
-    film(FilmRequest) -> FilmFacts = films::open;
+    film(FilmRequest) -> FilmFacts, SEE => films::open;
     /// The next piece of a film's stream; empty behind its end.
-    film_piece(FilmPieceRequest) -> FilmPiece = films::piece;
+    film_piece(FilmPieceRequest) -> FilmPiece, SEE => films::piece;
     /// Writes a film's stream where the person says; false when they say nowhere.
-    save_film(FilmRequest) -> bool = films::save;
+    save_film(FilmRequest) -> bool, Need::Right(Right::GiveOut) => films::save;
     /// Does a command of a person, and says whether undo takes it back.
-    perform(WindowCommand) -> Performed = perform::from_window;
+    perform(WindowCommand) -> Performed, Need::Somebody => perform::from_window;
     /// Asks for a folder or files and imports them; false when the person chose nothing.
-    choose_import(ChooseImport) -> bool = importing::choose;
+    choose_import(ChooseImport) -> bool, BRING => importing::choose;
     /// Imports files, folders, zip archives and DICOMDIRs by their paths.
-    import_paths(ImportPaths) -> () = importing::import_paths;
+    import_paths(ImportPaths) -> (), BRING => importing::import_paths;
     /// Asks a server, as it stands in the form, whether it is there and knows this workstation.
-    test_node(NodeTestRequest) -> NodeTest = network::test_node;
+    test_node(NodeTestRequest) -> NodeTest, CONFIGURE => network::test_node;
     /// Keeps the token or password of a server in the keyring, or takes it out.
-    keep_secret(SecretRequest) -> () = |_: &Arc<Desk>, request| sign_in::keep(request);
+    keep_secret(SecretRequest) -> (), CONFIGURE => |_: &Arc<Desk>, request| server_secret::keep(request);
     /// Looks for studies on a server of the settings.
-    find_on_server(FindRequest) -> FoundStudies = network::find;
+    find_on_server(FindRequest) -> FoundStudies, BRING => network::find;
     /// Calls off what servers are being asked by test and search.
-    stop_asking(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.asking().stop(); Ok(()) };
+    stop_asking(Nothing) -> (), Need::Somebody => |desk: &Arc<Desk>, _| { desk.asking().stop(); Ok(()) };
     /// Brings studies of a server into the cache, and shows them as they arrive where that was asked for.
-    retrieve(RetrieveRequest) -> () = network::retrieve;
+    retrieve(RetrieveRequest) -> (), BRING => network::retrieve;
     /// Stops one retrieval, or all; what came stays.
-    cancel_retrieval(RetrievalChoice) -> () =
+    cancel_retrieval(RetrievalChoice) -> (), BRING =>
         |desk: &Arc<Desk>, choice: RetrievalChoice| { desk.retrieving().cancel(desk, choice.id); Ok(()) };
     /// Tries a retrieval that has ended again.
-    retry_retrieval(RetrievalChoice) -> () = network::retry;
+    retry_retrieval(RetrievalChoice) -> (), BRING => network::retry;
     /// Puts away the retrievals that have ended.
-    dismiss_retrievals(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.retrieving().dismiss(desk); Ok(()) };
+    dismiss_retrievals(Nothing) -> (), BRING => |desk: &Arc<Desk>, _| { desk.retrieving().dismiss(desk); Ok(()) };
     /// Tries to listen again after the listener could not.
-    retry_listener(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.listening().apply(desk); Ok(()) };
+    retry_listener(Nothing) -> (), CONFIGURE => |desk: &Arc<Desk>, _| { desk.listening().apply(desk); Ok(()) };
     /// Everything the report page shows.
-    report_page(ReportRequest) -> ReportPage = reports::page;
+    report_page(ReportRequest) -> ReportPage, SEE => reports::page;
     /// The words that a report begins with.
-    begin_report(TemplateRequest) -> TemplateStart = reports::begin;
+    begin_report(TemplateRequest) -> TemplateStart, REPORT => reports::begin;
     /// Keeps what is being written; it is on the disk when this answers.
-    save_report(SaveReportRequest) -> ReportSaved = reports::save;
+    save_report(SaveReportRequest) -> ReportSaved, Need::Kept(Right::Report) => reports::save;
     /// Signs a report; the report as it is then.
-    sign_report(SignReportRequest) -> ReportView = reports::sign;
+    sign_report(SignReportRequest) -> ReportView, REPORT => reports::sign;
     /// Throws away what was written since the last version.
-    discard_report(ReportChoice) -> () = reports::discard;
+    discard_report(ReportChoice) -> (), REPORT => reports::discard;
     /// Writes down that a critical result was passed on; the report as it is then.
-    tell_critical(TellCriticalRequest) -> ReportView = reports::tell_critical;
+    tell_critical(TellCriticalRequest) -> ReportView, REPORT => reports::tell_critical;
     /// Writes a signed version as PDF where the person says; false when they say nowhere.
-    save_report_pdf(ReportPdfRequest) -> bool = reports::save_pdf;
+    save_report_pdf(ReportPdfRequest) -> bool, Need::Right(Right::GiveOut) => reports::save_pdf;
     /// What differs between two texts, word by word.
-    compare_texts(CompareRequest) -> Vec<TextChange> = reports::compare;
+    compare_texts(CompareRequest) -> Vec<TextChange>, SEE => reports::compare;
     /// Shows the place of something that was drawn on the light box.
-    show_place(ShowPlaceRequest) -> () = reports::show_place;
+    show_place(ShowPlaceRequest) -> (), SEE => reports::show_place;
     /// Events of the audit trail that fit a question, newest first.
-    audit_events(AuditRequest) -> AuditRows = auditing::search;
+    audit_events(AuditRequest) -> AuditRows, AUDIT => auditing::search;
     /// Checks the audit trail from its beginning.
-    verify_audit(Nothing) -> AuditState = auditing::verify;
+    verify_audit(Nothing) -> AuditState, AUDIT => auditing::verify;
     /// Accesses that a person should look at.
-    unusual_accesses(UnusualRequest) -> Vec<UnusualRow> = auditing::unusual;
+    unusual_accesses(UnusualRequest) -> Vec<UnusualRow>, AUDIT => auditing::unusual;
     /// Writes a copy of the audit trail where the person says; false when they say nowhere.
-    export_audit(AuditExportRequest) -> bool = auditing::export;
+    export_audit(AuditExportRequest) -> bool, AUDIT => auditing::export;
     /// Puts the summary of the last import away.
-    dismiss_import(Nothing) -> () = |desk: &Arc<Desk>, _| importing::dismiss(desk);
+    dismiss_import(Nothing) -> (), Need::Somebody => |desk: &Arc<Desk>, _| importing::dismiss(desk);
     /// Puts the notice away.
-    dismiss_notice(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.dismiss_notice(); Ok(()) };
+    dismiss_notice(Nothing) -> (), Need::Somebody => |desk: &Arc<Desk>, _| { desk.dismiss_notice(); Ok(()) };
     /// Tries to start a light box that was given up.
-    restart_light_box(Nothing) -> () = |desk: &Arc<Desk>, _| { desk.light_box().forgive(desk); Ok(()) };
+    restart_light_box(Nothing) -> (), SEE => |desk: &Arc<Desk>, _| { desk.light_box().forgive(desk); Ok(()) };
+    /// Somebody wants to sign in; how it goes on is told by events.
+    sign_in(SignInRequest) -> (), Need::Nobody => session::begin;
+    /// Calls off the sign-in that runs.
+    cancel_sign_in(Nothing) -> (), Need::Nobody => |desk: &Arc<Desk>, _| session::cancel(desk);
+    /// Opens the lock for the person whose session it is.
+    unlock(UnlockRequest) -> (), Need::Nobody => session::unlock;
+    /// Sets, changes or removes the code of who is signed in.
+    set_code(CodeRequest) -> (), Need::Somebody => session::set_code;
+    /// Somebody moved the mouse or pressed a key: the lock waits.
+    input(Nothing) -> (), Need::Somebody => |desk: &Arc<Desk>, _| { desk.session().input(); Ok(()) };
+}
+
+/// Another window, should one ever be opened, may ask nothing.
+fn of_the_desk(label: &str) -> Result<(), Problem> {
+    if label == WINDOW { Ok(()) } else { Err(Fault::BadRequest("another window asks".to_owned()).into()) }
+}
+
+/// What many commands need.
+const SEE: Need = Need::Right(Right::See);
+const BRING: Need = Need::Right(Right::Bring);
+const REPORT: Need = Need::Right(Right::Report);
+const AUDIT: Need = Need::Right(Right::Audit);
+const CONFIGURE: Need = Need::Right(Right::Configure);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use std::path::Path;
+
+    fn file(name: &str) -> Value {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_window_of_another_name_may_ask_nothing() {
+        assert!(of_the_desk(WINDOW).is_ok());
+        for label in ["", "worklist2", "main", "WORKLIST"] {
+            assert_eq!(of_the_desk(label).unwrap_err().code, "desk.bad-request");
+        }
+    }
+
+    #[test]
+    fn the_one_window_may_listen_to_the_desk_and_has_no_file_dialog_shell_or_network_of_its_own() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("capabilities");
+        assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
+        let capability = file("capabilities/worklist.json");
+        assert_eq!(capability["windows"], serde_json::json!([WINDOW]));
+        assert!(capability.get("remote").is_none());
+        let listen = ["core:event:allow-listen", "core:event:allow-unlisten"];
+        assert_eq!(capability["permissions"], serde_json::json!(listen));
+    }
+
+    #[test]
+    fn the_page_loads_and_runs_nothing_that_was_not_built_into_the_program() {
+        let security = &file("tauri.conf.json")["app"]["security"];
+        let policy = security["csp"].as_str().unwrap();
+        let of = |name: &str| {
+            let mut parts = policy.split(';').map(str::trim);
+            parts.find_map(|part| part.strip_prefix(name)).unwrap_or_default().trim().to_owned()
+        };
+        assert_eq!(of("default-src"), "'none'");
+        assert_eq!(of("script-src"), "'self'");
+        assert_eq!(of("connect-src"), "ipc: http://ipc.localhost");
+        for name in ["base-uri", "form-action", "frame-ancestors"] {
+            assert_eq!(of(name), "'none'", "{name}");
+        }
+        assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("https:"));
+        assert_eq!(security["freezePrototype"], true);
+    }
 }

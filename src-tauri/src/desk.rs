@@ -3,7 +3,9 @@
 //! It knows no Tauri: how to reach the window and how to ask for files come in as [`Shell`].
 
 use crate::args::Args;
-use crate::dto::{DeskEvent, DeskState, Notice, StartState, Trouble, TroubleKind};
+use crate::dto::{
+    DeskEvent, DeskState, ImportState, ListenerState, Notice, SessionView, StartState, Trouble, TroubleKind,
+};
 use crate::importing::Importing;
 use crate::light_box::LightBox;
 use crate::listening::Listening;
@@ -11,6 +13,7 @@ use crate::network::Asking;
 use crate::perform::Steps;
 use crate::problem::{Fault, Problem};
 use crate::retrieving::Retrieving;
+use crate::session::{self, Session};
 use crate::settings::SettingsFile;
 use crate::start::{self, Place};
 use crate::thumbnails::Thumbnailer;
@@ -35,6 +38,8 @@ pub struct Shell {
     pub choose: Box<dyn Fn(bool) -> Vec<PathBuf> + Send + Sync>,
     /// Asks the person where a file is to be written, with a name to begin with.
     pub save_as: SaveAs,
+    /// Opens an address of a sign-in server in the system's browser; false when there is none.
+    pub open_in_browser: Box<dyn Fn(&str) -> bool + Send + Sync>,
 }
 
 /// The desk.
@@ -57,6 +62,7 @@ pub struct Desk {
     listening: Listening,
     asking: Asking,
     steps: Steps,
+    session: Session,
 }
 
 /// A panic elsewhere leaves plain values behind these locks, each complete.
@@ -69,18 +75,14 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_system(std::time::SystemTime::now())
 }
 
-/// In whose name records are changed: the account of the operating system.
-pub(crate) fn who() -> String {
-    let account = std::env::var("USER").or_else(|_| std::env::var("USERNAME"));
-    account.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown account".to_owned())
-}
-
 impl Desk {
     /// A desk that has not opened its cache yet. `settings_path`: the person's settings, if the account has a
     /// place for them.
     pub fn new(args: Args, settings_path: Option<PathBuf>, shell: Shell) -> Arc<Self> {
         let (settings, fault) = SettingsFile::read(settings_path.clone());
+        let session = Session::new(&settings.settings.identity);
         Arc::new(Self {
+            session,
             importing: Importing::new(args.import.clone()),
             args,
             settings_path,
@@ -114,6 +116,7 @@ impl Desk {
             let (settings, fault) = SettingsFile::read(self.settings_path.clone());
             *held(&self.settings) = settings;
             *held(&self.settings_fault) = fault;
+            session::settings_changed(self);
         }
         let state = match held(&self.settings_fault).clone() {
             Some(problem) => StartState::Trouble(Trouble {
@@ -129,6 +132,7 @@ impl Desk {
         self.set_start(state.clone());
         if matches!(state, StartState::Ready { .. }) {
             self.tell(DeskEvent::Settings(Box::new(self.settings_view())));
+            session::started(self);
             self.importing().begin(self);
             // Before the retrievals: some of them go on by it.
             self.listening().apply(self);
@@ -145,6 +149,8 @@ impl Desk {
         *held(&self.place) = Some(place.clone());
         match place.open(ask) {
             Ok((cache, first_run)) => {
+                let identity = self.settings().settings.identity.clone();
+                self.session.remember(&cache, &identity);
                 *held(&self.cache) = Some(Arc::new(cache));
                 self.count_bytes();
                 StartState::Ready { first_run }
@@ -161,6 +167,7 @@ impl Desk {
     /// Ends the programs that this one has started. Imports and retrievals are cut off as by a
     /// crash: the next start goes on with them.
     pub fn end(&self) {
+        self.session.end();
         self.retrieving.end();
         self.listening.end();
         self.light_box.end();
@@ -169,13 +176,16 @@ impl Desk {
 
     /// What the window draws first.
     pub(crate) fn state(&self) -> DeskState {
+        // What names studies or files is for who is there, and not for who looks at a lock.
+        let is_open = self.session.is_open();
         DeskState {
             start: held(&self.start).clone(),
+            session: self.session_view(),
             settings: self.settings_view(),
             light_box: self.light_box.state(),
-            import: self.importing.state(),
-            retrievals: self.retrieving.rows(),
-            listener: self.listening.state(),
+            import: if is_open { self.importing.state() } else { ImportState::Idle },
+            retrievals: if is_open { self.retrieving.rows() } else { Vec::new() },
+            listener: if is_open { self.listening.state() } else { ListenerState::Off },
             notice: *held(&self.notice),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -227,8 +237,29 @@ impl Desk {
         &self.steps
     }
 
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(crate) fn session_view(&self) -> SessionView {
+        let identity = self.settings().settings.identity.clone();
+        self.session.view(&identity)
+    }
+
+    /// In whose name records are changed: who is signed in.
+    pub(crate) fn who(&self) -> String {
+        self.session.account()
+    }
+
+    /// Tells the window. Behind the lock only what is not about studies: who comes back reads the state anew.
     pub(crate) fn tell(&self, event: DeskEvent) {
-        (self.shell.tell)(event);
+        if event.is_for_everybody() || self.session.is_open() {
+            (self.shell.tell)(event);
+        }
+    }
+
+    pub(crate) fn open_in_browser(&self, url: &str) -> bool {
+        (self.shell.open_in_browser)(url)
     }
 
     pub(crate) fn choose(&self, folder: bool) -> Vec<PathBuf> {
@@ -287,7 +318,7 @@ impl Desk {
         }
         // A failure leaves more than wanted and loses nothing; the next change tries again.
         if let Ok(cache) = self.cache()
-            && cache.evict_to(quota_bytes, &who(), now()).is_ok()
+            && cache.evict_to(quota_bytes, &self.who(), now()).is_ok()
         {
             self.count_bytes();
         }

@@ -4,7 +4,7 @@
 //! Web views do not show PDF on every platform, and a copy for a viewer would be a file with patient data that nobody
 //! asked for. So there is one way: the person chooses the place, and the export is in the audit trail.
 
-use crate::desk::{Desk, now, who};
+use crate::desk::{Desk, now};
 use crate::dto::{DocumentsRequest, SaveDocumentRequest, StudyDocument};
 use crate::problem::{Fault, Problem};
 use medsight_base::{InstanceUid, StudyUid};
@@ -70,7 +70,7 @@ pub(crate) fn save(desk: &Arc<Desk>, study: &StudyUid, instance: &InstanceUid) -
     };
     write(&path, |file| file.write_all(document.bytes))
         .map_err(|error| CacheError::Export { file: path.clone(), error })?;
-    cache.exported(study, &who(), now(), serde_json::json!({"document": instance}))?;
+    cache.exported(study, &desk.who(), now(), serde_json::json!({"document": instance}))?;
     Ok(true)
 }
 
@@ -163,6 +163,7 @@ mod tests {
                 assert_eq!(name, "document.pdf");
                 answer.lock().unwrap().take()
             }),
+            open_in_browser: Box::new(|_| false),
         };
         let desk = Desk::new(args, Some(folder.path().join("settings.toml")), shell);
         desk.start(false);

@@ -8,12 +8,14 @@ mod command;
 mod document;
 mod event;
 mod film;
+mod identity;
 mod import;
 mod listener;
 mod network;
 mod report;
 mod report_content;
 mod retrieval;
+mod session;
 mod settings;
 mod start;
 mod study;
@@ -26,6 +28,7 @@ pub use command::{Performed, WindowCommand};
 pub use document::{DocumentsRequest, SaveDocumentRequest, StudyDocument};
 pub use event::{DeskEvent, LightBoxState, Notice};
 pub use film::{FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FilmRow};
+pub use identity::{IdentityForm, ProviderForm};
 pub use import::{ChooseImport, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary};
 pub use listener::{ListenerForm, ListenerSeen, ListenerState, SenderForm};
 pub use network::{
@@ -43,6 +46,7 @@ pub use report_content::{
     CodeForm, ComparedForm, ContentForm, FieldForm, FindingForm, QuoteForm, SectionForm,
 };
 pub use retrieval::{RetrievalChoice, RetrievalPhase, RetrievalRow, RetrieveRequest, WantedStudy};
+pub use session::{CodeRequest, PersonView, SessionView, SignInFlow, SignInRequest, Standing, UnlockRequest};
 pub use settings::{KeySourceInfo, SettingsChange, SettingsView};
 pub use start::{DeskState, StartState, Trouble, TroubleKind};
 pub use study::{Measurement, SeriesRow, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest};

@@ -3,7 +3,7 @@
 //! The stream crosses in memory. A file or a server for the player to read from would put patient data where others
 //! can read them.
 
-use crate::desk::{Desk, now, who};
+use crate::desk::{Desk, now};
 use crate::documents;
 use crate::dto::{FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FilmRow};
 use crate::problem::{Fault, Problem};
@@ -36,7 +36,7 @@ pub(crate) fn open(desk: &Arc<Desk>, request: FilmRequest) -> Result<FilmFacts, 
     let (study, instance) =
         (StudyUid::parse(&request.study_uid)?, InstanceUid::parse(&request.instance_uid)?);
     let (film, _) = find(desk, &study, &instance)?;
-    desk.cache()?.opened(&study, &who(), now())?;
+    desk.cache()?.opened(&study, &desk.who(), now())?;
     Ok(FilmFacts {
         bytes: film.bytes(),
         coding: film_coding(&film.transfer_syntax).to_owned(),
@@ -71,7 +71,7 @@ pub(crate) fn save(desk: &Arc<Desk>, request: FilmRequest) -> Result<bool, Probl
         offset += piece.len() as u64;
     };
     documents::write(&path, write).map_err(|error| CacheError::Export { file: path.clone(), error })?;
-    desk.cache()?.exported(&study, &who(), now(), serde_json::json!({"film": instance}))?;
+    desk.cache()?.exported(&study, &desk.who(), now(), serde_json::json!({"film": instance}))?;
     Ok(true)
 }
 

@@ -2,7 +2,7 @@
 //! that runs is, so what was cut off or had not begun goes on at the next start. Retrievals from servers stand in the
 //! same queue and have the same strip and summary; they are not noted, because a server can be asked again.
 
-use crate::desk::{Desk, held, who};
+use crate::desk::{Desk, held};
 use crate::dto::{
     ChooseImport, DeskEvent, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary, Notice,
 };
@@ -131,9 +131,10 @@ impl Importing {
                 ImportState::Running(ImportProgress { counting: true, ..ImportProgress::default() }),
             );
             let mut beat = Beat::new();
-            let summary = Import::new(&cache, &DicomHeaders, &who()).run(&paths, &self.cancel, |progress| {
-                beat.tell(desk, || self.progress(progress));
-            });
+            let summary =
+                Import::new(&cache, &DicomHeaders, &desk.who()).run(&paths, &self.cancel, |progress| {
+                    beat.tell(desk, || self.progress(progress));
+                });
             // What is on the light box grows by what was imported for it.
             for study in &summary.studies {
                 desk.light_box().arrived(desk, study, Arrival::Whole);

@@ -35,8 +35,9 @@ mod receiving;
 mod report_journeys;
 mod reports;
 mod retrieving;
+mod server_secret;
+mod session;
 mod settings;
-mod sign_in;
 mod start;
 mod studies;
 #[cfg(test)]

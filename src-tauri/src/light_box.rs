@@ -1,17 +1,20 @@
 //! The light box as the desk sees it: started when a study is opened, started again when it dies, and given
 //! up when it dies too often. What a reader does there is kept here before it is called saved.
 
-use crate::desk::{Desk, held, now, who};
+mod people;
+
+use crate::desk::{Desk, held, now};
 use crate::documents;
 use crate::dto::{DeskEvent, LightBoxState, Notice};
 use crate::problem::{Fault, Problem};
 use crate::process::{Process, program};
+use crate::session::{self, Need};
 use crate::writing;
 use medsight_base::StudyUid;
 use medsight_cache::Cache;
 use medsight_link::{Arrival, FromLightBox, Hello, PROTOCOL, ToLightBox};
-use medsight_record::{Manifest, ManifestInstance, RecordCommand};
-use std::collections::VecDeque;
+use medsight_record::{Manifest, ManifestInstance, Right};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -35,6 +38,10 @@ struct Inner {
     open: Vec<StudyUid>,
     deaths: VecDeque<Instant>,
     state: LightBoxState,
+    /// Everything is hidden.
+    is_locked: bool,
+    /// What the people had open who are not here now.
+    parked: HashMap<String, Vec<StudyUid>>,
     /// The desk ends; nothing is started again.
     ending: bool,
 }
@@ -78,7 +85,7 @@ impl LightBox {
         }
         self.count_open(desk);
         // That the opening is not in the audit trail must not keep anybody from reading.
-        let _ = cache.opened(study, &who(), now());
+        let _ = cache.opened(study, &desk.who(), now());
         Ok(())
     }
 
@@ -180,6 +187,9 @@ impl LightBox {
                 let mut inner = held(&self.inner);
                 inner.state = LightBoxState::Ready { adapter, open: count(&inner.open) };
                 let state = inner.state.clone();
+                if let Some(process) = inner.process.as_ref().filter(|_| inner.is_locked) {
+                    process.send(ToLightBox::Lock);
+                }
                 drop(inner);
                 desk.tell(DeskEvent::LightBox(state));
             }
@@ -205,7 +215,8 @@ impl LightBox {
                 // The dialog waits for a person; what the light box says meanwhile is heard.
                 let desk = Arc::clone(desk);
                 std::thread::spawn(move || {
-                    if let Err(problem) = documents::save(&desk, &study, &instance) {
+                    let may = session::allowed(&desk, Need::Right(Right::GiveOut));
+                    if let Err(problem) = may.and_then(|()| documents::save(&desk, &study, &instance)) {
                         desk.tell(DeskEvent::Failure(problem));
                     }
                 });
@@ -214,8 +225,10 @@ impl LightBox {
                 // A stack may have thousands of headers; drawing goes on meanwhile.
                 let desk = Arc::clone(desk);
                 std::thread::spawn(move || {
-                    let made =
-                        writing::write(&desk, &study, &what).map_err(|problem| problem.told(&desk.words()));
+                    let may = session::allowed(&desk, Need::Right(Right::Annotate));
+                    let made = may
+                        .and_then(|()| writing::write(&desk, &study, &what))
+                        .map_err(|problem| problem.told(&desk.words()));
                     let is_layer = made.as_ref().is_ok_and(|written| written.kind == "SEG");
                     desk.light_box().answer(ToLightBox::Written { study: study.clone(), made });
                     if is_layer {
@@ -224,14 +237,17 @@ impl LightBox {
                 });
             }
             FromLightBox::DeleteWritten { study, series } => {
-                let failed =
-                    writing::delete(desk, &study, &series).err().map(|problem| problem.told(&desk.words()));
+                let may = session::allowed(desk, Need::Right(Right::Annotate));
+                let done = may.and_then(|()| writing::delete(desk, &study, &series));
+                let failed = done.err().map(|problem| problem.told(&desk.words()));
                 let is_gone = failed.is_none();
                 self.answer(ToLightBox::Deleted { study: study.clone(), series, failed });
                 if is_gone {
                     self.layers_changed(desk, &study);
                 }
             }
+            FromLightBox::Input => desk.session().input(),
+            FromLightBox::LockWanted => session::lock(desk, "person"),
             // A window may not have come up: the reader is told here.
             FromLightBox::Problem(why) => desk.tell(DeskEvent::Failure(Fault::ViewerProblem(why).into())),
             // Measurements are listed in the panel without being selected; pictures have a process of their own.
@@ -250,29 +266,6 @@ impl LightBox {
     fn answer(&self, message: ToLightBox) {
         if let Some(process) = &held(&self.inner).process {
             process.send(message);
-        }
-    }
-
-    /// Keeps what a reader did, and only then says that it is saved.
-    fn record(&self, desk: &Arc<Desk>, sequence: u64, command: &RecordCommand) {
-        let cache = desk.cache();
-        let kept = cache.and_then(|cache| cache.apply(command, &who(), now()).map_err(Problem::from));
-        let (answer, studies) = match kept {
-            Ok(applied) => (ToLightBox::Saved { sequence }, applied.studies),
-            Err(error) => (ToLightBox::NotSaved { sequence, reason: error.told(&desk.words()) }, Vec::new()),
-        };
-        let failed = matches!(answer, ToLightBox::NotSaved { .. });
-        if let Some(process) = &held(&self.inner).process {
-            process.send(answer);
-        }
-        if failed {
-            desk.notify(Notice::NotSaved);
-        }
-        // How a study is laid out is nothing the worklist shows.
-        if !matches!(command, RecordCommand::SaveSession(_)) {
-            for study in studies {
-                desk.tell(DeskEvent::StudyChanged { study_uid: study.to_string() });
-            }
         }
     }
 
@@ -301,8 +294,11 @@ impl LightBox {
             desk.notify(Notice::LightBoxGivenUp);
             return;
         }
+        let is_locked = inner.is_locked;
         drop(inner);
-        self.reopen_all(desk);
+        if !is_locked {
+            self.reopen_all(desk);
+        }
         desk.notify(Notice::LightBoxEnded);
     }
 

@@ -1,7 +1,7 @@
 //! Servers asked by a person: is it there, which studies does it have, bring these here.
 //!
 //! Not here: the protocols, which are `medsight-pacs`; the retrieval itself; the listener that C-MOVE sends to. A node with
-//! both addresses is spoken to by DIMSE, unless its studies are to be brought here by DICOMweb. Secrets are `sign_in`'s.
+//! both addresses is spoken to by DIMSE, unless its studies are to be brought here by DICOMweb. Secrets are `server_secret`'s.
 
 use crate::desk::{Desk, held};
 use crate::dto::{
@@ -10,7 +10,7 @@ use crate::dto::{
 };
 use crate::problem::{Fault, Problem};
 use crate::retrieving::Wish;
-use crate::sign_in;
+use crate::server_secret;
 use medsight_base::{DicomDate, StudyUid};
 use medsight_dicom::tags;
 use medsight_pacs::{
@@ -45,7 +45,7 @@ pub(crate) fn test_node(desk: &Arc<Desk>, request: NodeTestRequest) -> Result<No
     node.check().map_err(Fault::Node)?;
     // What is typed in the form, before it is kept; else what the keyring has.
     let typed = request.secret.filter(|secret| !secret.is_empty()).map(Zeroizing::new);
-    let auth = node.web.as_ref().map(|web| sign_in::auth(web, &node.sign_in, typed));
+    let auth = node.web.as_ref().map(|web| server_secret::auth(web, &node.sign_in, typed));
     let cancel = desk.asking().token();
     tauri::async_runtime::block_on(async {
         let dimse = async {
@@ -96,7 +96,7 @@ fn asked(node: &Node) -> Result<Remote, Problem> {
     match (node.retrieve, &node.dimse, &node.web) {
         (RetrieveBy::Get | RetrieveBy::Move, Some(dimse), _) => Ok(Remote::Dimse(dimse.clone())),
         (_, _, Some(web)) => {
-            let auth = sign_in::auth(web, &node.sign_in, None)?;
+            let auth = server_secret::auth(web, &node.sign_in, None)?;
             Ok(WebClient::new(web, auth).map(Remote::Web)?)
         }
         _ => Err(NetError::Settings("the node has no address for this".to_owned()).into()),

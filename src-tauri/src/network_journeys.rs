@@ -25,8 +25,12 @@ pub(crate) fn desk(folder: &Path) -> Arc<Desk> {
         key: format!("key-file:{}", folder.join("key").display()).parse().ok(),
         import: Vec::new(),
     };
-    let shell =
-        Shell { tell: Box::new(|_| ()), choose: Box::new(|_| Vec::new()), save_as: Box::new(|_| None) };
+    let shell = Shell {
+        tell: Box::new(|_| ()),
+        choose: Box::new(|_| Vec::new()),
+        save_as: Box::new(|_| None),
+        open_in_browser: Box::new(|_| false),
+    };
     let desk = Desk::new(args, Some(folder.join("settings.toml")), shell);
     desk.start(false);
     desk

@@ -3,14 +3,17 @@
 //! What [`Command::undo_policy`] calls a step is remembered with the command that takes it back. What is undone
 //! is itself done through the cache and the settings, so the audit trail has both.
 
-use crate::desk::{Desk, held, now, who};
+use crate::desk::{Desk, held, now};
 use crate::dto::{DeskEvent, Performed, WindowCommand};
 use crate::problem::{Fault, Problem};
+use crate::session::{self, Need};
 use crate::{importing, prefetch, settings};
 use medsight_base::StudyUid;
 use medsight_record::report::Signature;
 use medsight_record::settings::Theme;
-use medsight_record::{Command, DeskCommand, ReadState, RecordCommand, SettingChange, UndoPolicy, Work};
+use medsight_record::{
+    Command, DeskCommand, ReadState, RecordCommand, Right, SettingChange, UndoPolicy, Work,
+};
 use std::sync::{Arc, Mutex};
 
 /// Steps that can be taken back; older ones are forgotten.
@@ -33,6 +36,13 @@ pub(crate) struct Steps {
 struct Inner {
     done: Vec<Step>,
     undone: Vec<Step>,
+}
+
+impl Steps {
+    /// Another person does not take back what this one did.
+    pub(crate) fn forget_all(&self) {
+        *held(&self.inner) = Inner::default();
+    }
 }
 
 impl Inner {
@@ -67,9 +77,10 @@ pub(crate) fn from_window(desk: &Arc<Desk>, command: WindowCommand) -> Result<Pe
     Ok(performed)
 }
 
-/// Does a command. The answer says whether undo takes it back.
+/// Does a command, if the person may. The answer says whether undo takes it back.
 pub(crate) fn perform(desk: &Arc<Desk>, command: Command) -> Result<Performed, Problem> {
     let id = command.id();
+    may(desk, &command)?;
     let step = match command {
         Command::Desk(DeskCommand::Undo) => return undo(desk),
         Command::Desk(DeskCommand::Redo) => return redo(desk),
@@ -88,8 +99,19 @@ pub(crate) fn perform(desk: &Arc<Desk>, command: Command) -> Result<Performed, P
     Ok(Performed { id, undoable, redoable: false })
 }
 
+/// To take back and to do again is to do: the right of the step itself is asked for too.
+fn may(desk: &Arc<Desk>, command: &Command) -> Result<(), Problem> {
+    let need = match command {
+        // What was typed before the lock came is kept.
+        Command::Record(RecordCommand::SaveReport(_)) => Need::Kept(Right::Report),
+        command => command.right().map_or(Need::Somebody, Need::Right),
+    };
+    session::allowed(desk, need)
+}
+
 fn undo(desk: &Arc<Desk>) -> Result<Performed, Problem> {
     let step = held(&desk.steps().inner).done.pop().ok_or(Fault::NothingToUndo)?;
+    may(desk, &step.back)?;
     // A step that can't be taken back any more is not offered a second time.
     carry_out(desk, &step.back)?;
     let id = step.again.id();
@@ -99,6 +121,7 @@ fn undo(desk: &Arc<Desk>) -> Result<Performed, Problem> {
 
 fn redo(desk: &Arc<Desk>) -> Result<Performed, Problem> {
     let step = held(&desk.steps().inner).undone.pop().ok_or(Fault::NothingToRedo)?;
+    may(desk, &step.again)?;
     carry_out(desk, &step.again)?;
     let id = step.again.id();
     held(&desk.steps().inner).done(step);
@@ -125,7 +148,7 @@ fn carry_out(desk: &Arc<Desk>, command: &Command) -> Result<Option<Command>, Pro
             | RecordCommand::Release(study)),
         ) => {
             let before = desk.cache()?.study(study)?.ok_or(Fault::StudyGone)?.work;
-            desk.cache()?.apply(record, &who(), now())?;
+            desk.cache()?.apply(record, &desk.who(), now())?;
             tell_changed(desk, vec![study.clone()]);
             Ok(work_before(record, before).map(Command::Record))
         }
@@ -135,12 +158,12 @@ fn carry_out(desk: &Arc<Desk>, command: &Command) -> Result<Option<Command>, Pro
             | RecordCommand::DiscardReport(_)
             | RecordCommand::TellCritical { .. }),
         ) => {
-            let applied = desk.cache()?.apply(record, &who(), now())?;
+            let applied = desk.cache()?.apply(record, &desk.who(), now())?;
             tell_changed(desk, applied.studies);
             Ok(None)
         }
         Command::Record(RecordCommand::SignReport { report, act, base_version }) => {
-            let signature = Signature { account: who(), name: who(), at: now() };
+            let signature = Signature { account: desk.who(), name: desk.session().name(), at: now() };
             let applied = desk.cache()?.sign_report(*report, act, *base_version, signature)?;
             tell_changed(desk, applied.studies);
             Ok(None)
@@ -162,6 +185,18 @@ fn carry_out(desk: &Arc<Desk>, command: &Command) -> Result<Option<Command>, Pro
         }
         Command::Desk(DeskCommand::CancelImport) => {
             importing::cancel(desk)?;
+            Ok(None)
+        }
+        Command::Desk(DeskCommand::Lock) => {
+            session::lock(desk, "person");
+            Ok(None)
+        }
+        Command::Desk(DeskCommand::SignOut) => {
+            session::sign_out(desk)?;
+            Ok(None)
+        }
+        Command::Desk(DeskCommand::BreakGlass(reason)) => {
+            session::break_glass(desk, reason)?;
             Ok(None)
         }
         // What the light box draws and looks at has its own history there; pages and dialogs are the window's.
@@ -201,7 +236,7 @@ fn set_read_state(desk: &Arc<Desk>, study: &StudyUid, state: ReadState) -> Resul
     let cache = desk.cache()?;
     let before = cache.study(study)?.ok_or(Fault::StudyGone)?.state;
     let command = RecordCommand::SetReadState { study: study.clone(), state };
-    cache.apply(&command, &who(), now())?;
+    cache.apply(&command, &desk.who(), now())?;
     desk.tell(DeskEvent::StudyChanged { study_uid: study.to_string() });
     Ok(before)
 }
@@ -210,7 +245,7 @@ fn set_read_state(desk: &Arc<Desk>, study: &StudyUid, state: ReadState) -> Resul
 fn delete(desk: &Arc<Desk>, studies: &[StudyUid]) -> Result<(), Problem> {
     // First, so that what was deleted does not come again.
     desk.retrieving().forget(desk, studies);
-    desk.cache()?.apply(&RecordCommand::DeleteStudies(studies.to_vec()), &who(), now())?;
+    desk.cache()?.apply(&RecordCommand::DeleteStudies(studies.to_vec()), &desk.who(), now())?;
     desk.light_box().close(desk, studies);
     desk.studies_changed();
     Ok(())

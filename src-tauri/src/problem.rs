@@ -4,6 +4,7 @@
 //! when one is missing. Nothing here carries patient data.
 
 mod listening;
+mod session;
 
 pub(crate) use listening::ListenFault;
 use medsight_base::UidError;
@@ -16,6 +17,7 @@ use medsight_record::settings::SettingsError;
 use medsight_record::words::Words;
 use medsight_vault::{KeyError, KeySource};
 use serde::Serialize;
+pub(crate) use session::SessionFault;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use ts_rs::TS;
@@ -296,6 +298,7 @@ impl From<SettingsError> for Problem {
             SettingsError::NoSuchValue(_) => Fault::NoSuchValue,
             SettingsError::Node(why) => Fault::Node(why),
             SettingsError::Listener(why) => return ListenFault::Settings(why).into(),
+            SettingsError::Identity(why) => return why.into(),
             SettingsError::Format { .. } => Fault::BadRequest(error.to_string()),
         }
         .into()

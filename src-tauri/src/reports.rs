@@ -3,7 +3,7 @@
 //! What changes a report goes through [`perform`], as everything a person does. Not here: what may follow what
 //! (`medsight-record`).
 
-use crate::desk::{Desk, now, who};
+use crate::desk::{Desk, now};
 use crate::documents;
 use crate::dto::{
     CompareRequest, ContentForm, MacroWords, NamedCode, PriorReport, Quotable, ReportChoice, ReportPage,
@@ -37,7 +37,7 @@ pub(crate) fn page(desk: &Arc<Desk>, request: ReportRequest) -> Result<ReportPag
     let locale = desk.settings().locale();
     let study = cache.study(&uid)?.ok_or(Fault::StudyGone)?;
     if request.is_opened {
-        cache.reports_viewed(&uid, &who(), now())?;
+        cache.reports_viewed(&uid, &desk.who(), now())?;
     }
     let phrases = Phrases::built_in();
     let named = |known: &[KnownFinding]| known.iter().map(|one| named(one, locale)).collect();
@@ -148,7 +148,7 @@ pub(crate) fn save_pdf(desk: &Arc<Desk>, request: ReportPdfRequest) -> Result<bo
     documents::write(&path, |file| file.write_all(&pdf))
         .map_err(|error| CacheError::Export { file: path.clone(), error })?;
     let detail = serde_json::json!({"report": report.id, "version": request.version});
-    cache.exported(&report.study, &who(), now(), detail)?;
+    cache.exported(&report.study, &desk.who(), now(), detail)?;
     Ok(true)
 }
 

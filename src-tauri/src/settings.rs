@@ -1,8 +1,9 @@
 //! Settings on disk: the person's differences in a file of their own, the site's policy read only.
 
 use crate::desk::Desk;
-use crate::dto::{DeskEvent, ListenerForm, NodeForm, SettingsView};
+use crate::dto::{DeskEvent, IdentityForm, ListenerForm, NodeForm, SettingsView};
 use crate::problem::{Fault, Problem};
+use crate::session;
 use medsight_record::Priority;
 use medsight_record::settings::{Density, SettingChange, Settings, Theme};
 use medsight_record::words::Locale;
@@ -110,6 +111,7 @@ pub(crate) fn change(desk: &Arc<Desk>, change: SettingChange) -> Result<SettingC
     desk.keep_to_quota();
     desk.listening().apply(desk);
     desk.retrieving().settings_changed(desk);
+    session::settings_changed(desk);
     desk.tell(DeskEvent::Settings(Box::new(desk.settings_view())));
     stored.map(|()| back)
 }
@@ -142,6 +144,7 @@ impl Desk {
                 .into(),
             nodes: settings.nodes.iter().map(NodeForm::from).collect(),
             listener: ListenerForm::from(&settings.listener),
+            identity: IdentityForm::from(&settings.identity),
             locked: settings.locked().to_vec(),
             key_source: place.as_ref().map(|p| p.key_source_info()).unwrap_or_default(),
             cache_folder: place.map(|p| p.folder.display().to_string()).unwrap_or_default(),

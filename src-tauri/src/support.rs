@@ -31,8 +31,12 @@ pub(crate) fn new_desk(
         key: format!("key-file:{}", folder.join("key").display()).parse().ok(),
         import: Vec::new(),
     };
-    let shell =
-        Shell { tell: Box::new(|_| ()), choose: Box::new(|_| Vec::new()), save_as: Box::new(save_as) };
+    let shell = Shell {
+        tell: Box::new(|_| ()),
+        choose: Box::new(|_| Vec::new()),
+        save_as: Box::new(save_as),
+        open_in_browser: Box::new(|_| false),
+    };
     Desk::new(args, Some(folder.join("settings.toml")), shell)
 }
 

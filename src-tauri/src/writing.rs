@@ -2,7 +2,7 @@
 //! key object selection, a presentation state, a segmentation. Each is a new series in the cache, like one that came in from elsewhere,
 //! and can be deleted again.
 
-use crate::desk::{Desk, now, who};
+use crate::desk::{Desk, now};
 use crate::dto::DeskEvent;
 use crate::problem::{Fault, Problem};
 use medsight_base::{InstanceUid, SeriesUid, StudyUid, Uid};
@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// Makes the object and takes it into the cache; it is durable when this returns.
 pub(crate) fn write(desk: &Arc<Desk>, study: &StudyUid, what: &ToWrite) -> Result<Written, Problem> {
     let cache = desk.cache()?;
-    let source = Source::of(&cache, study)?;
+    let source = Source::of(&cache, desk.who(), study)?;
     let annotations = cache.annotations(study)?;
     let number = source.next_number();
     let header = |description: &str| source.header(number, description);
@@ -45,20 +45,20 @@ pub(crate) fn write(desk: &Arc<Desk>, study: &StudyUid, what: &ToWrite) -> Resul
             (header.series.clone(), "SEG", source.segment(&annotations, segment, header).map_err(refused)?)
         }
     };
-    let mut took = cache.take_in(&DicomHeaders, &who(), &[&file])?;
+    let mut took = cache.take_in(&DicomHeaders, &desk.who(), &[&file])?;
     match took.answers.pop() {
         Some(Ok(_)) => {}
         Some(Err(refusal)) => return Err(Problem::from(&refusal)),
         None => return Err(Fault::Own.into()),
     }
-    cache.series_written(study, &series, kind, &who(), now())?;
+    cache.series_written(study, &series, kind, &desk.who(), now())?;
     changed(desk, study);
     Ok(Written { series, kind: kind.to_owned(), number })
 }
 
 /// Deletes a series that [`write`] made, unless its study was exported or sent since.
 pub(crate) fn delete(desk: &Arc<Desk>, study: &StudyUid, series: &SeriesUid) -> Result<(), Problem> {
-    desk.cache()?.take_back_series(study, series, &who(), now())?;
+    desk.cache()?.take_back_series(study, series, &desk.who(), now())?;
     changed(desk, study);
     Ok(())
 }
@@ -72,6 +72,8 @@ fn changed(desk: &Arc<Desk>, study: &StudyUid) {
 /// The files of a study, read as they are asked for.
 struct Source<'c> {
     cache: &'c Cache,
+    /// In whose name it is written.
+    who: String,
     manifest: Manifest,
     read: RefCell<BTreeMap<InstanceUid, Option<Known>>>,
 }
@@ -88,8 +90,8 @@ fn nothing(what: &str) -> Refusal {
 }
 
 impl<'c> Source<'c> {
-    fn of(cache: &'c Cache, study: &StudyUid) -> Result<Self, Problem> {
-        Ok(Self { cache, manifest: cache.manifest(study)?, read: RefCell::default() })
+    fn of(cache: &'c Cache, who: String, study: &StudyUid) -> Result<Self, Problem> {
+        Ok(Self { cache, who, manifest: cache.manifest(study)?, read: RefCell::default() })
     }
 
     fn object(&self, instance: &InstanceUid) -> Result<Object<'static>, Problem> {
@@ -147,7 +149,7 @@ impl<'c> Source<'c> {
         let image = |uid: &InstanceUid| self.known(uid).map(|known| known.facts);
         let frame_of_reference = |series: &SeriesUid| self.frame_of_reference(series);
         let lookup = Lookup { image: &image, frame_of_reference: &frame_of_reference };
-        let observers = vec![Observer::Person(who())];
+        let observers = vec![Observer::Person(self.who.clone())];
         let made = report_of(annotations, observers, Labels::Numbered, &lookup)?;
         if made.report.groups.is_empty() {
             return Err(nothing("There is no measurement to write."));
@@ -158,7 +160,7 @@ impl<'c> Source<'c> {
     fn key_images(&self, annotations: &[Annotation], header: NewInstance) -> Result<Vec<u8>, Refusal> {
         let image = |uid: &InstanceUid| self.known(uid).map(|known| known.facts);
         let lookup = Lookup { image: &image, frame_of_reference: &|_| None };
-        let marked = key_objects_of(annotations, key_object_codes::OF_INTEREST, &who(), &lookup)?;
+        let marked = key_objects_of(annotations, key_object_codes::OF_INTEREST, &self.who, &lookup)?;
         marked.ok_or_else(|| nothing("No image is marked."))?.to_file(header)
     }
 
@@ -188,7 +190,7 @@ impl<'c> Source<'c> {
             header,
             label: &wanted.label,
             meaning: wanted.meaning,
-            creator: &who(),
+            creator: &self.who,
             frame_of_reference: self.frame_of_reference(&wanted.series).unwrap_or_default(),
             tracking: Uid::from_uuid(uuid::Uuid::new_v4().as_u128()),
             dimensions: Uid::from_uuid(uuid::Uuid::new_v4().as_u128()),
@@ -219,7 +221,7 @@ impl<'c> Source<'c> {
         let state = PresentationState {
             label: "VIEW".into(),
             description: String::new(),
-            creator: who(),
+            creator: self.who.clone(),
             images,
             layers: if drawings.annotations.is_empty() { Vec::new() } else { vec![drawings.layer] },
             annotations: drawings.annotations,
@@ -280,8 +282,12 @@ mod tests {
             key: format!("key-file:{}", folder.join("key").display()).parse().ok(),
             import: Vec::new(),
         };
-        let shell =
-            Shell { tell: Box::new(|_| ()), choose: Box::new(|_| Vec::new()), save_as: Box::new(|_| None) };
+        let shell = Shell {
+            tell: Box::new(|_| ()),
+            choose: Box::new(|_| Vec::new()),
+            save_as: Box::new(|_| None),
+            open_in_browser: Box::new(|_| false),
+        };
         let desk = Desk::new(args, Some(folder.join("settings.toml")), shell);
         desk.start(false);
         let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/samples/studies/ct_head_tilted_uneven");
@@ -320,7 +326,7 @@ mod tests {
 
     fn only_object(desk: &Desk, study: &StudyUid, series: &SeriesUid) -> Object<'static> {
         let cache = desk.cache().unwrap();
-        let source = Source::of(&cache, study).unwrap();
+        let source = Source::of(&cache, desk.who(), study).unwrap();
         let mut of_series = source.manifest.instances.iter().filter(|i| i.series == *series);
         source.object(&of_series.next().unwrap().uid).unwrap()
     }

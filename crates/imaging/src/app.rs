@@ -33,6 +33,8 @@ use crate::window::{StudyWindow, study_facts};
 const SESSION_DELAY: Duration = Duration::from_millis(400);
 /// What the desk refused is sent again after so long.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
+/// The lock counts minutes; more often need not be said that somebody is here.
+const INPUT_EVERY: Duration = Duration::from_secs(5);
 
 /// What wakes the event loop.
 pub(crate) enum Wake {
@@ -71,6 +73,10 @@ pub(crate) struct App {
     locale: Locale,
     screen_px_per_mm: Option<f64>,
     retry_at: Option<Instant>,
+    /// The desk wants nothing shown.
+    is_locked: bool,
+    /// When the desk was last told that somebody is here.
+    input_said: Option<Instant>,
     recoveries: Vec<Instant>,
     /// Why the program ended early, for the exit code and stderr.
     pub(crate) fault: Option<String>,
@@ -100,6 +106,8 @@ impl App {
             locale: language.and_then(|l| Locale::parse(&l)).unwrap_or_default(),
             screen_px_per_mm: None,
             retry_at: None,
+            is_locked: false,
+            input_said: None,
             recoveries: Vec::new(),
             fault: None,
             display: Some(display),
@@ -162,7 +170,11 @@ impl App {
             light_box.quality_3d = [0.2, 0.6];
         }
         light_box.screen_points_per_mm = self.screen_px_per_mm.map(|px| px / window.scale_factor());
-        let window = StudyWindow::new(event_loop, &self.proxy, &gpu, &renderer, window, light_box, began)?;
+        let mut window =
+            StudyWindow::new(event_loop, &self.proxy, &gpu, &renderer, window, light_box, began)?;
+        if self.is_locked {
+            window.lock(true);
+        }
         window.window.set_visible(true);
         window.window.request_redraw();
         self.generation += 1;
@@ -323,8 +335,35 @@ impl App {
                     window.window.focus_window();
                 }
             }
+            ToLightBox::Lock => self.lock(true),
+            ToLightBox::Unlock => self.lock(false),
             ToLightBox::Close(study) => self.windows.retain(|_, (w, _)| w.study() != &study),
             ToLightBox::Quit => self.quit(event_loop),
+        }
+    }
+
+    fn lock(&mut self, is_locked: bool) {
+        self.is_locked = is_locked;
+        for (window, _) in self.windows.values_mut() {
+            window.lock(is_locked);
+        }
+    }
+
+    /// Tells the desk that somebody is here, at most every few seconds.
+    fn say_input(&mut self, event: &WindowEvent) {
+        use WindowEvent as W;
+        let is_input = matches!(
+            event,
+            W::KeyboardInput { .. }
+                | W::MouseInput { .. }
+                | W::MouseWheel { .. }
+                | W::CursorMoved { .. }
+                | W::Touch(_)
+        );
+        let is_due = self.input_said.is_none_or(|said| said.elapsed() >= INPUT_EVERY);
+        if let Some(desk) = self.desk.as_ref().filter(|_| is_input && is_due && !self.is_locked) {
+            desk.say(FromLightBox::Input);
+            self.input_said = Some(Instant::now());
         }
     }
 
@@ -430,6 +469,7 @@ impl App {
             Effect::SaveDocument(instance) => {
                 desk.say(FromLightBox::SaveDocument { study: study.clone(), instance });
             }
+            Effect::LockWanted => desk.say(FromLightBox::LockWanted),
             Effect::Write(what) => desk.say(FromLightBox::Write { study: study.clone(), what }),
             Effect::DeleteWritten(series) => {
                 desk.say(FromLightBox::DeleteWritten { study: study.clone(), series });
@@ -487,6 +527,7 @@ impl ApplicationHandler<Wake> for App {
     }
 
     fn window_event(&mut self, event_loop: &ActiveEventLoop, id: WindowId, event: WindowEvent) {
+        self.say_input(&event);
         let Some((window, _)) = self.windows.get_mut(&id) else { return };
         if window.event(&event) {
             return self.close(event_loop, id);

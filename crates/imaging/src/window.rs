@@ -4,6 +4,7 @@
 
 mod content;
 mod growth;
+mod locked;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -63,6 +64,8 @@ pub(crate) struct StudyWindow {
     thumbnails: Vec<(usize, Vec<u8>, [usize; 2])>,
     buttons_down: u32,
     arrival: growth::Arriving,
+    /// Nothing of the study is shown, and no input gets to it.
+    is_locked: bool,
 }
 
 /// What a frame left to be done.
@@ -147,6 +150,7 @@ impl StudyWindow {
             thumbnails: Vec::new(),
             buttons_down: 0,
             arrival: growth::Arriving::default(),
+            is_locked: false,
         })
     }
 
@@ -195,6 +199,9 @@ impl StudyWindow {
     /// A native event. True when the window is to be closed.
     pub(crate) fn event(&mut self, event: &winit::event::WindowEvent) -> bool {
         use winit::event::{ElementState, WindowEvent as W};
+        if self.is_locked && !locked::is_heard(event) {
+            return false;
+        }
         match event {
             W::CloseRequested => return true,
             W::MouseInput { state: ElementState::Pressed, .. } => self.buttons_down += 1,
@@ -220,6 +227,7 @@ impl StudyWindow {
         match event {
             A::InitialTreeRequested => self.screen.context.enable_accesskit(),
             A::AccessibilityDeactivated => self.screen.context.disable_accesskit(),
+            A::ActionRequested(_) if self.is_locked => {}
             A::ActionRequested(request) => self.screen.input.on_accesskit_action_request(request),
         }
         self.window.request_redraw();
@@ -249,6 +257,9 @@ impl StudyWindow {
         let raw = self.screen.input.take_egui_input(&self.window);
         let textures = self.screen.painter.textures();
         let context = self.screen.context.clone();
+        if self.is_locked {
+            return self.locked_frame(event_loop, raw, [size.width, size.height]);
+        }
         let mut out = context.run_ui(raw, |ui| self.light_box.show(ui, &textures));
         // Titles are read on task bars and in screenshots of other programs: no name of a patient in them.
         let description = &self.light_box.study_of(self.light_box.active).description;

@@ -122,6 +122,10 @@ pub enum ToLightBox {
         /// What was drawn.
         annotation: AnnotationId,
     },
+    /// The desk is locked, or nobody is signed in: show nothing of any study, also not in titles.
+    Lock,
+    /// Show everything again.
+    Unlock,
     /// Stop showing this study (it was deleted).
     Close(StudyUid),
     /// End in order.
@@ -181,6 +185,10 @@ pub enum FromLightBox {
         /// The instance.
         instance: InstanceUid,
     },
+    /// A reader did something in a window: the lock waits. Said at most every few seconds.
+    Input,
+    /// A reader wants everything hidden.
+    LockWanted,
     /// A reader clicked on a number: the desk may show it.
     Selected(AnnotationId),
     /// Picture of a series.

@@ -57,5 +57,6 @@ pub use sink::{Arrival, Kept, Sink, Taken};
 pub use slots::Slots;
 pub use status::meaning;
 pub use store::{Delivery, Outcome, Patience, SendReport, Source, send};
+pub use tls::client as client_tls;
 pub use tokio_util::sync::CancellationToken;
 pub use web::{Auth, Frame, Rendered, WebClient, WebQuery};

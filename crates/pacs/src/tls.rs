@@ -28,7 +28,10 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 /// For connections that we open. `None`: the authorities of the platform and no certificate of ours.
-pub(crate) fn client(tls: Option<&Tls>) -> Result<ClientConfig, NetError> {
+///
+/// # Errors
+/// [`NetError::Certificate`].
+pub fn client(tls: Option<&Tls>) -> Result<ClientConfig, NetError> {
     let wrong = |why: rustls::Error| NetError::Certificate { file: "TLS".into(), why: why.to_string() };
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()

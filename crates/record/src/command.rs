@@ -115,6 +115,8 @@ pub enum ViewCommand {
     Palette,
     /// Sheet of keys.
     Help,
+    /// Hide everything, here and on the desk, until the person is back.
+    Lock,
 }
 
 impl ViewCommand {
@@ -148,6 +150,7 @@ impl ViewCommand {
             C::Cancel,
             C::Palette,
             C::Help,
+            C::Lock,
         ]);
         all.extend([C::Write, C::WriteReport, C::WriteKeyImages, C::WriteLook, C::WriteSegment]);
         all
@@ -203,6 +206,7 @@ impl ViewCommand {
             Self::Cancel => "edit.cancel".into(),
             Self::Palette => "app.palette".into(),
             Self::Help => "app.help".into(),
+            Self::Lock => "app.lock".into(),
         }
     }
 }
@@ -310,6 +314,12 @@ pub enum DeskCommand {
     Palette,
     /// Sheet of keys.
     Help,
+    /// Hide everything until the person is back.
+    Lock,
+    /// End the session.
+    SignOut,
+    /// See studies in an emergency, for a reason in a person's words.
+    BreakGlass(String),
 }
 
 /// Anything a person can do.
@@ -327,7 +337,7 @@ pub enum Command {
 impl Command {
     /// Ids of everything that the desk's palette, keys and buttons can do by name, in the palette's order. What such a
     /// command is about, the study that is selected or the value that was chosen, is added by who sends it.
-    pub const OF_THE_DESK: [&'static str; 19] = [
+    pub const OF_THE_DESK: [&'static str; 22] = [
         "desk.open_study",
         "desk.report",
         "record.set_read_state",
@@ -347,6 +357,9 @@ impl Command {
         "edit.redo",
         "app.palette",
         "app.help",
+        "desk.lock",
+        "desk.sign_out",
+        "desk.break_glass",
     ];
 
     /// Stable id: key of the label in the locales and of the shortcut in the hotkeys file.
@@ -384,6 +397,9 @@ impl Command {
                 DeskCommand::Redo => "edit.redo".into(),
                 DeskCommand::Palette => "app.palette".into(),
                 DeskCommand::Help => "app.help".into(),
+                DeskCommand::Lock => "desk.lock".into(),
+                DeskCommand::SignOut => "desk.sign_out".into(),
+                DeskCommand::BreakGlass(_) => "desk.break_glass".into(),
             },
         }
     }
@@ -406,7 +422,10 @@ impl Command {
                 | DeskCommand::Undo
                 | DeskCommand::Redo
                 | DeskCommand::Palette
-                | DeskCommand::Help => UndoPolicy::View,
+                | DeskCommand::Help
+                | DeskCommand::Lock
+                | DeskCommand::SignOut
+                | DeskCommand::BreakGlass(_) => UndoPolicy::View,
             },
             Self::Record(record) => match record {
                 RecordCommand::SaveAnnotation(_) | RecordCommand::RemoveAnnotation { .. } => UndoPolicy::Step,
@@ -448,6 +467,9 @@ mod tests {
             DeskCommand::Redo,
             DeskCommand::Palette,
             DeskCommand::Help,
+            DeskCommand::Lock,
+            DeskCommand::SignOut,
+            DeskCommand::BreakGlass(String::new()),
         ];
         let mut ids: Vec<String> = desk.into_iter().map(|command| Command::Desk(command).id()).collect();
         let state = RecordCommand::SetReadState { study: study.clone(), state: ReadState::Final };

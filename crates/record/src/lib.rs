@@ -6,6 +6,7 @@
 pub mod annotation;
 pub mod command;
 pub mod hotkeys;
+pub mod identity;
 pub mod import;
 pub mod listener;
 pub mod node;
@@ -28,6 +29,7 @@ pub use annotation::{
 };
 pub use command::{Command, DeskCommand, RecordCommand, UndoPolicy, ViewCommand};
 pub use hotkeys::{Hotkeys, Shortcut};
+pub use identity::{Identity, IdentityError};
 pub use import::{HeaderReader, Refusal};
 pub use listener::Listener;
 pub use node::Node;

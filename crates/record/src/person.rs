@@ -2,7 +2,7 @@
 //!
 //! Not here: how somebody signs in (`medsight-sync`), and what a session is locked by (the desk).
 
-use crate::{Command, DeskCommand, RecordCommand};
+use crate::{Command, DeskCommand, RecordCommand, SettingChange};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -104,6 +104,58 @@ pub enum Right {
     Audit,
 }
 
+impl Right {
+    /// All of them.
+    pub const ALL: [Right; 11] = [
+        Right::See,
+        Right::Bring,
+        Right::Annotate,
+        Right::Report,
+        Right::Sign,
+        Right::ScoreWounds,
+        Right::Assign,
+        Right::GiveOut,
+        Right::Remove,
+        Right::Configure,
+        Right::Audit,
+    ];
+
+    /// Key of its name in the locales (`right.…`), and of the roles that have it (`right_of.…`).
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::See => "see",
+            Self::Bring => "bring",
+            Self::Annotate => "annotate",
+            Self::Report => "report",
+            Self::Sign => "sign",
+            Self::ScoreWounds => "score_wounds",
+            Self::Assign => "assign",
+            Self::GiveOut => "give_out",
+            Self::Remove => "remove",
+            Self::Configure => "configure",
+            Self::Audit => "audit",
+        }
+    }
+}
+
+impl SettingChange {
+    /// The right that is needed for what concerns all who use the workstation; nothing for how a person sees things.
+    #[must_use]
+    pub fn right(&self) -> Option<Right> {
+        match self {
+            Self::Locale(_)
+            | Self::Theme(_)
+            | Self::Density(_)
+            | Self::ScreenPxPerMm(_)
+            | Self::WorklistColumns(_) => None,
+            Self::CacheQuotaGib(_) | Self::Nodes(_) | Self::Listener(_) | Self::Identity(_) => {
+                Some(Right::Configure)
+            }
+        }
+    }
+}
+
 /// Somebody who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
@@ -149,12 +201,15 @@ impl Command {
                 | DeskCommand::Search
                 | DeskCommand::Worklist
                 | DeskCommand::Settings
-                | DeskCommand::ChangeSetting(_)
                 | DeskCommand::ToggleTheme
                 | DeskCommand::Undo
                 | DeskCommand::Redo
                 | DeskCommand::Palette
-                | DeskCommand::Help => None,
+                | DeskCommand::Help
+                | DeskCommand::Lock
+                | DeskCommand::SignOut
+                | DeskCommand::BreakGlass(_) => None,
+                DeskCommand::ChangeSetting(change) => change.right(),
             },
         }
     }
@@ -164,6 +219,7 @@ impl Command {
 mod tests {
     use super::*;
     use crate::ReadState;
+    use crate::words::{Locale, Words};
     use medsight_base::StudyUid;
 
     fn person(roles: &[Role]) -> Person {
@@ -185,6 +241,27 @@ mod tests {
         assert!(!person(&[Role::Auditor]).may(Right::See));
         assert!(person(&[Role::Auditor, Role::Referrer]).may(Right::See));
         assert!(!person(&[]).may(Right::See));
+    }
+
+    #[test]
+    fn the_words_name_exactly_the_roles_that_have_a_right() {
+        for locale in Locale::ALL {
+            let words = Words::new(locale);
+            for right in Right::ALL {
+                let has = Role::ALL.into_iter().filter(|role| role.rights().contains(&right));
+                let names: Vec<&str> =
+                    has.map(|role| words.all()[&format!("role.{}", role.word())].as_str()).collect();
+                assert_eq!(words.all()[&format!("right_of.{}", right.word())], names.join(", "));
+            }
+        }
+    }
+
+    #[test]
+    fn a_person_sets_how_things_look_and_it_how_the_workstation_is_connected() {
+        let theme = SettingChange::Theme(crate::settings::Theme::Light);
+        assert_eq!(theme.right(), None);
+        assert_eq!(SettingChange::Nodes(Vec::new()).right(), Some(Right::Configure));
+        assert_eq!(SettingChange::Identity(Box::default()).right(), Some(Right::Configure));
     }
 
     #[test]

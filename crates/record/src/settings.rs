@@ -3,6 +3,7 @@
 //! Only differences are stored. What the site has set can't be changed by the person; [`Settings::locked`]
 //! says so, so that the user interface can show who set it.
 
+use crate::identity::{Identity, IdentityError};
 use crate::listener::{Listener, ListenerError};
 use crate::node::{Node, NodeError, check_all};
 use crate::words::Locale;
@@ -60,6 +61,9 @@ pub struct Settings {
     /// Whether and how this workstation takes what others send.
     #[serde(default, skip_serializing_if = "Listener::is_default")]
     pub listener: Listener,
+    /// Who may use this workstation, and when it locks.
+    #[serde(default, skip_serializing_if = "Identity::is_default")]
+    pub identity: Identity,
     /// Names of settings that the site's policy has fixed.
     #[serde(skip)]
     locked: Vec<String>,
@@ -85,6 +89,8 @@ pub enum SettingChange {
     Nodes(Vec<Node>),
     /// Whether and how this workstation takes what others send.
     Listener(Box<Listener>),
+    /// Who may use this workstation, and when it locks.
+    Identity(Box<Identity>),
 }
 
 impl SettingChange {
@@ -99,6 +105,7 @@ impl SettingChange {
             Self::WorklistColumns(_) => "worklist_columns",
             Self::Nodes(_) => "nodes",
             Self::Listener(_) => "listener",
+            Self::Identity(_) => "identity",
         }
     }
 }
@@ -126,6 +133,9 @@ pub enum SettingsError {
     /// A listener that could not listen.
     #[error(transparent)]
     Listener(#[from] ListenerError),
+    /// Sign-in that could not work, or a screen that would not lock.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
 }
 
 impl Settings {
@@ -146,6 +156,7 @@ impl Settings {
             layer: "your settings",
             reason: e.message().to_owned(),
         })?;
+        settings.identity.check()?;
         settings.locked = locked;
         Ok(settings)
     }
@@ -179,6 +190,10 @@ impl Settings {
             C::Listener(listener) => {
                 listener.check()?;
                 C::Listener(Box::new(replace(&mut self.listener, *listener)))
+            }
+            C::Identity(identity) => {
+                identity.check()?;
+                C::Identity(Box::new(replace(&mut self.identity, *identity)))
             }
         })
     }
@@ -239,6 +254,7 @@ mod tests {
             SettingChange::WorklistColumns(vec!["name".into()]),
             SettingChange::Nodes(vec![archive("archive")]),
             SettingChange::Listener(Box::new(Listener { port: 104, ..Listener::default() })),
+            SettingChange::Identity(Box::new(Identity { idle_lock_min: 5, ..Identity::default() })),
         ] {
             let back = settings.change(change).unwrap();
             assert_ne!(settings, before);
@@ -270,6 +286,17 @@ mod tests {
         assert!(settings.change(SettingChange::ScreenPxPerMm(Some(0.0))).is_err());
         assert!(settings.change(SettingChange::ScreenPxPerMm(Some(f64::NAN))).is_err());
         assert!(settings.change(SettingChange::WorklistColumns(Vec::new())).is_err());
+    }
+
+    #[test]
+    fn a_workstation_whose_settings_would_never_lock_it_does_not_start_with_them() {
+        let error = Settings::layered("", "[identity]\nidle_lock_min = 0").unwrap_err();
+        assert_eq!(error, SettingsError::Identity(IdentityError::IdleLock));
+        let policy = "[identity]\nidle_lock_min = 10\nidle_lock_max_min = 10";
+        let mut settings = Settings::layered(policy, "[identity]\nidle_lock_min = 60").unwrap();
+        assert_eq!(settings.identity.idle_lock_min, 10);
+        let change = SettingChange::Identity(Box::default());
+        assert_eq!(settings.change(change), Err(SettingsError::Fixed("identity")));
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod secret;
 
 use crate::error::{KeyError, KeyFileFault};
 use crate::key::MasterKey;
-pub use secret::ServerSecret;
+pub use secret::{ServerSecret, SignInSecret};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;

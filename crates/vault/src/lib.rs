@@ -19,5 +19,5 @@ pub use blob::{BlobReader, BlobWriter, Durability, seal, unseal};
 pub use error::{BlobError, KeyError, KeyFileFault};
 pub use id::{BadBlobId, BlobId};
 pub use key::{BlobKey, DerivedKey, MasterKey, Purpose};
-pub use keysource::{KeySource, ServerSecret};
+pub use keysource::{KeySource, ServerSecret, SignInSecret};
 pub use store::{BlobEntry, BlobStore};

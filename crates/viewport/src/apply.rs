@@ -224,6 +224,7 @@ impl LightBox {
             C::Cancel => self.cancel(),
             C::Palette => self.show_popup(Popup::Palette { query: String::new(), chosen: 0 }),
             C::Help => self.show_popup(Popup::Help),
+            C::Lock => self.effects.push(Effect::LockWanted),
         }
         let is_quiet = matches!(
             command,
@@ -233,6 +234,7 @@ impl LightBox {
                 | C::Cancel
                 | C::Palette
                 | C::Help
+                | C::Lock
                 | C::DeleteSelected
                 | C::ToggleKeyImage
                 | C::Calibrate

@@ -31,6 +31,8 @@ pub enum Effect {
     Write(ToWrite),
     /// An object that was written is taken back.
     DeleteWritten(SeriesUid),
+    /// Everything is to be hidden.
+    LockWanted,
     /// The reader chose a measurement.
     Selected(AnnotationId),
 }

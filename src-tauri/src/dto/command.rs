@@ -68,6 +68,15 @@ pub enum WindowCommand {
     Undo,
     /// Do it again.
     Redo,
+    /// Hide everything until the person is back.
+    Lock,
+    /// End the session.
+    SignOut,
+    /// See studies in an emergency.
+    BreakGlass {
+        /// In the person's words.
+        reason: String,
+    },
 }
 
 /// What was done.
@@ -116,6 +125,9 @@ impl TryFrom<WindowCommand> for Command {
             WindowCommand::CancelImport => Self::Desk(DeskCommand::CancelImport),
             WindowCommand::Undo => Self::Desk(DeskCommand::Undo),
             WindowCommand::Redo => Self::Desk(DeskCommand::Redo),
+            WindowCommand::Lock => Self::Desk(DeskCommand::Lock),
+            WindowCommand::SignOut => Self::Desk(DeskCommand::SignOut),
+            WindowCommand::BreakGlass { reason } => Self::Desk(DeskCommand::BreakGlass(reason)),
         })
     }
 }

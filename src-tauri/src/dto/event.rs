@@ -1,6 +1,6 @@
 //! What the desk tells the window without being asked.
 
-use super::{ImportState, ListenerState, RetrievalRow, SettingsView, StartState};
+use super::{ImportState, ListenerState, RetrievalRow, SessionView, SettingsView, StartState};
 use crate::problem::Problem;
 use serde::Serialize;
 use ts_rs::TS;
@@ -47,6 +47,8 @@ pub enum Notice {
 pub enum DeskEvent {
     /// The start went on.
     Start(StartState),
+    /// Somebody came or went, or a sign-in went on.
+    Session(Box<SessionView>),
     /// Studies came, went or changed.
     WorklistChanged,
     /// Measurements or state of one study changed.
@@ -75,4 +77,23 @@ pub enum DeskEvent {
     Notice(Notice),
     /// Something failed that no answer tells.
     Failure(Problem),
+}
+
+impl DeskEvent {
+    /// Whether a window may hear it while nobody is signed in or the desk is locked: nothing of a study, a patient or a
+    /// file is in it.
+    pub(crate) fn is_for_everybody(&self) -> bool {
+        match self {
+            Self::Start(_) | Self::Session(_) | Self::LightBox(_) | Self::Settings(_) | Self::Notice(_) => {
+                true
+            }
+            Self::WorklistChanged
+            | Self::StudyChanged { .. }
+            | Self::StudyShown { .. }
+            | Self::Import(_)
+            | Self::Retrievals(_)
+            | Self::Listener(_)
+            | Self::Failure(_) => false,
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Settings as the settings page shows and changes them.
 
-use super::{ListenerForm, NodeForm};
+use super::{IdentityForm, ListenerForm, NodeForm};
 use crate::problem::Problem;
 use medsight_record::settings::{Density, SettingChange, Theme};
 use medsight_record::words::Locale;
@@ -46,6 +46,8 @@ pub struct SettingsView {
     pub nodes: Vec<NodeForm>,
     /// Whether and how this workstation takes what others send.
     pub listener: ListenerForm,
+    /// Sign-in and lock.
+    pub identity: IdentityForm,
     /// Names of settings the site has fixed.
     pub locked: Vec<String>,
     /// Where the key is kept.
@@ -76,6 +78,8 @@ pub enum SettingsChange {
     Nodes(Vec<NodeForm>),
     /// Whether and how this workstation takes what others send.
     Listener(Box<ListenerForm>),
+    /// Sign-in and lock.
+    Identity(Box<IdentityForm>),
 }
 
 impl TryFrom<SettingsChange> for SettingChange {
@@ -91,6 +95,7 @@ impl TryFrom<SettingsChange> for SettingChange {
             SettingsChange::WorklistColumns(columns) => Self::WorklistColumns(columns),
             SettingsChange::Nodes(nodes) => Self::Nodes(nodes.into_iter().map(Into::into).collect()),
             SettingsChange::Listener(form) => Self::Listener(Box::new((*form).try_into()?)),
+            SettingsChange::Identity(form) => Self::Identity(Box::new((*form).into())),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! How the start went: what the window shows before there is a worklist.
 
-use super::{ImportState, LightBoxState, ListenerState, Notice, RetrievalRow, SettingsView};
+use super::{ImportState, LightBoxState, ListenerState, Notice, RetrievalRow, SessionView, SettingsView};
 use crate::problem::Problem;
 use serde::Serialize;
 use ts_rs::TS;
@@ -70,6 +70,8 @@ pub enum StartState {
 pub struct DeskState {
     /// How the start went.
     pub start: StartState,
+    /// Who is at the desk. While nobody is, or behind the lock, nothing below is about studies.
+    pub session: SessionView,
     /// Settings.
     pub settings: SettingsView,
     /// The light box.

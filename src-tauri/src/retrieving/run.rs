@@ -55,7 +55,7 @@ pub(super) fn run(
     let What { id, node, study, urgency } = *what;
     let remote = network::remote(desk, node)?;
     let since_ms = now().0;
-    let sink = Arc::new(CacheSink::new(cache, reins.cancel.clone()));
+    let sink = Arc::new(CacheSink::new(cache, desk.who(), reins.cancel.clone()));
     let patience = Patience { retry_for: PATIENCE };
     let retrieval = Retrieval { remote, studies: vec![(study.to_string(), urgency)], slots, patience };
     let mut showing = Showing::new(study);

@@ -1,6 +1,6 @@
 //! The cache of the desk as what a retrieval fills, with a count of what came.
 
-use crate::desk::{held, who};
+use crate::desk::held;
 use medsight_base::StudyUid;
 use medsight_cache::{Cache, Took};
 use medsight_dicom::DicomHeaders;
@@ -28,6 +28,8 @@ pub(super) struct Count {
 
 pub(super) struct CacheSink {
     pub(super) cache: Arc<Cache>,
+    /// Who asked for it.
+    pub(super) who: String,
     pub(super) cancel: CancellationToken,
     pub(super) count: Mutex<Count>,
     /// Something came.
@@ -35,8 +37,8 @@ pub(super) struct CacheSink {
 }
 
 impl CacheSink {
-    pub(super) fn new(cache: Arc<Cache>, cancel: CancellationToken) -> Self {
-        Self { cache, cancel, count: Mutex::default(), changed: Notify::new() }
+    pub(super) fn new(cache: Arc<Cache>, who: String, cancel: CancellationToken) -> Self {
+        Self { cache, who, cancel, count: Mutex::default(), changed: Notify::new() }
     }
 }
 
@@ -47,7 +49,7 @@ impl Sink for CacheSink {
         if self.cancel.is_cancelled() {
             return all(CALLED_OFF, "The retrieval was cancelled.");
         }
-        let answers = match received(&self.cache, &who(), arrivals) {
+        let answers = match received(&self.cache, &self.who, arrivals) {
             Ok((answers, _)) => answers,
             Err(why) => return all(&why.code, &why.reason),
         };

@@ -2,11 +2,13 @@
 //! archives beside them.
 
 mod archive;
+mod browser;
 mod desk;
 mod light_box;
 mod orthanc;
 
 pub(crate) use archive::{Archive, Slow, slow_line};
+pub(crate) use browser::{Browser, Person, Provider};
 pub(crate) use desk::Desk;
 pub(crate) use light_box::{LightBox, active, views};
 pub(crate) use orthanc::{Orthanc, Wants};

@@ -34,6 +34,44 @@ pub(crate) fn request(port: u16, method: &str, path: &str, body: Option<&Value>)
     Ok(value["value"].clone())
 }
 
+/// An answer of a web server, its names of headers in small letters.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) text: String,
+}
+
+/// Loads a page of this machine without TLS, or sends a form to it. Redirects are not followed.
+pub(crate) fn page(url: &str, form: Option<&str>, cookies: &str) -> Result<Answer> {
+    let rest = url.strip_prefix("http://").with_context(|| format!("not of this machine: {url}"))?;
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let path = path.split('#').next().unwrap_or_default();
+    let mut stream = TcpStream::connect(host).with_context(|| format!("nobody listens at {host}"))?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let method = if form.is_some() { "POST" } else { "GET" };
+    let body = form.unwrap_or_default();
+    let head = format!(
+        "{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nCookie: {cookies}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let at = answer.windows(4).position(|w| w == b"\r\n\r\n").context("no end of the header")?;
+    let head = String::from_utf8_lossy(&answer[..at]).into_owned();
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).context("no status")?.parse()?;
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let is_chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
+    let body = if is_chunked { unchunked(&answer[at + 4..])? } else { answer[at + 4..].to_vec() };
+    Ok(Answer { status, headers, text: String::from_utf8_lossy(&body).into_owned() })
+}
+
 /// Reads until the length that the header names is there, or the last chunk.
 fn whole_answer(stream: &mut TcpStream) -> Result<Vec<u8>> {
     let (mut answer, mut piece) = (Vec::new(), [0_u8; 16 << 10]);

@@ -1,8 +1,9 @@
-//! What is played: the tour of the first day, the desk by itself, what a reader writes, a report, a study that arrives, servers that
-//! want a sign-in or send by themselves, starts that fail, and what must survive.
+//! What is played: the tour of the first day, the desk by itself, what a reader writes, a report, a study that arrives,
+//! servers that want a sign-in or send by themselves, people who sign in, starts that fail, and what must survive.
 
 pub(crate) mod arriving;
 pub(crate) mod desk_day;
+pub(crate) mod identity;
 mod import;
 pub(crate) mod reporting;
 pub(crate) mod servers;

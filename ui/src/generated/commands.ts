@@ -2,7 +2,7 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { ChooseImport, CompareRequest, DeskEvent, DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
+import type { ChooseImport, CodeRequest, CompareRequest, DeskEvent, DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
 
 /** Everything the desk can be asked. A failure is thrown as a Problem. */
 export const commands = {
@@ -76,6 +76,16 @@ export const commands = {
   dismissNotice: () => invoke<null>("dismiss_notice", { request: {} }),
   /** Tries to start a light box that was given up. */
   restartLightBox: () => invoke<null>("restart_light_box", { request: {} }),
+  /** Somebody wants to sign in; how it goes on is told by events. */
+  signIn: (request: SignInRequest) => invoke<null>("sign_in", { request }),
+  /** Calls off the sign-in that runs. */
+  cancelSignIn: () => invoke<null>("cancel_sign_in", { request: {} }),
+  /** Opens the lock for the person whose session it is. */
+  unlock: (request: UnlockRequest) => invoke<null>("unlock", { request }),
+  /** Sets, changes or removes the code of who is signed in. */
+  setCode: (request: CodeRequest) => invoke<null>("set_code", { request }),
+  /** Somebody moved the mouse or pressed a key: the lock waits. */
+  input: () => invoke<null>("input", { request: {} }),
 };
 
 /** Calls `then` for all that the desk tells unasked; the answer stops it. */

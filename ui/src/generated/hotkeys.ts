@@ -16,6 +16,9 @@ export const hotkeys = {
     "desk.import": [
       "Ctrl+O"
     ],
+    "desk.lock": [
+      "Ctrl+Alt+L"
+    ],
     "desk.open_study": [
       "Enter"
     ],
@@ -52,6 +55,9 @@ export const hotkeys = {
     "app.help": [
       "?",
       "F1"
+    ],
+    "app.lock": [
+      "Ctrl+Alt+L"
     ],
     "app.palette": [
       "Ctrl+K"
@@ -289,7 +295,10 @@ export const deskCommands = [
   "edit.undo",
   "edit.redo",
   "app.palette",
-  "app.help"
+  "app.help",
+  "desk.lock",
+  "desk.sign_out",
+  "desk.break_glass"
 ] as const;
 
 /** One of them. */

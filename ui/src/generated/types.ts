@@ -20,6 +20,16 @@ scheme: string,
  */
 meaning: string, };
 
+export type CodeRequest = { 
+/**
+ * The code that holds now, where there is one.
+ */
+present: string | null, 
+/**
+ * The new one; absent removes it.
+ */
+code: string | null, };
+
 export type CompareRequest = { 
 /**
  * The older text.
@@ -122,7 +132,7 @@ from: string | null,
  */
 to: string | null, };
 
-export type DeskEvent = { "type": "start", "body": StartState } | { "type": "worklist_changed" } | { "type": "study_changed", "body": { 
+export type DeskEvent = { "type": "start", "body": StartState } | { "type": "session", "body": SessionView } | { "type": "worklist_changed" } | { "type": "study_changed", "body": { 
 /**
  * Study Instance UID.
  */
@@ -141,6 +151,10 @@ export type DeskState = {
  * How the start went.
  */
 start: StartState, 
+/**
+ * Who is at the desk. While nobody is, or behind the lock, nothing below is about studies.
+ */
+session: SessionView, 
 /**
  * Settings.
  */
@@ -409,6 +423,28 @@ images: number | null,
  * Some of it is on this computer.
  */
 here: boolean, };
+
+export type IdentityForm = { 
+/**
+ * The sign-in server; absent for the account of the operating system.
+ */
+provider: ProviderForm | null, 
+/**
+ * Minutes without input until the lock.
+ */
+idleLockMin: number, 
+/**
+ * The most that may be set.
+ */
+idleLockMaxMin: number, 
+/**
+ * Hours in which a code opens a session without the server.
+ */
+offlineUnlockHours: number, 
+/**
+ * Minutes of emergency access.
+ */
+breakGlassMin: number, };
 
 export type ImportPaths = { 
 /**
@@ -728,6 +764,20 @@ undoable: boolean,
  */
 redoable: boolean, };
 
+export type PersonView = { 
+/**
+ * Account, as in the audit trail.
+ */
+account: string, 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Words of roles; their names are `role.WORD`.
+ */
+roles: Array<string>, };
+
 export type PriorReport = { 
 /**
  * Study Instance UID.
@@ -771,6 +821,44 @@ values: Record<string, string>,
  * The same in English and in full, for whoever looks into it.
  */
 detail: string, };
+
+export type ProviderForm = { 
+/**
+ * As it names itself.
+ */
+issuer: string, 
+/**
+ * This workstation's name there.
+ */
+clientId: string, 
+/**
+ * What is asked for.
+ */
+scopes: string, 
+/**
+ * Where roles stand.
+ */
+roleClaim: string, 
+/**
+ * The server's words for roles.
+ */
+roleWords: Record<string, string>, 
+/**
+ * A fixed port for the browser's answer.
+ */
+redirectPort: number | null, 
+/**
+ * Other hosts of the server.
+ */
+alsoHosts: Array<string>, 
+/**
+ * The browser's own session is enough.
+ */
+browserSession: boolean, 
+/**
+ * File of its authorities.
+ */
+authorities: string | null, };
 
 export type Quotable = { 
 /**
@@ -1122,7 +1210,53 @@ instances: number,
  */
 frames: number, };
 
-export type SettingsChange = { "name": "locale", "value": "en" | "es" | "de" | null } | { "name": "theme", "value": "dark" | "light" } | { "name": "density", "value": "compact" | "regular" | "touch" } | { "name": "cache_quota_gib", "value": number } | { "name": "screen_px_per_mm", "value": number | null } | { "name": "worklist_columns", "value": Array<string> } | { "name": "nodes", "value": Array<NodeForm> } | { "name": "listener", "value": ListenerForm };
+export type SessionView = { 
+/**
+ * Whether somebody is there.
+ */
+standing: Standing, 
+/**
+ * Whose session it is.
+ */
+person: PersonView | null, 
+/**
+ * Words of the rights that hold now; nothing while locked.
+ */
+rights: Array<string>, 
+/**
+ * Address of the sign-in server, where there is one.
+ */
+provider: string | null, 
+/**
+ * The sign-in that runs.
+ */
+flow: SignInFlow, 
+/**
+ * The person has set a code.
+ */
+hasCode: boolean, 
+/**
+ * The code opens the lock now.
+ */
+codeWorks: boolean, 
+/**
+ * The server could not be asked when the session was opened.
+ */
+offline: boolean, 
+/**
+ * Until when the code works without the server, in milliseconds since 1970.
+ */
+offlineUntilMs: number | null, 
+/**
+ * Until when studies are seen because the glass was broken, in milliseconds since 1970.
+ */
+glassUntilMs: number | null, 
+/**
+ * Why the last sign-in failed, or the session ended.
+ */
+problem: Problem | null, };
+
+export type SettingsChange = { "name": "locale", "value": "en" | "es" | "de" | null } | { "name": "theme", "value": "dark" | "light" } | { "name": "density", "value": "compact" | "regular" | "touch" } | { "name": "cache_quota_gib", "value": number } | { "name": "screen_px_per_mm", "value": number | null } | { "name": "worklist_columns", "value": Array<string> } | { "name": "nodes", "value": Array<NodeForm> } | { "name": "listener", "value": ListenerForm } | { "name": "identity", "value": IdentityForm };
 
 export type SettingsView = { 
 /**
@@ -1166,6 +1300,10 @@ nodes: Array<NodeForm>,
  */
 listener: ListenerForm, 
 /**
+ * Sign-in and lock.
+ */
+identity: IdentityForm, 
+/**
  * Names of settings the site has fixed.
  */
 locked: Array<string>, 
@@ -1192,11 +1330,31 @@ studyUid: string,
  */
 annotation: string, };
 
+export type SignInFlow = { "state": "idle" } | { "state": "asking" } | { "state": "browser" } | { "state": "device", "about": { 
+/**
+ * The code.
+ */
+code: string, 
+/**
+ * Where to type it.
+ */
+address: string, } };
+
 export type SignInForm = { "by": "none" } | { "by": "bearer" } | { "by": "basic", 
 /**
  * The name.
  */
 user: string, };
+
+export type SignInRequest = { 
+/**
+ * With a code on another device instead of the browser of this one.
+ */
+byDevice: boolean, 
+/**
+ * Somebody else than the person whose session is locked.
+ */
+other: boolean, };
 
 export type SignReportRequest = { 
 /**
@@ -1227,6 +1385,8 @@ name: string,
 atMs: number, };
 
 export type SortColumn = "name" | "id" | "date" | "modality" | "description" | "images" | "state" | "accession" | "imported" | "priority";
+
+export type Standing = "signed_out" | "active" | "locked";
 
 export type StartState = { "state": "opening" } | { "state": "ready", "about": { 
 /**
@@ -1480,6 +1640,12 @@ cacheFolder: string, };
 
 export type TroubleKind = "keyring_locked" | "no_keyring" | "keyring_waiting" | "key_missing" | "wrong_key" | "bad_key_source" | "disk_full" | "newer_schema" | "in_use" | "denied" | "damaged" | "settings" | "other";
 
+export type UnlockRequest = { 
+/**
+ * The code, where there is one.
+ */
+code: string | null, };
+
 export type VersionView = { 
 /**
  * From 1.
@@ -1586,7 +1752,11 @@ studyUid: string, } } | { "do": "delete_studies", "with": {
 /**
  * Study Instance UIDs.
  */
-studyUids: Array<string>, } } | { "do": "change_setting", "with": SettingsChange } | { "do": "toggle_theme" } | { "do": "cancel_import" } | { "do": "undo" } | { "do": "redo" };
+studyUids: Array<string>, } } | { "do": "change_setting", "with": SettingsChange } | { "do": "toggle_theme" } | { "do": "cancel_import" } | { "do": "undo" } | { "do": "redo" } | { "do": "lock" } | { "do": "sign_out" } | { "do": "break_glass", "with": { 
+/**
+ * In the person's words.
+ */
+reason: string, } };
 
 export type WorklistFacets = { 
 /**

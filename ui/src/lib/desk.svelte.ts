@@ -9,6 +9,7 @@ import type {
   Performed,
   Problem,
   RetrievalRow,
+  SessionView,
   SettingsChange,
   SettingsView,
   SignReportRequest,
@@ -17,11 +18,12 @@ import type {
   WindowCommand,
 } from "../generated/types";
 import type { DeskCommandId } from "../generated/hotkeys";
+import { may, offers, refusal } from "./session";
 import { problemOf, setLocale } from "./words.svelte";
 import { Worklist } from "./worklist.svelte";
 
 /** What lies over the worklist. */
-export type Overlay = "palette" | "help" | "import" | "find" | "listener" | "columns" | { deleting: StudyRow } | { server: number } | { film: ShownFilm } | { signing: SignReportRequest["act"][] } | { critical: true } | { discarding: true } | null;
+export type Overlay = "palette" | "help" | "import" | "find" | "listener" | "columns" | "glass" | { deleting: StudyRow } | { server: number } | { film: ShownFilm } | { signing: SignReportRequest["act"][] } | { critical: true } | { discarding: true } | null;
 
 /** A film, and what stands over it. */
 export interface ShownFilm {
@@ -35,6 +37,8 @@ export interface ShownFilm {
 
 export class Desk {
   start = $state<StartState>({ state: "opening" });
+  /** Who is at the desk. */
+  session = $state.raw<SessionView | null>(null);
   settings = $state<SettingsView | null>(null);
   lightBox = $state<LightBoxState>({ state: "idle" });
   importing = $state<ImportState>({ state: "idle" });
@@ -79,6 +83,7 @@ export class Desk {
     const state = await commands.deskState();
     reading = false;
     if (!heard.has("settings")) this.#settle(state.settings);
+    if (!heard.has("session")) this.session = state.session;
     if (!heard.has("light_box")) this.lightBox = state.lightBox;
     if (!heard.has("import")) this.importing = state.import;
     if (!heard.has("retrievals")) this.retrievals = state.retrievals;
@@ -137,6 +142,16 @@ export class Desk {
     if (row && row.uid === this.worklist.selectedUid) this.overlay = { deleting: row };
   }
 
+  /** Whether who is signed in has a right now. */
+  may(right: string): boolean {
+    return may(this.session, right);
+  }
+
+  /** Whether a command is offered to who is signed in. */
+  offers(id: string): boolean {
+    return offers(this.session, id);
+  }
+
   /** Does what a command id says; false when the desk has no such command now. */
   run(command: string): boolean {
     // One entry for each command of the desk: a new one does not compile before it is here.
@@ -164,8 +179,15 @@ export class Desk {
       "record.delete_studies": () => this.askToDelete(),
       "app.palette": () => (this.overlay = "palette"),
       "app.help": () => (this.overlay = "help"),
+      "desk.lock": () => this.perform({ do: "lock" }),
+      "desk.sign_out": () => this.perform({ do: "sign_out" }),
+      "desk.break_glass": () => (this.overlay = "glass"),
     };
     if (!(command in deeds)) return false;
+    if (!this.offers(command)) {
+      this.failure = refusal(command);
+      return true;
+    }
     deeds[command as DeskCommandId]();
     return true;
   }
@@ -186,7 +208,44 @@ export class Desk {
   #started(start: StartState): void {
     const before = this.start.state;
     this.start = start;
-    if (start.state === "ready" && before !== "ready") void this.worklist.ask();
+    if (start.state === "ready" && before !== "ready" && this.may("see")) void this.worklist.ask();
+  }
+
+  /** Somebody came, went or was locked out: what the window holds of studies goes with them. */
+  #enter(session: SessionView): void {
+    const before = this.session;
+    const [was, is] = [before?.standing === "active", session.standing === "active"];
+    const other = before?.person?.account !== session.person?.account;
+    const sees = may(session, "see");
+    const changed = sees !== may(before, "see");
+    this.session = session;
+    if (was && (!is || other)) {
+      this.overlay = null;
+      this.failure = null;
+      this.done = null;
+      this.openingUid = null;
+      this.studyChanges = {};
+      this.importing = { state: "idle" };
+      this.retrievals = [];
+      this.listener = { state: "off" };
+    }
+    if (other) {
+      this.page = "worklist";
+      this.worklist.reset();
+    } else if (!is || !sees) {
+      this.worklist.hide();
+    }
+    if (is && (!was || other || changed)) void this.try(() => this.#readAgain(sees));
+  }
+
+  /** Reads what a locked window is not told. */
+  async #readAgain(sees: boolean): Promise<void> {
+    const state = await commands.deskState();
+    this.lightBox = state.lightBox;
+    this.importing = state.import;
+    this.retrievals = state.retrievals;
+    this.listener = state.listener;
+    if (sees && this.start.state === "ready") await this.worklist.ask();
   }
 
   #settle(settings: SettingsView): void {
@@ -200,6 +259,8 @@ export class Desk {
     switch (event.type) {
       case "start":
         return this.#started(event.body);
+      case "session":
+        return this.#enter(event.body);
       case "worklist_changed":
         return this.worklist.changed();
       case "study_changed":

@@ -33,6 +33,13 @@ export function bytes(value: number): string {
   return `${decimal(shown, unit > 1 && shown < 99.95 ? 1 : 0)} ${units[unit]}`;
 }
 
+/** A moment as the time of day in the language in use, with the day where it is another than today. */
+export function timeOf(ms: number, now: Date = new Date()): string {
+  const at = new Date(ms);
+  const other = at.toDateString() !== now.toDateString();
+  return new Intl.DateTimeFormat(locale(), other ? { dateStyle: "short", timeStyle: "short" } : { timeStyle: "short" }).format(at);
+}
+
 /** `3:07` or `1:02:40`. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

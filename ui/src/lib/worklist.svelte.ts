@@ -97,6 +97,29 @@ export class Worklist {
     void this.ask();
   }
 
+  /** Forgets every row: the desk is locked. What is looked for stays, unless somebody else comes. */
+  hide(): void {
+    this.#question += 1;
+    clearTimeout(this.#typing);
+    clearTimeout(this.#refreshing);
+    this.#refreshing = undefined;
+    this.#blocks = new Map();
+    this.#asked.clear();
+    this.total = 0;
+    this.facets = { studies: 0, modalities: [], states: [] };
+    this.loaded = false;
+    this.slow = false;
+    this.failure = null;
+  }
+
+  /** As in a window that was opened just now: somebody else is here. */
+  reset(): void {
+    this.hide();
+    this.filter = noFilter();
+    this.selectedIndex = -1;
+    this.selectedUid = null;
+  }
+
   /** Reads the list again after something came or went, but not more often than the eye needs. */
   changed(): void {
     if (this.#refreshing) return;

@@ -60,6 +60,45 @@ impl ServerSecret {
     }
 }
 
+/// The name of a person's sign-in with an identity provider: what is kept is the refresh token, and nothing else is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInSecret(ServerSecret);
+
+impl SignInSecret {
+    /// For the person of this subject, at this issuer and as this client. Each part is told apart from the others.
+    #[must_use]
+    pub fn of(issuer: &str, client_id: &str, subject: &str) -> Self {
+        let lengths = [issuer.len(), client_id.len()];
+        let account = format!("sign-in {}-{} {issuer} {client_id} {subject}", lengths[0], lengths[1]);
+        let source = KeySource::Keyring { service: DEFAULT_SERVICE.to_owned(), account };
+        Self(ServerSecret { source })
+    }
+
+    /// As [`ServerSecret::load`].
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn load(&self) -> Result<Option<Zeroizing<String>>, KeyError> {
+        self.0.load()
+    }
+
+    /// As [`ServerSecret::keep`].
+    ///
+    /// # Errors
+    /// [`KeyError`]; then it is kept nowhere.
+    pub fn keep(&self, token: Zeroizing<String>) -> Result<(), KeyError> {
+        self.0.keep(token)
+    }
+
+    /// As [`ServerSecret::forget`].
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn forget(&self) -> Result<(), KeyError> {
+        self.0.forget()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +109,14 @@ mod tests {
         assert_eq!(ServerSecret::of("https://pacs/dicom-web/", ""), here);
         assert_ne!(ServerSecret::of("https://pacs/dicom-web", "rita"), here);
         assert_ne!(ServerSecret::of("https://other/dicom-web", ""), here);
+    }
+
+    #[test]
+    fn a_refresh_token_is_that_of_one_person_at_one_provider() {
+        let rita = SignInSecret::of("https://id", "w", "rita");
+        for other in [("https://id", "w", "nora"), ("https://id2", "w", "rita"), ("https://id", "w rita", "")]
+        {
+            assert_ne!(SignInSecret::of(other.0, other.1, other.2), rita);
+        }
     }
 }

@@ -7,6 +7,7 @@ mod graphics;
 mod help;
 mod keys;
 mod layers;
+mod locked;
 mod overlay;
 mod page;
 mod palette;

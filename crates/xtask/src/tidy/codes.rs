@@ -6,11 +6,12 @@ use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 
 /// Errors with a function `code` (its texts are whole codes) or `word` (the fault of a key file).
-const ERRORS: [&str; 4] = [
+const ERRORS: [&str; 5] = [
     "crates/vault/src/error.rs",
     "crates/cache/src/error.rs",
     "src-tauri/src/problem.rs",
     "src-tauri/src/problem/listening.rs",
+    "src-tauri/src/problem/session.rs",
 ];
 
 /// What stands before the code of a refusal, and before that of a warning. The crates that refuse and warn.

@@ -19,9 +19,13 @@ const MACHINE_PATHS: &[&str] = &[
 
 /// The programs of the application, and what opens a socket for others in them: viewers that listen are found from
 /// outside and read by anybody. The listener of `pacs` is for `medsightctl`, where a person asks for it, and for the one
-/// file of the desk that obeys the setting.
-const DO_NOT_LISTEN: &[&str] = &["src-tauri/", "crates/imaging/", "crates/viewport/", "crates/link/"];
-const MAY_LISTEN: &str = "src-tauri/src/listening.rs";
+/// file of the desk that obeys the setting. A sign-in waits for the browser on loopback, in one file.
+const DO_NOT_LISTEN: &[&str] =
+    &["src-tauri/", "crates/imaging/", "crates/viewport/", "crates/link/", "crates/sync/src/"];
+const MAY_LISTEN: [&str; 2] = ["src-tauri/src/listening.rs", LOOPBACK];
+const LOOPBACK: &str = "crates/sync/src/sign_in/loopback.rs";
+/// What is bound there: the two loopback addresses by their names, and nothing that comes in from outside.
+const BOUND: [&str; 2] = ["bind((Ipv4Addr::LOCALHOST, ", "bind((Ipv6Addr::LOCALHOST, "];
 const LISTENING: &[&str] = &["TcpListener", "UdpSocket", "UnixListener", "ListenSettings"];
 
 const CODE: &[&str] = &["rs", "wgsl", "ts", "svelte", "css", "js", "mjs", "html"];
@@ -71,9 +75,15 @@ fn opening(path: &str, extension: &str, text: &str, found: &mut Vec<String>) {
 }
 
 fn listening(path: &str, text: &str, found: &mut Vec<String>) {
+    if path == LOOPBACK {
+        let bound: usize = BOUND.iter().map(|call| text.matches(call).count()).sum();
+        if bound != text.matches("bind(").count() {
+            found.push(format!("{path}: binds something else than the loopback addresses"));
+        }
+    }
     if !DO_NOT_LISTEN.iter().any(|folder| path.starts_with(folder))
         || !path.ends_with(".rs")
-        || path == MAY_LISTEN
+        || MAY_LISTEN.contains(&path)
     {
         return;
     }
@@ -125,6 +135,17 @@ mod tests {
         listening("src-tauri/src/app.rs", "let l = TcpListener::bind(all)?;", &mut found);
         listening("crates/pacs/src/listen.rs", "let l = TcpListener::bind(one)?;", &mut found);
         assert_eq!(found.len(), 1);
+    }
+
+    #[test]
+    fn a_sign_in_that_would_listen_to_the_network_is_found() {
+        let mut found = Vec::new();
+        listening(LOOPBACK, "TcpListener::bind((Ipv4Addr::LOCALHOST, port))", &mut found);
+        listening("crates/sync/src/sign_in/flow.rs", "let l = Loopback::open(port)?;", &mut found);
+        assert_eq!(found, Vec::<String>::new());
+        listening(LOOPBACK, "TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))", &mut found);
+        listening("crates/sync/src/sign_in/flow.rs", "TcpListener::bind(at)", &mut found);
+        assert_eq!(found.len(), 2);
     }
 
     #[test]

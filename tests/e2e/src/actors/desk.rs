@@ -124,6 +124,11 @@ impl Desk {
         Ok(texts.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect())
     }
 
+    /// Runs a script in the page as one that was smuggled in would; its last argument is called with the answer.
+    pub(crate) fn inject(&self, code: &str, arguments: &[&str]) -> Result<Value> {
+        self.ask("POST", "/execute/async", Some(&json!({"script": code, "args": arguments})))
+    }
+
     /// The process of the desk itself.
     pub(crate) fn process(&self) -> Result<u32> {
         running(self.driver.id(), &self.program).context("the desk does not run")
@@ -220,6 +225,11 @@ impl Desk {
             ensure!(self.attribute(&button, "disabled")?.is_empty(), "it is about to change");
             Ok(())
         })
+    }
+
+    /// The driver, above the desk in the tree of processes.
+    pub(crate) fn family(&self) -> u32 {
+        self.driver.id()
     }
 
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {

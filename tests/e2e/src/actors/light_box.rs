@@ -57,6 +57,12 @@ impl<'m> LightBox<'m> {
         })
     }
 
+    /// Titles of its windows, as task bars and other programs read them.
+    pub(crate) fn titles(&self) -> Vec<String> {
+        let title = |id: &String| self.machine.output("xdotool", &["getwindowname", id]).unwrap_or_default();
+        self.windows().iter().map(|id| title(id).trim().to_owned()).collect()
+    }
+
     /// The process that owns the window; the desk may run another one, which makes small pictures.
     pub(crate) fn process(&self) -> Result<u32> {
         let id = self.windows().pop().context("the light box has no window")?;
