@@ -5,6 +5,7 @@
 
 pub mod annotation;
 pub mod command;
+pub mod destination;
 pub mod hotkeys;
 pub mod import;
 pub mod listener;
@@ -27,6 +28,7 @@ pub use annotation::{
     RealWorldMeasured, ScaleSource, Statistics, Uptake, UptakeKind,
 };
 pub use command::{Command, DeskCommand, RecordCommand, UndoPolicy, ViewCommand};
+pub use destination::Destination;
 pub use hotkeys::{Hotkeys, Shortcut};
 pub use import::{HeaderReader, Refusal};
 pub use listener::Listener;

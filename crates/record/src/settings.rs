@@ -3,6 +3,7 @@
 //! Only differences are stored. What the site has set can't be changed by the person; [`Settings::locked`]
 //! says so, so that the user interface can show who set it.
 
+use crate::destination::{self, Destination, DestinationError, To};
 use crate::listener::{Listener, ListenerError};
 use crate::node::{Node, NodeError, check_all};
 use crate::words::Locale;
@@ -60,6 +61,9 @@ pub struct Settings {
     /// Whether and how this workstation takes what others send.
     #[serde(default, skip_serializing_if = "Listener::is_default")]
     pub listener: Listener,
+    /// Systems that findings, reports and audit events are sent to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub destinations: Vec<Destination>,
     /// Names of settings that the site's policy has fixed.
     #[serde(skip)]
     locked: Vec<String>,
@@ -85,6 +89,8 @@ pub enum SettingChange {
     Nodes(Vec<Node>),
     /// Whether and how this workstation takes what others send.
     Listener(Box<Listener>),
+    /// Where findings, reports and audit events go, all of them.
+    Destinations(Vec<Destination>),
 }
 
 impl SettingChange {
@@ -99,6 +105,7 @@ impl SettingChange {
             Self::WorklistColumns(_) => "worklist_columns",
             Self::Nodes(_) => "nodes",
             Self::Listener(_) => "listener",
+            Self::Destinations(_) => "destinations",
         }
     }
 }
@@ -126,6 +133,9 @@ pub enum SettingsError {
     /// A listener that could not listen.
     #[error(transparent)]
     Listener(#[from] ListenerError),
+    /// A destination that nothing can be sent to.
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
 }
 
 impl Settings {
@@ -179,6 +189,14 @@ impl Settings {
             C::Listener(listener) => {
                 listener.check()?;
                 C::Listener(Box::new(replace(&mut self.listener, *listener)))
+            }
+            C::Destinations(destinations) => {
+                destination::check_all(&destinations)?;
+                let is_node = |name: &str| self.nodes.iter().any(|node| node.name == name);
+                if destinations.iter().any(|d| matches!(&d.to, To::Pacs(pacs) if !is_node(&pacs.node))) {
+                    return Err(DestinationError::NoSuchNode.into());
+                }
+                C::Destinations(replace(&mut self.destinations, destinations))
             }
         })
     }

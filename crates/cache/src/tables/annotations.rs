@@ -91,3 +91,19 @@ pub(crate) fn revisions_of_study(db: &Connection, study: i64) -> rusqlite::Resul
         })?
         .collect()
 }
+
+/// An annotation as it is now, removed or not: itself, its revision, whether it was removed, by whom it was changed last
+/// and when.
+pub(crate) fn by_id(
+    db: &Connection,
+    id: AnnotationId,
+) -> rusqlite::Result<Option<(Annotation, i64, bool, String, Timestamp)>> {
+    db.prepare_cached(
+        "SELECT payload, revision, deleted, changed_by, changed_at FROM annotations WHERE id = ?1",
+    )?
+    .query_row([id.0.to_string()], |row| {
+        let annotation = serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(|e| unreadable(0, e))?;
+        Ok((annotation, row.get(1)?, row.get(2)?, row.get(3)?, Timestamp(row.get(4)?)))
+    })
+    .optional()
+}
