@@ -14,7 +14,7 @@ use medsight_record::{AnnotationId, RecordCommand};
 use medsight_sync::Engine;
 use peers::bed::{FINDINGS, TOKEN, bearer, fhir, key, length, named, study};
 use peers::proxy::{Fault, Proxy};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -346,8 +346,8 @@ fn check(seed: u64, base: &str, folder: &Path, kept: &BTreeMap<String, i64>) {
         assert!(revision >= said, "seed {seed}: {id} is lost: revision {said} was durable, {revision} is there");
         match here {
             Some(annotation) => {
-                let value = json!(annotation.measured.length_mm.unwrap());
-                assert_eq!(there[0]["valueQuantity"]["value"], value, "seed {seed}: {id}");
+                let value = there[0]["valueQuantity"]["value"].as_f64();
+                assert_eq!(value, annotation.measured.length_mm, "seed {seed}: {id}");
             }
             None => assert_eq!(there[0]["status"], "entered-in-error", "seed {seed}: {id}"),
         }

@@ -336,7 +336,8 @@ impl Shared {
                 entries.push(entry);
                 slots.push(slot);
             }
-            let full_url = urn(parcel.id);
+            // Not its own name: servers write the place of an entry over every text that is the entry's name.
+            let full_url = urn(uuid_of(&self.sync_id, "entry", &parcel.identity()));
             let target = match &parcel.remote {
                 Some(remote) => {
                     entries.push(update(resource, remote));
@@ -349,7 +350,8 @@ impl Shared {
             };
             slots.push(Slot::Main(at));
             if let Some((id, resource)) = parcel.provenance(&self.sync_id, &target) {
-                entries.push(create(&urn(id), resource, &token("_tag", URI, &urn(id))));
+                let full_url = urn(uuid_of(&self.sync_id, "entry", &urn(id)));
+                entries.push(create(&full_url, resource, &token("_tag", URI, &urn(id))));
                 slots.push(Slot::Beside(at));
             }
         }
@@ -497,6 +499,12 @@ impl Shared {
     ) -> Result<Option<Vec<(String, i64)>>, Trouble> {
         let path = format!("{place}/_history?_count=100");
         let answer = http.request(Method::GET, &path, None, HeaderMap::new(), cancel).await?;
+        match answer.status.as_u16() {
+            // It keeps no history that could be asked for.
+            501 => return Ok(None),
+            status @ 500.. => return Err(Trouble::Server(status)),
+            _ => {}
+        }
         let Some(entries) = answer.body["entry"].as_array().filter(|_| answer.status.is_success()) else {
             return Ok(None);
         };

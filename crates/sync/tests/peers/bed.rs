@@ -138,7 +138,16 @@ pub fn curl(method: &str, url: &str, body: Option<&Value>) -> (u16, Value) {
 
 /// Resources that a search finds.
 pub fn search(base: &str, query: &str) -> Vec<Value> {
-    let (status, bundle) = curl("GET", &format!("{base}/{query}"), None);
+    let mut answer = curl("GET", &format!("{base}/{query}"), None);
+    // Helios in memory locks its tables against a reader at times, and says so with 503.
+    for _ in 0..50 {
+        if answer.0 != 503 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        answer = curl("GET", &format!("{base}/{query}"), None);
+    }
+    let (status, bundle) = answer;
     assert_eq!(status, 200, "{query}: {bundle}");
     let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
     entries.into_iter().map(|entry| entry["resource"].clone()).collect()
