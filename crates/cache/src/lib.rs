@@ -47,7 +47,7 @@ pub use export::{ExportReport, RefusedFile};
 pub use folder::{default_folder, key_source};
 pub use import::{Import, ImportJob, Progress, Received, Rejected, Summary, Took};
 pub use outbox::{
-    Content, Delivered, DestinationStatus, DrawnContent, Entry, Failing, Next, Outcome, Remote, Rule, Stuck,
+    Content, Delivered, DestinationStatus, DrawnContent, Entry, Failing, Next, Outcome, Remote, Route, Stuck,
 };
 pub use quota::{Evicted, Usage};
 pub use retrieval::RetrievalJob;

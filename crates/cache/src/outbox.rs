@@ -24,7 +24,7 @@ const LONGEST_WAIT_MS: i64 = 6 * 60 * 60 * 1000;
 
 /// Which kinds of entries a destination takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
+pub struct Route {
     /// Its name in the settings.
     pub destination: String,
     /// Words of kinds: `annotation`, `report`…
@@ -69,7 +69,7 @@ impl Cache {
     /// [`CacheError`].
     pub fn outbox_next(
         &self,
-        rule: &Rule,
+        rule: &Route,
         after: i64,
         most: usize,
         now: Timestamp,

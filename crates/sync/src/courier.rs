@@ -6,8 +6,8 @@ use crate::link::Link;
 use crate::moment::now;
 use crate::{Secrets, Trouble};
 use medsight_base::Timestamp;
-use medsight_cache::{Cache, CacheError, Failing, Next, Outcome, Rule};
-use medsight_record::destination::Destination;
+use medsight_cache::{Cache, CacheError, Failing, Next, Outcome, Route};
+use medsight_record::destination::{Destination, Kind};
 use medsight_record::node::Node;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,12 +16,14 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the moment of the last success is stored, at most: it is for people.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
+/// Events of the audit trail that are read at once.
+const EVENTS: usize = 2048;
 
 pub(crate) struct Courier {
     pub(crate) cache: Arc<Cache>,
     pub(crate) destination: Destination,
     pub(crate) nodes: Arc<Vec<Node>>,
-    pub(crate) rules: Arc<Vec<Rule>>,
+    pub(crate) rules: Arc<Vec<Route>>,
     pub(crate) secrets: Secrets,
     pub(crate) wake: Arc<Notify>,
     pub(crate) cancel: CancellationToken,
@@ -48,7 +50,7 @@ impl Courier {
         cache: Arc<Cache>,
         destination: Destination,
         nodes: Arc<Vec<Node>>,
-        rules: Arc<Vec<Rule>>,
+        rules: Arc<Vec<Route>>,
         secrets: Secrets,
         who: String,
         cancel: CancellationToken,
@@ -124,7 +126,7 @@ impl Courier {
         self.swept
     }
 
-    fn rule(&self) -> Rule {
+    fn rule(&self) -> Route {
         crate::engine::rule_of(&self.destination)
     }
 
@@ -137,6 +139,9 @@ impl Courier {
             Step::Moved => return Ok(Step::Moved),
             Step::Idle(due) => due,
         };
+        if self.destination.takes.contains(&Kind::Audit) && self.events().await? {
+            return Ok(Step::Moved);
+        }
         Ok(Step::Idle(due))
     }
 
@@ -169,6 +174,29 @@ impl Courier {
             Some(trouble) => Err(trouble),
             None if moved => Ok(Step::Moved),
             None => Ok(Step::Idle(due)),
+        }
+    }
+
+    /// Whether events of the audit trail were sent. The trail itself is the queue, and in the records stands how far each
+    /// destination has it.
+    async fn events(&mut self) -> Result<bool, Trouble> {
+        let name = self.destination.name.clone();
+        let reading = move |cache: &Cache| {
+            let known = cache.audit_delivered(&name)?.map_or(0, |delivery| delivery.acknowledged.sequence);
+            cache.audit_after(known, EVENTS)
+        };
+        let events = self.blocking(reading).await?;
+        let Some(link) = self.link.as_mut().filter(|_| !events.is_empty()) else { return Ok(false) };
+        let (arrived, trouble) = link.deliver_audit(&events, &self.cancel).await;
+        let last = arrived.checked_sub(1).and_then(|last| events.get(last)).map(|event| event.sequence);
+        if let Some(last) = last {
+            self.swept.sent += arrived as u64;
+            let name = self.destination.name.clone();
+            self.blocking(move |cache| cache.audit_acknowledged(&name, last, now())).await?;
+        }
+        match trouble {
+            Some(trouble) => Err(trouble),
+            None => Ok(arrived > 0),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::Trouble;
 use crate::courier::Courier;
 use crate::moment::now;
-use medsight_cache::{Cache, CacheError, DestinationStatus, Rule};
+use medsight_cache::{Cache, CacheError, DestinationStatus, Route};
 use medsight_pacs::Auth;
 use medsight_record::destination::{Destination, Kind};
 use medsight_record::node::Node;
@@ -35,7 +35,7 @@ pub struct Engine {
     cache: Arc<Cache>,
     destinations: Vec<Destination>,
     nodes: Arc<Vec<Node>>,
-    rules: Arc<Vec<Rule>>,
+    rules: Arc<Vec<Route>>,
     secrets: Secrets,
     who: String,
 }
@@ -58,7 +58,7 @@ impl Engine {
         secrets: Secrets,
         who: &str,
     ) -> Result<Self, CacheError> {
-        let rules: Vec<Rule> = destinations.iter().map(rule_of).collect();
+        let rules: Vec<Route> = destinations.iter().map(rule_of).collect();
         for destination in &destinations {
             cache.destination_in_use(&destination.name, destination.backlog)?;
         }
@@ -104,7 +104,7 @@ impl Engine {
 
     /// What each destination takes of the outbox.
     #[must_use]
-    pub fn rules(&self) -> &[Rule] {
+    pub fn rules(&self) -> &[Route] {
         &self.rules
     }
 
@@ -125,7 +125,7 @@ impl Engine {
 
 /// What a destination takes of the outbox. The trail itself is the queue of audit events: they are no entries.
 #[must_use]
-pub fn rule_of(destination: &Destination) -> Rule {
+pub fn rule_of(destination: &Destination) -> Route {
     let kinds = destination.takes.iter().filter(|kind| **kind != Kind::Audit).map(|kind| kind.word());
-    Rule { destination: destination.name.clone(), kinds: kinds.collect() }
+    Route { destination: destination.name.clone(), kinds: kinds.collect() }
 }

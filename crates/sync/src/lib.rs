@@ -5,6 +5,7 @@
 //!
 //! Not here: what is sent (`medsight-record`, `medsight-cache`) and DICOM's own protocols (`medsight-pacs`).
 
+mod audit_repository;
 mod backoff;
 mod courier;
 mod engine;

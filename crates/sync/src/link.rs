@@ -1,10 +1,12 @@
 //! The way to one destination, whatever it speaks.
 
 use crate::Trouble;
+use crate::audit_repository::RepositoryLink;
 use crate::engine::Secrets;
 use crate::fhir::FhirLink;
 use crate::hl7::Hl7Link;
 use crate::pacs::PacsLink;
+use medsight_audit::Link as AuditLink;
 use medsight_cache::{Cache, Delivered, Entry};
 use medsight_record::destination::{Destination, To};
 use medsight_record::node::Node;
@@ -29,6 +31,7 @@ impl Round {
 pub(crate) enum Link {
     Fhir(Box<FhirLink>),
     Pacs(PacsLink),
+    Repository(RepositoryLink),
     Hl7(Hl7Link),
 }
 
@@ -45,7 +48,9 @@ impl Link {
                 Self::Fhir(Box::new(FhirLink::new(destination, server, Arc::clone(cache), secrets)?))
             }
             To::Pacs(pacs) => Self::Pacs(PacsLink::new(pacs, nodes, Arc::clone(cache), destination, secrets)?),
-            To::AuditRepository(_) => return Err(Trouble::Settings("audit".to_owned())),
+            To::AuditRepository(repository) => {
+                Self::Repository(RepositoryLink::new(repository, cache.audit_site())?)
+            }
             To::Hl7(receiver) => Self::Hl7(Hl7Link::new(receiver)?),
         })
     }
@@ -55,6 +60,8 @@ impl Link {
         match self {
             Self::Fhir(link) => link.most(),
             Self::Pacs(_) => 4,
+            // It takes nothing but the audit trail, which has no entries.
+            Self::Repository(_) => 1,
             Self::Hl7(_) => 16,
         }
     }
@@ -64,6 +71,20 @@ impl Link {
             Self::Fhir(link) => link.deliver(entries, cancel).await,
             Self::Pacs(link) => link.deliver(entries, cancel).await,
             Self::Hl7(link) => link.deliver(entries, cancel).await,
+            Self::Repository(_) => Round::default(),
+        }
+    }
+
+    /// Sends events of the audit trail; how many of the first of them have arrived.
+    pub(crate) async fn deliver_audit(
+        &mut self,
+        events: &[AuditLink],
+        cancel: &CancellationToken,
+    ) -> (usize, Option<Trouble>) {
+        match self {
+            Self::Fhir(link) => link.deliver_audit(events, cancel).await,
+            Self::Repository(link) => link.deliver_audit(events, cancel).await,
+            Self::Pacs(_) | Self::Hl7(_) => (0, None),
         }
     }
 }

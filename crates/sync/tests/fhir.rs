@@ -10,7 +10,7 @@ use peers::bed::*;
 use peers::proxy::{Fault, Proxy};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 
 /// One test at a time asks the servers: Helios in memory locks its tables against all others while it writes.
@@ -172,11 +172,11 @@ fn an_answer_that_is_lost_after_the_server_has_done_it_has_no_second_effect() {
             let seed = 4000 + at as u64 * 10 + fault_number(fault);
             let folder = tempfile::tempdir().unwrap();
             let cache = cache(folder.path(), 1, seed);
-            let count = Arc::new(AtomicUsize::new(0));
-            let seen = Arc::clone(&count);
-            // Each odd transaction is hit.
+            let armed = Arc::new(AtomicBool::new(false));
+            let is_armed = Arc::clone(&armed);
+            // The next transaction is hit, and no other.
             let proxy = Proxy::before(port, move |head| {
-                let hit = head.starts_with("POST") && seen.fetch_add(1, Ordering::SeqCst) % 2 == 0;
+                let hit = head.starts_with("POST") && is_armed.swap(false, Ordering::SeqCst);
                 if hit { fault } else { Fault::None }
             });
             let through = base.replace(&port.to_string(), &proxy.port.to_string());
@@ -184,6 +184,7 @@ fn an_answer_that_is_lost_after_the_server_has_done_it_has_no_second_effect() {
             let id = Uuid::new_v4();
             for (round, mm) in [10.0, 11.0, 12.0].into_iter().enumerate() {
                 draw(&cache, &length(&study(seed, 0), id, mm));
+                armed.store(true, Ordering::SeqCst);
                 let lost = sweep(&engine).remove(0);
                 assert!(lost.trouble.is_some(), "{fault:?}");
                 let swept = sweep(&engine);
@@ -194,6 +195,7 @@ fn an_answer_that_is_lost_after_the_server_has_done_it_has_no_second_effect() {
             }
             // A change that comes before the answer of the one before is known.
             draw(&cache, &length(&study(seed, 0), id, 13.0));
+            armed.store(true, Ordering::SeqCst);
             assert!(sweep(&engine)[0].trouble.is_some());
             draw(&cache, &length(&study(seed, 0), id, 14.0));
             let swept = sweep(&engine);

@@ -1,10 +1,11 @@
 //! What became of entries at a destination, kept in one transaction for all of a request.
 
-use super::Rule;
+use super::Route;
 use crate::tables::deliveries::{self, Stored};
 use crate::{Cache, CacheError, apply, tables};
 use medsight_audit::Action;
 use medsight_base::{StudyUid, Timestamp};
+use rusqlite::Connection;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -69,7 +70,7 @@ impl Cache {
     pub fn outbox_note(
         &self,
         destination: &str,
-        rules: &[Rule],
+        rules: &[Route],
         delivered: &[Delivered],
         who: &str,
         at: Timestamp,
@@ -110,7 +111,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError`].
-    pub fn outbox_settle(&self, rules: &[Rule], at: Timestamp) -> Result<(), CacheError> {
+    pub fn outbox_settle(&self, rules: &[Route], at: Timestamp) -> Result<(), CacheError> {
         self.write(|t| {
             let tried: Vec<(i64, String)> = t
                 .prepare_cached(
@@ -151,7 +152,7 @@ impl Cache {
         &self,
         entry: i64,
         destination: &str,
-        rules: &[Rule],
+        rules: &[Route],
         who: &str,
         at: Timestamp,
     ) -> Result<(), CacheError> {
@@ -203,7 +204,7 @@ fn close_if_done(
     t: &Connection,
     entry: i64,
     kind: &str,
-    rules: &[Rule],
+    rules: &[Route],
     at: Timestamp,
 ) -> Result<(), CacheError> {
     let takers = rules.iter().filter(|rule| rule.kinds.contains(&kind));

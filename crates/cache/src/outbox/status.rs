@@ -1,6 +1,6 @@
 //! What waits, since when and why: for a person, and for who sends.
 
-use super::Rule;
+use super::Route;
 use crate::tables::deliveries::listed;
 use crate::{Cache, CacheError};
 use medsight_base::{StudyUid, Timestamp};
@@ -127,11 +127,11 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError`].
-    pub fn outbox_status(&self, rules: &[Rule]) -> Result<Vec<DestinationStatus>, CacheError> {
+    pub fn outbox_status(&self, rules: &[Route]) -> Result<Vec<DestinationStatus>, CacheError> {
         rules.iter().map(|rule| self.destination_status(rule)).collect()
     }
 
-    fn destination_status(&self, rule: &Rule) -> Result<DestinationStatus, CacheError> {
+    fn destination_status(&self, rule: &Route) -> Result<DestinationStatus, CacheError> {
         self.read(|db| {
             let open = format!(
                 "FROM outbox o LEFT JOIN deliveries d ON d.entry = o.id AND d.destination = ?1
@@ -196,7 +196,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError`].
-    pub fn outbox_unclaimed(&self, rules: &[Rule]) -> Result<Vec<(String, u64)>, CacheError> {
+    pub fn outbox_unclaimed(&self, rules: &[Route]) -> Result<Vec<(String, u64)>, CacheError> {
         let taken: Vec<&str> = rules.iter().flat_map(|rule| rule.kinds.iter().copied()).collect();
         self.read(|db| {
             let sql = format!(

@@ -38,6 +38,8 @@ pub(super) struct Shared {
     name: String,
     pub(super) server: FhirServer,
     pub(super) sync_id: [u8; 16],
+    /// Name of this site's audit trail.
+    pub(super) site: String,
     /// What the server has shown to take at once; never above the settings.
     limit: AtomicUsize,
 }
@@ -70,6 +72,7 @@ impl FhirLink {
     ) -> Result<Self, Trouble> {
         let shared = Shared {
             sync_id: cache.sync_id()?,
+            site: cache.audit_site(),
             cache,
             name: destination.name.clone(),
             server: server.clone(),

@@ -5,6 +5,7 @@
 //! still has the version that was last seen there (If-Match): a request that is sent twice has one effect, and what
 //! somebody else changed is never written over.
 
+mod audit;
 mod http;
 mod link;
 mod names;
