@@ -28,17 +28,15 @@ pub fn client_pinned(tls: Option<&Tls>, pins: &[String]) -> Result<ClientConfig,
     let keys =
         keys.ok_or_else(|| NetError::Settings("a pinned key that is no SHA-256 in base64".to_owned()))?;
     let inner: Arc<dyn ServerCertVerifier> = match tls.and_then(|tls| tls.authorities.as_deref()) {
-        Some(file) => WebPkiServerVerifier::builder_with_provider(
-            Arc::new(tls::authorities(file)?),
-            tls::provider(),
-        )
-        .build()
-        .map_err(|why| tls::bad(file, why))?,
-        None => {
-            Arc::new(rustls_platform_verifier::Verifier::new(tls::provider()).map_err(|why| {
-                NetError::Certificate { file: "TLS".into(), why: why.to_string() }
-            })?)
+        Some(file) => {
+            WebPkiServerVerifier::builder_with_provider(Arc::new(tls::authorities(file)?), tls::provider())
+                .build()
+                .map_err(|why| tls::bad(file, why))?
         }
+        None => Arc::new(
+            rustls_platform_verifier::Verifier::new(tls::provider())
+                .map_err(|why| NetError::Certificate { file: "TLS".into(), why: why.to_string() })?,
+        ),
     };
     config.dangerous().set_certificate_verifier(Arc::new(Pinned { inner, keys }));
     Ok(config)
@@ -60,13 +58,8 @@ impl ServerCertVerifier for Pinned {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified = self.inner.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        )?;
+        let verified =
+            self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)?;
         let key = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
         let hash = ring::digest::digest(&ring::digest::SHA256, key.as_ref());
         if self.keys.iter().any(|known| known == hash.as_ref()) {

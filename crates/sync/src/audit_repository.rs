@@ -118,7 +118,8 @@ async fn still_open(connection: &mut Connection, wait: Duration) -> Result<(), T
     match tokio::time::timeout(wait, connection.read(&mut piece)).await {
         Err(_) | Ok(Ok(1..)) => Ok(()),
         Ok(Ok(0)) => Err(Trouble::Tls(
-            "the repository ended the connection at once: it may not know this workstation's certificate".to_owned(),
+            "the repository ended the connection at once: it may not know this workstation's certificate"
+                .to_owned(),
         )),
         Ok(Err(why)) => Err(refused(&why)),
     }
@@ -126,7 +127,10 @@ async fn still_open(connection: &mut Connection, wait: Duration) -> Result<(), T
 
 fn refused(why: &std::io::Error) -> Trouble {
     let text = why.to_string();
-    if text.contains("alert") || text.contains("certificate") || why.kind() == std::io::ErrorKind::UnexpectedEof {
+    if text.contains("alert")
+        || text.contains("certificate")
+        || why.kind() == std::io::ErrorKind::UnexpectedEof
+    {
         Trouble::Tls(text)
     } else {
         Trouble::Lost("audit records were being sent")

@@ -168,7 +168,8 @@ impl Courier {
             self.swept.count(&round.delivered);
             let (name, rules) = (self.destination.name.clone(), Arc::clone(&self.rules));
             let who = self.who.clone();
-            self.blocking(move |cache| cache.outbox_note(&name, &rules, &round.delivered, &who, now())).await?;
+            self.blocking(move |cache| cache.outbox_note(&name, &rules, &round.delivered, &who, now()))
+                .await?;
         }
         match round.trouble {
             Some(trouble) => Err(trouble),
@@ -227,8 +228,7 @@ impl Courier {
         };
         let name = self.destination.name.clone();
         // A disk that is full is told by the trouble itself.
-        let _untold =
-            self.blocking(move |cache| cache.set_destination(&name, Some(&failing), None)).await;
+        let _untold = self.blocking(move |cache| cache.set_destination(&name, Some(&failing), None)).await;
         pause
     }
 

@@ -47,7 +47,9 @@ impl Link {
             To::Fhir(server) => {
                 Self::Fhir(Box::new(FhirLink::new(destination, server, Arc::clone(cache), secrets)?))
             }
-            To::Pacs(pacs) => Self::Pacs(PacsLink::new(pacs, nodes, Arc::clone(cache), destination, secrets)?),
+            To::Pacs(pacs) => {
+                Self::Pacs(PacsLink::new(pacs, nodes, Arc::clone(cache), destination, secrets)?)
+            }
             To::AuditRepository(repository) => {
                 Self::Repository(RepositoryLink::new(repository, cache.audit_site())?)
             }

@@ -154,7 +154,8 @@ impl PacsLink {
         let Some(promised) = promised else {
             let pause = after(attempts.saturating_add(4), None, fraction());
             let next_try = Timestamp(now().0 + i64::try_from(pause.as_millis()).unwrap_or(0));
-            let words = "The server has the objects and has not yet promised to keep them. It is asked again.";
+            let words =
+                "The server has the objects and has not yet promised to keep them. It is asked again.";
             return Ok(Outcome::Again { code: "sync.not-committed", words: words.to_owned(), next_try });
         };
         if names.iter().all(|(_, instance)| promised.committed.contains(instance)) {

@@ -30,7 +30,8 @@ fn records(state: &Path, site: &str) -> BTreeMap<u64, usize> {
         let message = record["msg"].as_str().unwrap();
         assert!(message.contains("<AuditMessage>") && message.ends_with("</AuditMessage>"), "{message}");
         let at = message.find("sequence").map(|at| &message[at..]).unwrap_or_default();
-        let number: String = at.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+        let number: String =
+            at.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
         *found.entry(number.parse().unwrap_or(0)).or_default() += 1;
     }
     found
@@ -55,7 +56,11 @@ fn a_repository_gets_every_event_once_and_a_stranger_sends_none() {
     }
     let wrong_pin = "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"";
     let pinned = engine(&cache, vec![repository(peer.port, &pki, "workstation", wrong_pin)], nothing());
-    assert_eq!(sweep(&pinned)[0].trouble.as_ref().unwrap().code(), "sync.tls", "another key is no server of ours");
+    assert_eq!(
+        sweep(&pinned)[0].trouble.as_ref().unwrap().code(),
+        "sync.tls",
+        "another key is no server of ours"
+    );
     let site = cache.audit_site();
     assert!(records(&peer.folder, &site).is_empty());
 
@@ -79,7 +84,8 @@ fn a_fhir_server_has_every_event_under_its_own_name_however_often_it_is_sent() {
         draw(&cache, &length(&study(9100, 0), Uuid::from_u128(n), 1.0));
     }
     let events = cache.audit_position().unwrap().sequence;
-    let engine = |name: &str| engine(&cache, vec![fhir(name, &base, "\"audit\"", "bundle = 10")], bearer(TOKEN));
+    let engine =
+        |name: &str| engine(&cache, vec![fhir(name, &base, "\"audit\"", "bundle = 10")], bearer(TOKEN));
     // Two names for one server: everything is sent twice.
     for name in ["first", "second"] {
         let swept = sweep(&engine(name)).remove(0);

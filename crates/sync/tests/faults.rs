@@ -343,7 +343,10 @@ fn check(seed: u64, base: &str, folder: &Path, kept: &BTreeMap<String, i64>) {
         }
         assert_eq!(there.len(), 1, "seed {seed}: {id} is at the server {} times", there.len());
         let revision = revision(&there[0]);
-        assert!(revision >= said, "seed {seed}: {id} is lost: revision {said} was durable, {revision} is there");
+        assert!(
+            revision >= said,
+            "seed {seed}: {id} is lost: revision {said} was durable, {revision} is there"
+        );
         match here {
             Some(annotation) => {
                 let value = there[0]["valueQuantity"]["value"].as_f64();

@@ -22,7 +22,8 @@ fn alone() -> std::sync::MutexGuard<'static, ()> {
 
 /// Both servers, with their base and port.
 fn servers() -> Vec<(String, u16, Arc<peers::Peer>)> {
-    let medplum = peers::medplum().map(|peer| (format!("http://127.0.0.1:{}/fhir", peer.port), peer.port, peer));
+    let medplum =
+        peers::medplum().map(|peer| (format!("http://127.0.0.1:{}/fhir", peer.port), peer.port, peer));
     let helios = peers::helios().map(|peer| (format!("http://127.0.0.1:{}", peer.port), peer.port, peer));
     medplum.into_iter().chain(helios).collect()
 }
@@ -303,4 +304,39 @@ fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
     let asked = failing.next_try.unwrap().0 - failing.since.0;
     assert!((119_000..=123_000).contains(&asked), "{asked} ms");
     assert_eq!(busy.requests().len(), 1);
+}
+
+#[test]
+fn neither_token_nor_name_is_in_a_file_a_reason_or_an_error() {
+    // It refuses everything and says why in words that quote what was sent.
+    let refusing = Proxy::before(1, |_| Fault::Status(422, 0));
+    let folder = tempfile::tempdir().unwrap();
+    let cache = cache(folder.path(), 1, 8500);
+    let kept = cache.study(&study(8500, 0)).unwrap().unwrap();
+    draw(&cache, &length(&study(8500, 0), Uuid::new_v4(), 1.0));
+    let url = format!("http://127.0.0.1:{}/fhir", refusing.port);
+    let engine = engine(&cache, vec![fhir("server", &url, FINDINGS, "")], bearer("planted-secret-4711"));
+    let swept = sweep(&engine).remove(0);
+    assert_eq!(swept.refused, 1);
+    let told = format!("{swept:?} {:?} {engine:?}", engine.status().unwrap());
+    let family = kept.patient.name.split('^').next().unwrap().to_owned();
+    assert!(!told.contains("planted-secret"), "{told}");
+    assert!(!told.contains(&family), "{told}");
+    drop(engine);
+    drop(cache);
+    let mut folders = vec![folder.path().to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            for planted in ["planted-secret", family.as_str()] {
+                let found = bytes.windows(planted.len()).any(|window| window == planted.as_bytes());
+                assert!(!found, "{planted} is readable in {}", path.display());
+            }
+        }
+    }
 }

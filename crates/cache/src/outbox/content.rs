@@ -67,12 +67,12 @@ fn report(db: &Connection, waiting: &Waiting) -> Result<Option<Report>, CacheErr
 fn drawn(db: &Connection, waiting: &Waiting) -> Result<Option<DrawnContent>, CacheError> {
     let id: AnnotationId = serde_json::from_value(waiting.payload["annotation"].clone())?;
     let found = tables::annotations::by_id(db, id)?;
-    Ok(found.map(|(annotation, revision, removed, by, at)| DrawnContent {
-        annotation,
-        revision,
-        removed,
-        by,
-        at,
+    Ok(found.map(|found| DrawnContent {
+        annotation: found.annotation,
+        revision: found.revision,
+        removed: found.removed,
+        by: found.by,
+        at: found.at,
     }))
 }
 

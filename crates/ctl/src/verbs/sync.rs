@@ -60,7 +60,8 @@ struct Given {
 impl Given {
     fn settings(&self) -> Result<Settings, Refusal> {
         let refused = |why: String| Refusal::new("settings", why);
-        let Some(path) = self.settings.clone().or_else(|| person_settings().filter(|path| path.exists())) else {
+        let Some(path) = self.settings.clone().or_else(|| person_settings().filter(|path| path.exists()))
+        else {
             return Settings::layered("", "").map_err(|why| refused(why.to_string()));
         };
         let text = std::fs::read_to_string(&path)

@@ -44,7 +44,10 @@ impl FhirLink {
                     let replies = answer.body["entry"].as_array().map_or(&[][..], Vec::as_slice);
                     let status =
                         |reply: &Value| reply["response"]["status"].as_str()?.get(..3)?.parse::<u16>().ok();
-                    let bad = replies.iter().map(|reply| status(reply).unwrap_or(500)).find(|s| !(200..300).contains(s));
+                    let bad = replies
+                        .iter()
+                        .map(|reply| status(reply).unwrap_or(500))
+                        .find(|s| !(200..300).contains(s));
                     match bad {
                         Some(status) => Err(refused(status)),
                         None if replies.len() != events.len() => {

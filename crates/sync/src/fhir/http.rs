@@ -92,10 +92,8 @@ impl Http {
                 return Err(Trouble::Redirected);
             }
             let mut bytes = Vec::new();
-            while let Some(chunk) = response
-                .chunk()
-                .await
-                .map_err(|_| Trouble::Lost("the server's answer was being read"))?
+            while let Some(chunk) =
+                response.chunk().await.map_err(|_| Trouble::Lost("the server's answer was being read"))?
             {
                 if bytes.len() + chunk.len() > MOST {
                     return Err(Trouble::Answer("it is too long"));
@@ -116,7 +114,8 @@ impl Http {
         if status.is_success() && body.is_null() && !bytes.is_empty() {
             return Err(Trouble::Answer("it is no JSON"));
         }
-        let text = |name| headers.get(name).and_then(|value: &reqwest::header::HeaderValue| value.to_str().ok());
+        let text =
+            |name| headers.get(name).and_then(|value: &reqwest::header::HeaderValue| value.to_str().ok());
         let answer = Answer {
             status,
             etag: text(reqwest::header::ETAG).and_then(version_of_etag),
@@ -171,7 +170,8 @@ pub(crate) fn place_of(location: &str) -> Option<String> {
     let (id, kind) = (parts.next()?, parts.next()?);
     let is_id = (1..=64).contains(&id.len())
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
-    let is_kind = kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.bytes().all(|b| b.is_ascii_alphabetic());
+    let is_kind =
+        kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.bytes().all(|b| b.is_ascii_alphabetic());
     (is_id && is_kind).then(|| format!("{kind}/{id}"))
 }
 

@@ -4,11 +4,11 @@ use super::http::{Answer, Http, place_of, version_of_etag};
 use super::names::{DICOM_UID, URI, revision_of, token, urn, uuid_of};
 use super::parcel::{Known, Parcel, parcels};
 use super::resources::{About, imaging_study, patient};
+use crate::Trouble;
 use crate::backoff::{after, fraction};
 use crate::engine::Secrets;
 use crate::link::Round;
 use crate::moment::now;
-use crate::Trouble;
 use futures_util::future::join_all;
 use medsight_base::Timestamp;
 use medsight_cache::{Cache, Delivered, Entry, Outcome, Remote};
@@ -168,7 +168,8 @@ impl Shared {
                             break;
                         }
                         Ok(delivered) => {
-                            let again = delivered.iter().any(|one| matches!(one.outcome, Outcome::Again { .. }));
+                            let again =
+                                delivered.iter().any(|one| matches!(one.outcome, Outcome::Again { .. }));
                             faults = if again { faults + 1 } else { 0 };
                             any_good |= delivered.iter().any(|one| one.outcome == Outcome::Done);
                             if faults >= FAULTS_IN_A_ROW && !any_good {
@@ -185,7 +186,8 @@ impl Shared {
     }
 
     fn known(&self, study: &StudyRecord) -> Result<Known, Trouble> {
-        let place = |key: &str| Ok::<_, Trouble>(self.cache.remote(&self.name, key)?.map(|remote| remote.place));
+        let place =
+            |key: &str| Ok::<_, Trouble>(self.cache.remote(&self.name, key)?.map(|remote| remote.place));
         Ok(Known { patient: place(&patient_key(study))?, study: place(&study_key(study))? })
     }
 
@@ -432,7 +434,8 @@ impl Shared {
             vec![Remote { identity: parcel.identity(), place: place.to_owned(), version }]
         };
         let conflict = || Outcome::Conflict {
-            words: "Somebody else changed it at the server. Both versions are kept; compare and decide.".to_owned(),
+            words: "Somebody else changed it at the server. Both versions are kept; compare and decide."
+                .to_owned(),
             theirs: Some(theirs.to_string()),
         };
         let Some(there) = revision_of(&theirs, parcel.id) else { return Ok((conflict(), Vec::new())) };
@@ -451,7 +454,8 @@ impl Shared {
         let Some(version) = current else { return Ok((conflict(), Vec::new())) };
         let known = self.known(&parcel.study)?;
         let has_references = known.study.is_some();
-        let Some(resource) = parcel.resource(&self.about(&parcel.study, &known)).filter(|_| has_references) else {
+        let Some(resource) = parcel.resource(&self.about(&parcel.study, &known)).filter(|_| has_references)
+        else {
             // Next time its study is known there.
             let waits = again("sync.again", parcel.attempts);
             return Ok((waits, remote(Some(version))));
@@ -533,8 +537,10 @@ impl Shared {
         };
         let versions = &versions[from..];
         let rises = versions.windows(2).all(|pair| pair[0].2.is_some() && pair[0].2 < pair[1].2);
-        let all: Option<Vec<(String, i64)>> =
-            versions.iter().map(|(_, version, revision)| Some(((*version).to_owned(), (*revision)?))).collect();
+        let all: Option<Vec<(String, i64)>> = versions
+            .iter()
+            .map(|(_, version, revision)| Some(((*version).to_owned(), (*revision)?)))
+            .collect();
         // Somebody changed the newest of ours: the first that says so is still ours.
         Ok(all.filter(|_| rises))
     }
@@ -606,12 +612,14 @@ fn again(code: &'static str, attempts: u32) -> Outcome {
 }
 
 fn several() -> Outcome {
-    let words = "The server has several resources of this name. Its administrator has to merge them.".to_owned();
+    let words =
+        "The server has several resources of this name. Its administrator has to merge them.".to_owned();
     Outcome::Refused { code: "sync.ambiguous", words }
 }
 
 fn taken_away() -> Outcome {
-    let words = "It was deleted at the server. Ours is kept; decide whether it is to be sent again.".to_owned();
+    let words =
+        "It was deleted at the server. Ours is kept; decide whether it is to be sent again.".to_owned();
     Outcome::Conflict { words, theirs: None }
 }
 
@@ -628,6 +636,8 @@ fn refused(status: u16, body: &Value) -> Outcome {
         .take(5)
         .collect();
     let told = if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) };
-    let words = format!("The server refused it with status {status}{told}. Correct it there or here and send it again, or drop it.");
+    let words = format!(
+        "The server refused it with status {status}{told}. Correct it there or here and send it again, or drop it."
+    );
     Outcome::Refused { code: "sync.refused", words }
 }

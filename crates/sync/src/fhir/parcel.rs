@@ -104,8 +104,10 @@ pub(crate) fn parcels(
             at_once.push(ended(entry.id, Outcome::Done));
             continue;
         };
-        let Some(study) = entry.content.study.clone().filter(|study| !study.patient.id.trim().is_empty()) else {
-            let words = "The study has no Patient ID (0010,0020): nobody could tell whose finding it is.".to_owned();
+        let Some(study) = entry.content.study.clone().filter(|study| !study.patient.id.trim().is_empty())
+        else {
+            let words =
+                "The study has no Patient ID (0010,0020): nobody could tell whose finding it is.".to_owned();
             at_once.push(ended(entry.id, Outcome::Refused { code: "sync.no-patient-id", words }));
             continue;
         };

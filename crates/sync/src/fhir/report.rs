@@ -26,7 +26,11 @@ pub(crate) fn diagnostic_report(about: &About<'_>, report: &Report) -> Option<Va
     let status = version.status.fhir()?;
     let content = &version.content;
     // LOINC: Diagnostic imaging study.
-    let general = CodedName { value: "18748-4".into(), scheme: "LN".into(), meaning: "Diagnostic imaging study".into() };
+    let general = CodedName {
+        value: "18748-4".into(),
+        scheme: "LN".into(),
+        meaning: "Diagnostic imaging study".into(),
+    };
     let code = concept(content.code.as_ref().unwrap_or(&general));
     let results: Vec<Value> = content
         .quotes
@@ -73,7 +77,8 @@ pub(crate) fn diagnostic_report(about: &About<'_>, report: &Report) -> Option<Va
     if let Some(based_on) = about.based_on() {
         resource["basedOn"] = based_on;
     }
-    if let Some(impression) = content.section("impression").filter(|section| !section.text.trim().is_empty()) {
+    if let Some(impression) = content.section("impression").filter(|section| !section.text.trim().is_empty())
+    {
         resource["conclusion"] = json!(content.spoken(&impression.text));
     }
     if !results.is_empty() {

@@ -102,8 +102,7 @@ pub(crate) fn patient(server: &FhirServer, study: &StudyRecord) -> Option<Value>
 pub(crate) fn imaging_study(about: &About<'_>) -> Value {
     let study = about.study;
     let dcm = names::system_of("DCM");
-    let mut identifier =
-        vec![json!({"system": DICOM_UID, "value": format!("urn:oid:{}", study.uid)})];
+    let mut identifier = vec![json!({"system": DICOM_UID, "value": format!("urn:oid:{}", study.uid)})];
     identifier.extend(accession(about.server, study));
     let mut resource = json!({
         "resourceType": "ImagingStudy",
@@ -188,9 +187,9 @@ fn component(measurement: &Measurement) -> Value {
     // Mean, maximum … of a quantity: both codes, and the text says which is which.
     if let Some(derivation) = &measurement.derivation {
         let both = [concept_of(&measurement.concept), concept_of(derivation)];
-        let codings: Vec<Value> = both.iter().flat_map(|c| c["coding"].as_array().cloned().unwrap_or_default()).collect();
-        component["code"] =
-            json!({"coding": codings, "text": format!("{}: {}", measurement.concept.meaning, derivation.meaning)});
+        let codings: Vec<Value> =
+            both.iter().flat_map(|c| c["coding"].as_array().cloned().unwrap_or_default()).collect();
+        component["code"] = json!({"coding": codings, "text": format!("{}: {}", measurement.concept.meaning, derivation.meaning)});
     }
     value(&mut component, measurement);
     component
@@ -213,14 +212,14 @@ fn value(into: &mut Value, measurement: &Measurement) {
 
 /// The image or series that something was drawn on, by its UID.
 fn derived_from(place: &Place) -> Value {
-    let uid = |kind: &str, uid: &str, display: String| {
-        json!([{"type": kind, "identifier": {"system": DICOM_UID, "value": format!("urn:oid:{uid}")}, "display": display}])
-    };
+    let uid = |kind: &str, uid: &str, display: String| json!([{"type": kind, "identifier": {"system": DICOM_UID, "value": format!("urn:oid:{uid}")}, "display": display}]);
     match place {
         Place::Image { instance, frame, .. } => {
             uid("Media", instance.as_str(), format!("Image, frame {}", frame + 1))
         }
-        Place::Plane { series, .. } => uid("ImagingStudy", series.as_str(), "Plane through the series".to_owned()),
+        Place::Plane { series, .. } => {
+            uid("ImagingStudy", series.as_str(), "Plane through the series".to_owned())
+        }
     }
 }
 
@@ -230,7 +229,14 @@ pub(crate) fn person(account: &str, name: &str) -> Value {
 }
 
 /// How far the reading is, as the Task of reading the study. `state` is the stored word of a read state.
-pub(crate) fn task(about: &About<'_>, id: Uuid, revision: i64, state: &str, who: Option<&str>, at: Timestamp) -> Value {
+pub(crate) fn task(
+    about: &About<'_>,
+    id: Uuid,
+    revision: i64,
+    state: &str,
+    who: Option<&str>,
+    at: Timestamp,
+) -> Value {
     let status = match state {
         "unread" => "requested",
         "draft" | "preliminary" => "in-progress",

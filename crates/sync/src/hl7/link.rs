@@ -69,7 +69,9 @@ pub fn read_ack(message: &[u8]) -> Option<(String, Ack)> {
 fn error_code(text: &str, divider: char) -> String {
     let err = text.split(['\r', '\n']).find(|segment| segment.starts_with(&format!("ERR{divider}")));
     let code = err.and_then(|err| err.split(divider).nth(3)).and_then(|field| field.split('^').next());
-    code.filter(|code| !code.is_empty() && code.bytes().all(|b| b.is_ascii_digit())).unwrap_or("none").to_owned()
+    code.filter(|code| !code.is_empty() && code.bytes().all(|b| b.is_ascii_digit()))
+        .unwrap_or("none")
+        .to_owned()
 }
 
 pub(crate) struct Hl7Link {
@@ -114,7 +116,8 @@ impl Hl7Link {
             report.versions.iter().find(|version| Some(u64::from(version.number)) == number)
         });
         let (Some(report), Some(version)) = (report, version) else { return Ok(Outcome::Done) };
-        let Some(study) = entry.content.study.as_ref().filter(|study| !study.patient.id.trim().is_empty()) else {
+        let Some(study) = entry.content.study.as_ref().filter(|study| !study.patient.id.trim().is_empty())
+        else {
             let words = "The study has no Patient ID (0010,0020): nobody could tell whose report it is.";
             return Ok(Outcome::Refused { code: "sync.no-patient-id", words: words.to_owned() });
         };

@@ -9,10 +9,8 @@ use medsight_record::{Sex, StudyRecord};
 /// MSH-10, at most 20 characters: always the same for the same version of the same report.
 #[must_use]
 pub fn control_id(report: &Report, version: &ReportVersion) -> String {
-    let hash = ring::digest::digest(
-        &ring::digest::SHA256,
-        format!("{}#{}", report.id.0, version.number).as_bytes(),
-    );
+    let hash =
+        ring::digest::digest(&ring::digest::SHA256, format!("{}#{}", report.id.0, version.number).as_bytes());
     let hex: String = hash.as_ref()[..10].iter().map(|byte| format!("{byte:02X}")).collect();
     hex
 }
@@ -74,7 +72,11 @@ pub fn oru(
     let mut number = 1;
     for line in crate::fhir::report_words(version).lines() {
         number += 1;
-        segments.push(format!("OBX|{number}|TX|{code}||{}||||||{observation}|||{}", escaped(line), time(issued)));
+        segments.push(format!(
+            "OBX|{number}|TX|{code}||{}||||||{observation}|||{}",
+            escaped(line),
+            time(issued)
+        ));
     }
     if let Some(reason) = &version.reason {
         segments.push(format!("NTE|1|L|{}", escaped(reason)));

@@ -113,3 +113,13 @@ pub fn atna() -> Option<Arc<Peer>> {
     static KNOWN: Mutex<Weak<Peer>> = Mutex::new(Weak::new());
     shared(&KNOWN, || start("atna", &[], "PEER_ATNA_PORT"))
 }
+
+/// Orthanc with DICOMweb. Its ports are fixed: DIMSE 24242, HTTP 28042.
+pub fn orthanc() -> Option<Arc<Peer>> {
+    static KNOWN: Mutex<Weak<Peer>> = Mutex::new(Weak::new());
+    shared(&KNOWN, || {
+        let mut peer = start("orthanc", &["plain"], "PEER_UNUSED_PORT")?;
+        peer.port = 28042;
+        Some(peer)
+    })
+}

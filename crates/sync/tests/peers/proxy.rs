@@ -57,7 +57,12 @@ impl Proxy {
     }
 }
 
-fn pass(mut client: TcpStream, server_port: u16, seen: &Mutex<Vec<String>>, plan: &Plan) -> std::io::Result<()> {
+fn pass(
+    mut client: TcpStream,
+    server_port: u16,
+    seen: &Mutex<Vec<String>>,
+    plan: &Plan,
+) -> std::io::Result<()> {
     let Some((head, body)) = read_message(&mut client)? else { return Ok(()) };
     seen.lock().unwrap().push(head.clone());
     let fault = plan(&head);
