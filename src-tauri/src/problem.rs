@@ -299,7 +299,9 @@ impl From<SettingsError> for Problem {
             SettingsError::Node(why) => Fault::Node(why),
             SettingsError::Listener(why) => return ListenFault::Settings(why).into(),
             SettingsError::Identity(why) => return why.into(),
-            SettingsError::Format { .. } => Fault::BadRequest(error.to_string()),
+            SettingsError::Format { .. } | SettingsError::Destination(_) => {
+                Fault::BadRequest(error.to_string())
+            }
         }
         .into()
     }

@@ -105,6 +105,8 @@ actions! {
     RestoreAccepted = "restore_accepted",
     /// Another system refused for good what it was sent.
     DeliveryRefused = "delivery_refused",
+    /// What waited for another system need not go there: a person said so.
+    DeliveryDropped = "delivery_dropped",
 }
 
 impl Action {

@@ -131,7 +131,8 @@ impl Cache {
             tables::studies::set_state(t, row, state)?;
             let detail = json!({"state": tables::studies::state_word(state)});
             note(t, who, Action::ReadStateSet, at, study, detail.clone())?;
-            tables::outbox::add(t, row, "read_state", &detail, at)?;
+            let waits = json!({"state": detail["state"], "who": who});
+            tables::outbox::add(t, row, "read_state", &waits, at)?;
             Ok(row)
         })?;
         self.reindex([row])?;
@@ -149,6 +150,7 @@ impl Cache {
                 blobs.extend(tables::thumbnails::of_study(t, row)?);
                 let held = tables::studies::by_id(t, row)?;
                 let instances = held.map_or(0, |s| s.instance_count);
+                self.keep_what_waits(t, row)?;
                 // Before it is gone: the event says whose study it was.
                 note(t, who, Action::StudyDeleted, at, study, json!({"instances": instances}))?;
                 tables::studies::delete(t, row)?;
@@ -177,6 +179,12 @@ impl Cache {
             let row = require(t, study)?;
             let (blobs, instances) =
                 tables::series::delete(t, row, series)?.ok_or(CacheError::NotFound("series"))?;
+            // Who takes a made series back does not want it sent.
+            for entry in tables::outbox::of_study(t, row)? {
+                if entry.kind == "object" && entry.payload["series"] == series.as_str() {
+                    tables::outbox::forget(t, entry.id)?;
+                }
+            }
             tables::studies::recount(t, row)?;
             note(
                 t,
@@ -206,8 +214,9 @@ impl Cache {
         at: Timestamp,
     ) -> Result<(), CacheError> {
         self.write(|t| {
-            require(t, study)?;
+            let row = require(t, study)?;
             let detail = json!({"series": series, "kind": kind});
+            tables::outbox::add(t, row, "object", &detail, at)?;
             note(t, who, Action::ObjectWritten, at, study, detail)
         })
     }

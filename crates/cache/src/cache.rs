@@ -5,7 +5,7 @@ use crate::folder::{self, Description};
 use crate::gate::Gate;
 use crate::journal::{self, Journal};
 use crate::worklist::Index;
-use crate::{CacheError, import::ImportJob, schema, tables};
+use crate::{CacheError, outbox::Wake, schema, tables};
 use medsight_audit::{Action, AuditEvent};
 use medsight_base::Timestamp;
 use medsight_vault::{BlobKey, BlobStore, KeySource, MasterKey, Purpose};
@@ -34,6 +34,7 @@ pub struct Cache {
     pub(crate) gate: Gate,
     pub(crate) journal: Journal,
     pub(crate) ledger: Ledger,
+    pub(crate) wake: Wake,
     /// Held until the cache is closed; `None` when opened for reading only.
     lock: Option<File>,
 }
@@ -127,6 +128,7 @@ impl Cache {
             gate: Gate::new(folder),
             journal,
             ledger,
+            wake: Wake::default(),
             lock: Some(lock),
         };
         cache.replay();
@@ -164,6 +166,7 @@ impl Cache {
             gate: Gate::new(folder),
             journal,
             ledger,
+            wake: Wake::default(),
             lock: None,
         })
     }
@@ -184,31 +187,6 @@ impl Cache {
     #[must_use]
     pub fn blob_key(&self) -> &BlobKey {
         &self.blob_key
-    }
-
-    /// Notes an import that waits for its turn, so that it is not forgotten should the program end before:
-    /// [`Self::interrupted_imports`] has it until it ends. Paths must be absolute.
-    ///
-    /// # Errors
-    /// [`CacheError`].
-    pub fn queue_import(&self, paths: &[PathBuf]) -> Result<(), CacheError> {
-        self.write(|t| Ok(tables::import_jobs::begin(t, paths, now()).map(drop)?))
-    }
-
-    /// Forgets every import that has not ended: a person cancelled. What was taken stays.
-    ///
-    /// # Errors
-    /// [`CacheError`].
-    pub fn forget_imports(&self) -> Result<(), CacheError> {
-        self.write(|t| Ok(tables::import_jobs::end_all(t, now())?))
-    }
-
-    /// Imports that were asked for and neither ended nor cancelled, oldest first.
-    ///
-    /// # Errors
-    /// [`CacheError`].
-    pub fn interrupted_imports(&self) -> Result<Vec<ImportJob>, CacheError> {
-        self.read(|db| Ok(tables::import_jobs::interrupted(db)?))
     }
 
     /// Runs `work` on a connection that reads. It sees one state of the records.
@@ -242,6 +220,8 @@ impl Cache {
         let act = Act::new(db.transaction_with_behavior(TransactionBehavior::Immediate)?, &self.ledger);
         let answer = work(&act)?;
         act.commit(true)?;
+        drop(db);
+        self.wake.all();
         Ok(answer)
     }
 
@@ -266,6 +246,8 @@ impl Cache {
         };
         let answer = commit(&mut db);
         db.execute_batch("PRAGMA synchronous = FULL")?;
+        drop(db);
+        self.wake.all();
         answer
     }
 

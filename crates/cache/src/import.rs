@@ -7,6 +7,7 @@
 
 mod apart;
 mod commit;
+mod jobs;
 mod meter;
 mod received;
 pub(crate) mod replay;

@@ -11,7 +11,7 @@
 //!
 //! Every write that matters is one transaction: record + audit event + outbox entry. One process owns the
 //! cache; others may read. Not here: what a DICOM file means (a [`medsight_record::HeaderReader`] comes in),
-//! sending the outbox.
+//! sending what waits in the outbox, which is `medsight-sync`.
 
 mod apply;
 mod audit;
@@ -23,6 +23,7 @@ mod folder;
 mod gate;
 pub mod import;
 mod journal;
+mod outbox;
 mod quota;
 mod rekey;
 mod report;
@@ -45,6 +46,9 @@ pub use error::CacheError;
 pub use export::{ExportReport, RefusedFile};
 pub use folder::{default_folder, key_source};
 pub use import::{Import, ImportJob, Progress, Received, Rejected, Summary, Took};
+pub use outbox::{
+    Content, Delivered, DestinationStatus, DrawnContent, Entry, Failing, Next, Outcome, Remote, Route, Stuck,
+};
 pub use quota::{Evicted, Usage};
 pub use retrieval::RetrievalJob;
 pub use study::StoredForm;

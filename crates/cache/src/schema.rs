@@ -8,7 +8,7 @@ use crate::{CacheError, tables};
 use rusqlite::{Connection, Transaction};
 
 /// The newest version known here.
-pub(crate) const VERSION: i64 = 5;
+pub(crate) const VERSION: i64 = 6;
 /// Marks our files for `file(1)` and for anybody who lost the name: "MSgt".
 const APPLICATION_ID: i64 = 0x4d53_6774;
 
@@ -16,7 +16,8 @@ const APPLICATION_ID: i64 = 0x4d53_6774;
 type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// Step `i` makes version `i + 1`. Steps are never changed once released; new ones go behind.
-const MIGRATIONS: [Migration; VERSION as usize] = [version_1, version_2, version_3, version_4, version_5];
+const MIGRATIONS: [Migration; VERSION as usize] =
+    [version_1, version_2, version_3, version_4, version_5, outbox_outlives_studies];
 
 fn version_1(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     for table in [
@@ -57,6 +58,13 @@ fn version_4(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 /// Adds columns.
 fn version_5(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(tables::studies::VERSION_5)
+}
+
+/// Entries of the outbox outlive their study, and have a state at each destination. A program before this one finds
+/// every column that it knows.
+fn outbox_outlives_studies(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(tables::outbox::OUTLIVES_STUDIES)?;
+    transaction.execute_batch(tables::deliveries::TABLES)
 }
 
 /// Refuses a database that asks for more than this program knows.

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod audit_checkpoints;
 pub(crate) mod audit_deliveries;
 pub(crate) mod audit_purges;
+pub(crate) mod deliveries;
 pub(crate) mod import_jobs;
 pub(crate) mod instances;
 pub(crate) mod meta;

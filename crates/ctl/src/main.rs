@@ -47,6 +47,8 @@ enum Verb {
     Audit(verbs::audit::Args),
     /// Talk to a peer on the network: DIMSE and DICOMweb.
     Pacs(verbs::pacs::Args),
+    /// Send what waits for other systems, and tell what waits and why.
+    Sync(verbs::sync::Args),
     /// Check that this machine has what the workstation needs.
     Doctor(verbs::doctor::Args),
     /// Parts of the benchmarks.
@@ -68,6 +70,7 @@ impl Verb {
             Self::Cache(args) => verbs::cache::run(args, out),
             Self::Audit(args) => verbs::audit::run(args, out),
             Self::Pacs(args) => verbs::pacs::run(args, out),
+            Self::Sync(args) => verbs::sync::run(args, out),
             Self::Doctor(args) => verbs::doctor::run(args, out),
             Self::BenchInternal(args) => verbs::bench_internal::run(args, out),
         }

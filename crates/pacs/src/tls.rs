@@ -21,7 +21,7 @@ const TLS_12: [CipherSuite; 4] = [
     CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 ];
 
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     let mut provider = ring::default_provider();
     provider.cipher_suites.retain(|suite| suite.tls13().is_some() || TLS_12.contains(&suite.suite()));
     Arc::new(provider)
@@ -67,7 +67,7 @@ pub(crate) fn server(tls: &Tls) -> Result<ServerConfig, NetError> {
         .map_err(|why| bad(certificate, why))
 }
 
-fn authorities(file: &Path) -> Result<RootCertStore, NetError> {
+pub(crate) fn authorities(file: &Path) -> Result<RootCertStore, NetError> {
     let mut roots = RootCertStore::empty();
     for certificate in chain(file)? {
         roots.add(certificate).map_err(|why| bad(file, why))?;
@@ -87,6 +87,6 @@ fn private_key(certificate: &Path, key: Option<&Path>) -> Result<PrivateKeyDer<'
     PrivateKeyDer::from_pem_file(file).map_err(|why| bad(file, why))
 }
 
-fn bad(file: &Path, why: impl std::fmt::Display) -> NetError {
+pub(crate) fn bad(file: &Path, why: impl std::fmt::Display) -> NetError {
     NetError::Certificate { file: file.display().to_string(), why: why.to_string() }
 }

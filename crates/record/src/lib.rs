@@ -5,6 +5,7 @@
 
 pub mod annotation;
 pub mod command;
+pub mod destination;
 pub mod hotkeys;
 pub mod identity;
 pub mod import;
@@ -28,6 +29,7 @@ pub use annotation::{
     RealWorldMeasured, ScaleSource, Statistics, Uptake, UptakeKind,
 };
 pub use command::{Command, DeskCommand, RecordCommand, UndoPolicy, ViewCommand};
+pub use destination::Destination;
 pub use hotkeys::{Hotkeys, Shortcut};
 pub use identity::{Identity, IdentityError};
 pub use import::{HeaderReader, Refusal};

@@ -149,9 +149,11 @@ impl SettingChange {
             | Self::Density(_)
             | Self::ScreenPxPerMm(_)
             | Self::WorklistColumns(_) => None,
-            Self::CacheQuotaGib(_) | Self::Nodes(_) | Self::Listener(_) | Self::Identity(_) => {
-                Some(Right::Configure)
-            }
+            Self::CacheQuotaGib(_)
+            | Self::Nodes(_)
+            | Self::Listener(_)
+            | Self::Identity(_)
+            | Self::Destinations(_) => Some(Right::Configure),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Only differences are stored. What the site has set can't be changed by the person; [`Settings::locked`]
 //! says so, so that the user interface can show who set it.
 
+use crate::destination::{self, Destination, DestinationError, To};
 use crate::identity::{Identity, IdentityError};
 use crate::listener::{Listener, ListenerError};
 use crate::node::{Node, NodeError, check_all};
@@ -64,6 +65,9 @@ pub struct Settings {
     /// Who may use this workstation, and when it locks.
     #[serde(default, skip_serializing_if = "Identity::is_default")]
     pub identity: Identity,
+    /// Systems that findings, reports and audit events are sent to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub destinations: Vec<Destination>,
     /// Names of settings that the site's policy has fixed.
     #[serde(skip)]
     locked: Vec<String>,
@@ -91,6 +95,8 @@ pub enum SettingChange {
     Listener(Box<Listener>),
     /// Who may use this workstation, and when it locks.
     Identity(Box<Identity>),
+    /// Where findings, reports and audit events go, all of them.
+    Destinations(Vec<Destination>),
 }
 
 impl SettingChange {
@@ -106,6 +112,7 @@ impl SettingChange {
             Self::Nodes(_) => "nodes",
             Self::Listener(_) => "listener",
             Self::Identity(_) => "identity",
+            Self::Destinations(_) => "destinations",
         }
     }
 }
@@ -136,6 +143,9 @@ pub enum SettingsError {
     /// Sign-in that could not work, or a screen that would not lock.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// A destination that nothing can be sent to.
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
 }
 
 impl Settings {
@@ -194,6 +204,14 @@ impl Settings {
             C::Identity(identity) => {
                 identity.check()?;
                 C::Identity(Box::new(replace(&mut self.identity, *identity)))
+            }
+            C::Destinations(destinations) => {
+                destination::check_all(&destinations)?;
+                let is_node = |name: &str| self.nodes.iter().any(|node| node.name == name);
+                if destinations.iter().any(|d| matches!(&d.to, To::Pacs(pacs) if !is_node(&pacs.node))) {
+                    return Err(DestinationError::NoSuchNode.into());
+                }
+                C::Destinations(replace(&mut self.destinations, destinations))
             }
         })
     }

@@ -1,5 +1,26 @@
 //! What leaves the records for other systems, and who may send it: the outbox and its destinations, and sign-in.
 //!
+//! - [`Engine`]: one task a destination takes what waits in the outbox to it; [`Engine::once`] does that and ends.
+//! - [`fhir`], [`hl7`]: the forms in which findings and reports are sent.
+//!
 //! Not here: what is sent (`medsight-record`, `medsight-cache`) and DICOM's own protocols (`medsight-pacs`).
 
+mod audit_repository;
+mod backoff;
+mod courier;
+mod engine;
+pub mod fhir;
+pub mod hl7;
+mod link;
+mod moment;
+mod pacs;
 pub mod sign_in;
+mod stream;
+mod trouble;
+
+pub use engine::{Engine, Secrets, Swept, rule_of};
+pub use medsight_pacs::Auth;
+pub use moment::instant;
+#[doc(hidden)]
+pub use moment::set_clock_offset_ms;
+pub use trouble::Trouble;

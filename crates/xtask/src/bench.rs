@@ -9,6 +9,7 @@ mod load;
 mod net;
 mod peer;
 mod render;
+mod sync;
 
 use crate::run::{self, Usage, run};
 use anyhow::{Context, Result, bail};
@@ -21,7 +22,7 @@ use std::process::{Command, Stdio};
 const ROUNDS: usize = 5;
 
 /// Names that later parts of the product bring.
-const LATER: &[&str] = &["mpr", "infer", "sync"];
+const LATER: &[&str] = &["mpr", "infer"];
 
 /// One measured case: each side's times in milliseconds, in the order measured.
 pub(crate) struct Case {
@@ -42,7 +43,7 @@ pub(crate) fn bench(words: &[String]) -> Result<()> {
                 json_file =
                     Some(PathBuf::from(words.next().ok_or_else(|| Usage("--json needs a file".into()))?))
             }
-            "load" | "codecs" | "cache" | "render" | "net" => names.push(word.as_str()),
+            "load" | "codecs" | "cache" | "render" | "net" | "sync" => names.push(word.as_str()),
             name if LATER.contains(&name) => {
                 return Err(Usage(format!(
                     "`bench {name}` comes with the part of the product that it measures"
@@ -53,7 +54,7 @@ pub(crate) fn bench(words: &[String]) -> Result<()> {
         }
     }
     if names.is_empty() {
-        return Err(Usage("bench needs a name: load, codecs, cache, render, net".into()).into());
+        return Err(Usage("bench needs a name: load, codecs, cache, render, net, sync".into()).into());
     }
     run("cargo build --release --locked -p medsight-ctl")?;
     let mut cases = Vec::new();
@@ -62,6 +63,7 @@ pub(crate) fn bench(words: &[String]) -> Result<()> {
             "load" => load::measure(&mut cases)?,
             "cache" => cache::measure(&mut cases)?,
             "net" => net::measure(&mut cases)?,
+            "sync" => sync::measure(&mut cases)?,
             "codecs" => codecs::measure(&mut cases)?,
             _ => render::measure(&mut cases)?,
         }

@@ -91,3 +91,29 @@ pub(crate) fn revisions_of_study(db: &Connection, study: i64) -> rusqlite::Resul
         })?
         .collect()
 }
+
+/// An annotation as it is now, removed or not.
+pub(crate) struct Present {
+    pub(crate) annotation: Annotation,
+    pub(crate) revision: i64,
+    pub(crate) removed: bool,
+    /// By whom it was changed last.
+    pub(crate) by: String,
+    pub(crate) at: Timestamp,
+}
+
+pub(crate) fn by_id(db: &Connection, id: AnnotationId) -> rusqlite::Result<Option<Present>> {
+    db.prepare_cached(
+        "SELECT payload, revision, deleted, changed_by, changed_at FROM annotations WHERE id = ?1",
+    )?
+    .query_row([id.0.to_string()], |row| {
+        Ok(Present {
+            annotation: serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(|e| unreadable(0, e))?,
+            revision: row.get(1)?,
+            removed: row.get(2)?,
+            by: row.get(3)?,
+            at: Timestamp(row.get(4)?),
+        })
+    })
+    .optional()
+}

@@ -140,7 +140,8 @@ fn patient_of(db: &Connection, study: Option<&StudyUid>) -> rusqlite::Result<Opt
     Ok(more.and_then(|text| serde_json::from_str::<More>(&text).ok()).and_then(|more| more.patient))
 }
 
-/// Whether the study of a series left this computer after the series was written here; nothing when it was not.
+/// Whether the files of the study of a series left this computer after the series was written here; nothing when it
+/// was not. Findings and states that were sent are no files.
 pub(crate) fn given_out_since_written(
     db: &Connection,
     study: &StudyUid,
@@ -148,7 +149,8 @@ pub(crate) fn given_out_since_written(
 ) -> rusqlite::Result<Option<bool>> {
     db.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM audit later WHERE later.study = ?1 AND later.sequence > written.sequence
-                        AND (later.what = ?4 OR later.what = ?5 AND later.detail ->> 'files' IS NOT NULL))
+                        AND (later.what = ?4 AND coalesce(later.detail ->> 'kind', 'object') IN ('object', 'study')
+                             OR later.what = ?5 AND later.detail ->> 'files' IS NOT NULL))
          FROM audit written
          WHERE written.study = ?1 AND written.what = ?2 AND written.detail ->> 'series' = ?3
          ORDER BY written.sequence DESC LIMIT 1",

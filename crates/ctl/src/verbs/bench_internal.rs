@@ -7,7 +7,9 @@ use medsight_base::DicomDate;
 use medsight_cache::{CacheError, DateRange, Filter, Query, Sort, synthetic};
 use medsight_codec::FrameDecoder;
 use medsight_dicom::Object;
-use medsight_record::{ReadState, Refusal};
+use medsight_record::{
+    Annotation, AnnotationId, AnnotationKind, Measured, Place, ReadState, RecordCommand, Refusal, ScaleSource,
+};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,6 +40,14 @@ enum What {
         #[arg(long, default_value_t = 1)]
         threads: usize,
     },
+    /// Makes a cache in which as many measurements wait for other systems, on invented studies.
+    Queue {
+        /// Measurements to queue.
+        #[arg(long, default_value_t = 1000)]
+        events: usize,
+        #[command(flatten)]
+        store: Store,
+    },
     /// Reads every image back through decryption, on one thread.
     ReadBack {
         #[command(flatten)]
@@ -52,6 +62,7 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
     let measured = match &args.what {
         What::Worklist { studies, store } => worklist(store, *studies),
         What::ReadBack { store } => read_back(store),
+        What::Queue { events, store } => queue(store, *events),
         What::Decode { file, threads } => match decode(file, *threads) {
             Ok(document) => Ok(document),
             Err(refusal) => {
@@ -117,6 +128,36 @@ fn worklist(store: &Store, studies: usize) -> Result<Value, CacheError> {
         p95.insert(name.to_owned(), json!(ms[ROUNDS * 95 / 100]));
     }
     Ok(json!({"studies": studies, "first_ms": first_ms, "queries_ms": p95, "queries_p50_ms": p50}))
+}
+
+/// A hundred measurements a study, as a day's reading leaves them behind.
+fn queue(store: &Store, events: usize) -> Result<Value, CacheError> {
+    let cache = store.open_or_create()?;
+    let bad = |_| CacheError::BadCommand("the invented UID is not one.");
+    synthetic::fill(&cache, events.div_ceil(100), 4711)?;
+    let at = super::store::now();
+    for n in 0..events {
+        let base = format!("2.25.4711.{}", n / 100);
+        let annotation = Annotation {
+            id: AnnotationId(medsight_sync::fhir::uuid_of(&cache.sync_id()?, "bench", &n.to_string())),
+            study: medsight_base::StudyUid::parse(&format!("{base}.1")).map_err(bad)?,
+            kind: AnnotationKind::Length,
+            place: Place::Image {
+                series: medsight_base::SeriesUid::parse(&format!("{base}.2")).map_err(bad)?,
+                instance: medsight_base::InstanceUid::parse(&format!("{base}.3")).map_err(bad)?,
+                frame: 0,
+                points_px: vec![[1.0, 1.0], [2.0, 2.0]],
+            },
+            measured: Measured {
+                length_mm: Some(n as f64 / 10.0),
+                scale: Some(ScaleSource::PixelSpacing),
+                ..Measured::default()
+            },
+            changed_at: at,
+        };
+        cache.apply(&RecordCommand::SaveAnnotation(Box::new(annotation)), "bench", at)?;
+    }
+    Ok(json!({"events": events}))
 }
 
 fn read_back(store: &Store) -> Result<Value, CacheError> {

@@ -14,4 +14,5 @@ pub(crate) mod pacs;
 pub(crate) mod present;
 pub(crate) mod render;
 pub(crate) mod store;
+pub(crate) mod sync;
 pub(crate) mod volume;

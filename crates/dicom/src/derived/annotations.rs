@@ -183,7 +183,7 @@ pub fn group_of(
         }
         _ => Vec::new(),
     };
-    let mut measurements = measurements(&annotation.measured);
+    let mut measurements = measurements_of(&annotation.measured);
     // Cornerstone looks for the region below the first number, others beside it.
     if let (Some(first), Region::Image { .. }) = (measurements.first_mut(), &region) {
         first.region = Some(region.clone());
@@ -247,7 +247,10 @@ pub(crate) fn outline(
     (Graphic::Ellipse, ends.to_vec())
 }
 
-fn measurements(measured: &Measured) -> Vec<Measurement> {
+/// The numbers of an annotation with their concepts (PS3.16), units (UCUM) and, of lengths and areas, where the millimetres
+/// come from.
+#[must_use]
+pub fn measurements_of(measured: &Measured) -> Vec<Measurement> {
     let scale = SCALES.iter().find(|(source, _)| Some(*source) == measured.scale);
     let mut found = Vec::new();
     let mut number = |value: Option<f64>, concept: Code, unit: Code, derivation: Option<Code>| {

@@ -38,7 +38,7 @@ mod sr_write;
 mod title;
 mod waveform;
 
-pub use annotations::{ImageFacts, Labels, Lookup, Measurements, group_of, report_of};
+pub use annotations::{ImageFacts, Labels, Lookup, Measurements, group_of, measurements_of, report_of};
 pub use annotations_drawn::{Drawings, READING_LAYER, drawings_of, key_objects_of};
 pub use annotations_read::{NotShown, ReadAnnotations, annotations_of};
 pub use code::{Code, codes};
