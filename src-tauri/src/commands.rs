@@ -13,14 +13,16 @@ use crate::dto::{
     FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Nothing, Performed, ReportChoice, ReportPage,
     ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest,
     SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest,
-    SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, TellCriticalRequest,
-    TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest,
-    UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
+    SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, SyncEntryRequest, SyncView,
+    TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest,
+    UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage,
+    WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
 use crate::session::{self, Need};
 use crate::{
-    auditing, documents, films, importing, network, perform, reports, server_secret, studies, thumbnails,
+    auditing, documents, films, importing, network, perform, reports, server_secret, studies, syncing,
+    thumbnails,
 };
 use medsight_record::Right;
 use std::sync::Arc;
@@ -135,6 +137,12 @@ commands! {
     unusual_accesses(UnusualRequest) -> Vec<UnusualRow>, AUDIT => auditing::unusual;
     /// Writes a copy of the audit trail where the person says; false when they say nowhere.
     export_audit(AuditExportRequest) -> bool, AUDIT => auditing::export;
+    /// What waits to be sent, for whom, since when and why.
+    sync_view(Nothing) -> SyncView, Need::Somebody => syncing::view;
+    /// Has an entry tried again that was refused.
+    sync_retry(SyncEntryRequest) -> (), REPORT => syncing::retry;
+    /// Lets an entry go: it need not go to this destination.
+    sync_drop(SyncEntryRequest) -> (), Need::Right(Right::Sign) => syncing::drop_entry;
     /// Puts the summary of the last import away.
     dismiss_import(Nothing) -> (), Need::Somebody => |desk: &Arc<Desk>, _| importing::dismiss(desk);
     /// Puts the notice away.

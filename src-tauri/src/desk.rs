@@ -16,6 +16,7 @@ use crate::retrieving::Retrieving;
 use crate::session::{self, Session};
 use crate::settings::SettingsFile;
 use crate::start::{self, Place};
+use crate::syncing::Syncing;
 use crate::thumbnails::Thumbnailer;
 use medsight_base::Timestamp;
 use medsight_cache::Cache;
@@ -60,6 +61,7 @@ pub struct Desk {
     importing: Importing,
     retrieving: Retrieving,
     listening: Listening,
+    syncing: Syncing,
     asking: Asking,
     steps: Steps,
     session: Session,
@@ -100,6 +102,7 @@ impl Desk {
             asking: Asking::default(),
             retrieving: Retrieving::default(),
             listening: Listening::default(),
+            syncing: Syncing::default(),
             steps: Steps::default(),
         })
     }
@@ -136,6 +139,7 @@ impl Desk {
             self.importing().begin(self);
             // Before the retrievals: some of them go on by it.
             self.listening().apply(self);
+            self.syncing().apply(self);
             self.retrieving().begin(self);
         }
         state
@@ -170,6 +174,7 @@ impl Desk {
         self.session.end();
         self.retrieving.end();
         self.listening.end();
+        self.syncing.end();
         self.light_box.end();
         self.thumbnailer.end();
     }
@@ -227,6 +232,10 @@ impl Desk {
 
     pub(crate) fn listening(&self) -> &Listening {
         &self.listening
+    }
+
+    pub(crate) fn syncing(&self) -> &Syncing {
+        &self.syncing
     }
 
     pub(crate) fn asking(&self) -> &Asking {

@@ -19,6 +19,7 @@ mod session;
 mod settings;
 mod start;
 mod study;
+mod sync;
 mod worklist;
 
 pub use audit::{
@@ -50,6 +51,7 @@ pub use session::{CodeRequest, PersonView, SessionView, SignInFlow, SignInReques
 pub use settings::{KeySourceInfo, SettingsChange, SettingsView};
 pub use start::{DeskState, StartState, Trouble, TroubleKind};
 pub use study::{Measurement, SeriesRow, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest};
+pub use sync::{SyncBadge, SyncDestination, SyncEntryRequest, SyncFailing, SyncStuck, SyncView};
 pub use worklist::{
     DateRange, FacetCount, SortColumn, StudyRow, WorklistFacets, WorklistFilter, WorklistPage,
     WorklistRequest,

@@ -42,5 +42,6 @@ mod start;
 mod studies;
 #[cfg(test)]
 mod support;
+mod syncing;
 mod thumbnails;
 mod writing;

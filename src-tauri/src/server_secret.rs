@@ -11,9 +11,14 @@ use zeroize::Zeroizing;
 
 /// What requests carry. `typed`: the secret in a form that is not kept yet.
 pub(crate) fn auth(web: &Web, by: &SignIn, typed: Option<Zeroizing<String>>) -> Result<Auth, Problem> {
+    of(&web.url, by, typed)
+}
+
+/// As [`auth`], for the server of an address.
+pub(crate) fn of(url: &str, by: &SignIn, typed: Option<Zeroizing<String>>) -> Result<Auth, Problem> {
     let secret = |user: &str| match typed {
         Some(typed) => Ok(typed),
-        None => ServerSecret::of(&web.url, user).load()?.ok_or_else(|| Problem::from(Fault::NoSecret)),
+        None => ServerSecret::of(url, user).load()?.ok_or_else(|| Problem::from(Fault::NoSecret)),
     };
     Ok(match by {
         SignIn::None => Auth::None,

@@ -110,6 +110,7 @@ pub(crate) fn change(desk: &Arc<Desk>, change: SettingChange) -> Result<SettingC
     desk.light_box().settings_changed(desk);
     desk.keep_to_quota();
     desk.listening().apply(desk);
+    desk.syncing().apply(desk);
     desk.retrieving().settings_changed(desk);
     session::settings_changed(desk);
     desk.tell(DeskEvent::Settings(Box::new(desk.settings_view())));

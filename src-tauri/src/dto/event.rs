@@ -1,6 +1,6 @@
 //! What the desk tells the window without being asked.
 
-use super::{ImportState, ListenerState, RetrievalRow, SessionView, SettingsView, StartState};
+use super::{ImportState, ListenerState, RetrievalRow, SessionView, SettingsView, StartState, SyncBadge};
 use crate::problem::Problem;
 use serde::Serialize;
 use ts_rs::TS;
@@ -63,6 +63,8 @@ pub enum DeskEvent {
         /// From Open to the first image.
         first_image_ms: f64,
     },
+    /// What waits to be sent changed.
+    Sync(SyncBadge),
     /// The import went on.
     Import(ImportState),
     /// Retrievals began, went on or ended: all of them.
@@ -93,6 +95,7 @@ impl DeskEvent {
             | Self::Import(_)
             | Self::Retrievals(_)
             | Self::Listener(_)
+            | Self::Sync(_)
             | Self::Failure(_) => false,
         }
     }

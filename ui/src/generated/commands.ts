@@ -2,7 +2,7 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { ChooseImport, CodeRequest, CompareRequest, DeskEvent, DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
+import type { AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CodeRequest, CompareRequest, DeskEvent, DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
 
 /** Everything the desk can be asked. A failure is thrown as a Problem. */
 export const commands = {
@@ -70,6 +70,14 @@ export const commands = {
   compareTexts: (request: CompareRequest) => invoke<Array<TextChange>>("compare_texts", { request }),
   /** Shows the place of something that was drawn on the light box. */
   showPlace: (request: ShowPlaceRequest) => invoke<null>("show_place", { request }),
+  /** Events of the audit trail that fit a question, newest first. */
+  auditEvents: (request: AuditRequest) => invoke<AuditRows>("audit_events", { request }),
+  /** Checks the audit trail from its beginning. */
+  verifyAudit: () => invoke<AuditState>("verify_audit", { request: {} }),
+  /** Accesses that a person should look at. */
+  unusualAccesses: (request: UnusualRequest) => invoke<Array<UnusualRow>>("unusual_accesses", { request }),
+  /** Writes a copy of the audit trail where the person says; false when they say nowhere. */
+  exportAudit: (request: AuditExportRequest) => invoke<boolean>("export_audit", { request }),
   /** Puts the summary of the last import away. */
   dismissImport: () => invoke<null>("dismiss_import", { request: {} }),
   /** Puts the notice away. */
