@@ -5,6 +5,7 @@
 
 mod deliver;
 mod ledger;
+mod left;
 mod mark;
 mod retain;
 mod search;

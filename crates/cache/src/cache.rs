@@ -132,6 +132,8 @@ impl Cache {
             lock: Some(lock),
         };
         cache.replay();
+        // What can't be taken in now is taken in another time; the check tells of what can't be read.
+        let _stays = cache.take_left_events();
         Ok(cache)
     }
 

@@ -122,6 +122,18 @@ impl Cache {
                 reason: format!("{broken}: it was changed from outside. Tell whoever is responsible for it."),
             });
         }
+        let unreadable = self.unreadable_left()?;
+        if unreadable > 0 {
+            report.damaged.push(Damage {
+                code: "audit".to_owned(),
+                study: None,
+                instance: None,
+                reason: format!(
+                    "{unreadable} audit events that other programs left in events.left can't be read. Tell whoever is \
+                     responsible for the audit trail."
+                ),
+            });
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Copying a study out of the cache: byte for byte as it came in, or changed by the caller (de-identified).
 
 use crate::{Cache, CacheError, apply, tables};
-use medsight_audit::Action;
+use medsight_audit::{Action, AuditEvent};
 use medsight_base::{StudyUid, Timestamp};
 use medsight_record::Refusal;
 use serde::Serialize;
@@ -94,14 +94,8 @@ impl Cache {
         if let Some(detail) = detail.as_object_mut() {
             detail.insert("files".to_owned(), json!(report.files));
         }
-        let noted = self.write(|t| {
-            apply::require(t, study)?;
-            apply::note(t, who, Action::Exported, at, study, detail)
-        });
-        match noted {
-            Ok(()) | Err(CacheError::ReadOnly) => Ok(report),
-            Err(error) => Err(error),
-        }
+        self.note_or_leave(&AuditEvent::new(who, Action::Exported, at, Some(study.clone()), detail))?;
+        Ok(report)
     }
 
     /// A part of a study was written to a file at a person's wish: notes it in the audit trail. `detail` names the part,

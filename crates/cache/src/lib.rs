@@ -6,6 +6,7 @@
 //!        records.db   SQLCipher; the key of the blobs is in it, so that a new master key changes one file
 //!        blobs/       crate `vault`
 //!        audit.mark   how far the audit trail had come, so that cut off or older records are found
+//!        events.left/ audit events of programs that may only read, until the owner takes them in
 //!        received.journal  what came in over the network since both were last brought to the disk
 //! ```
 //!

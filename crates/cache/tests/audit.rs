@@ -259,6 +259,25 @@ fn an_older_copy_of_the_whole_folder_is_found_by_what_a_server_had_acknowledged(
 }
 
 #[test]
+fn a_trail_that_is_written_on_while_it_is_checked_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = closed(folder.path(), 5);
+    let cache = Cache::open(&path, &key()).unwrap();
+    let reading = Cache::open_read_only(&path, &key()).unwrap();
+    std::thread::scope(|threads| {
+        let writing = threads.spawn(|| {
+            for _ in 0..300 {
+                note(&cache, "reader", AT);
+            }
+        });
+        while !writing.is_finished() {
+            assert!(reading.verify_audit().unwrap().is_ok(), "another program");
+            assert!(cache.verify_audit().unwrap().is_ok(), "this one");
+        }
+    });
+}
+
+#[test]
 fn a_power_cut_in_the_middle_of_the_mark_leaves_the_one_before() {
     let folder = tempfile::tempdir().unwrap();
     let path = closed(folder.path(), 5);

@@ -144,6 +144,39 @@ fn a_study_that_was_opened_and_left_is_found_once_the_day_is_over() {
     assert!(today.is_empty(), "there is still time to write");
 }
 
+#[test]
+fn what_a_program_exports_that_may_only_read_is_in_the_trail_once_the_owner_opens_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let owner = filled(folder.path(), 1);
+    let path = folder.path().join("cache");
+    let reader = Cache::open_read_only(&path, &key()).unwrap();
+    reader.set_program("medsightctl 9");
+    reader.export(&study_uid(1), &folder.path().join("out"), "ivan", NOON, |_, _| {}).unwrap();
+    let left: Vec<_> = std::fs::read_dir(path.join("events.left")).unwrap().flatten().collect();
+    assert_eq!(left.len(), 1);
+    let copy = std::fs::read(left[0].path()).unwrap();
+    assert!(!copy.windows(4).any(|four| four == b"ivan"), "it is encrypted");
+    drop(owner);
+    let by_ivan = AuditFilter { who: Some("ivan".into()), ..AuditFilter::default() };
+    let owner = Cache::open(&path, &key()).unwrap();
+    let found = owner.audit_search(&by_ivan, None, 10).unwrap().events;
+    assert_eq!(found.len(), 1);
+    let event = &found[0].event;
+    assert_eq!((event.action(), event.when), (Some(Action::Exported), NOON));
+    assert_eq!(event.more.from.as_ref().unwrap().program, "medsightctl 9");
+    assert_eq!(event.more.patient.as_ref().unwrap().id, "PAT-0001");
+    // A copy that is put back makes no second event, and one that was changed is told of.
+    std::fs::write(left[0].path(), &copy).unwrap();
+    assert_eq!(owner.take_left_events().unwrap(), 0);
+    let mut changed = copy;
+    let last = changed.len() - 1;
+    changed[last] ^= 1;
+    std::fs::write(left[0].path(), &changed).unwrap();
+    assert_eq!(owner.take_left_events().unwrap(), 0);
+    assert_eq!(owner.check(false, |_, _| {}).unwrap().damaged[0].code, "audit");
+    assert!(owner.verify_audit().unwrap().is_ok());
+}
+
 /// Kilobytes that this process holds now.
 #[cfg(target_os = "linux")]
 fn held_kb() -> u64 {

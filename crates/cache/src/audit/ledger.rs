@@ -208,7 +208,8 @@ pub(super) fn holds(db: &Connection, mark: Position) -> rusqlite::Result<bool> {
     if let Some(hash) = tables::audit::hash_at(db, mark.sequence)? {
         return Ok(hash == mark.hash);
     }
-    Ok(tables::audit_purges::last(db)?.is_some_and(|purge| purge.last == mark))
+    let purged = tables::audit_purges::last(db)?.map(|purge| purge.last);
+    Ok(purged.is_some_and(|last| last == mark || mark.sequence < last.sequence))
 }
 
 fn stored(db: &Connection, master: &MasterKey) -> Result<Option<Site>, CacheError> {

@@ -27,7 +27,8 @@ impl Cache {
     /// # Errors
     /// [`CacheError`]; the inner result says whether the trail is whole.
     pub fn verify_audit(&self) -> Result<Result<Verified, BrokenAt>, CacheError> {
-        self.read(|db| self.verify_in(db))
+        let mark = self.mark_before()?;
+        self.read(|db| self.verify_in(db, mark))
     }
 
     /// As [`Self::verify_audit`], with the ends of the trail.
@@ -35,6 +36,7 @@ impl Cache {
     /// # Errors
     /// [`CacheError`]
     pub fn audit_trail(&self) -> Result<Trail, CacheError> {
+        let mark = self.mark_before()?;
         self.read(|db| {
             let end = |order: &str| -> rusqlite::Result<Option<(u64, Timestamp)>> {
                 use rusqlite::OptionalExtension;
@@ -48,11 +50,28 @@ impl Cache {
             let events = db.query_row("SELECT count(*) FROM audit", [], |row| row.get::<_, i64>(0))?;
             // A time that is no number is found by the chain; the ends are then not told.
             let (first, last) = (end("ASC").ok().flatten(), end("DESC").ok().flatten());
-            Ok(Trail { events: events.cast_unsigned(), first, last, chain: self.verify_in(db)? })
+            Ok(Trail { events: events.cast_unsigned(), first, last, chain: self.verify_in(db, mark)? })
         })
     }
 
-    fn verify_in(&self, db: &Connection) -> Result<Result<Verified, BrokenAt>, CacheError> {
+    /// The mark as it is before the records are looked at: what it tells of is in them then, also where somebody writes
+    /// on meanwhile.
+    fn mark_before(&self) -> Result<Option<Position>, CacheError> {
+        let Some(keys) = self.ledger.keys_if_any() else { return Ok(None) };
+        // Read in the middle of being written, a slot is none; the other one is whole.
+        for _ in 0..3 {
+            if let Some((mark, _)) = mark::read(self.folder(), keys)? {
+                return Ok(Some(mark));
+            }
+        }
+        Ok(None)
+    }
+
+    fn verify_in(
+        &self,
+        db: &Connection,
+        mark: Option<Position>,
+    ) -> Result<Result<Verified, BrokenAt>, CacheError> {
         let keys = self.ledger.keys_if_any();
         if !tables::audit::is_keyed(db)? {
             return Ok(chain(db, None, Position::START)?.map(|(verified, _)| verified));
@@ -70,10 +89,10 @@ impl Cache {
             return Ok(Err(broken));
         }
         let last = Position { sequence: start.sequence + verified.events, hash: verified.last };
-        Ok(match mark::read(self.folder(), keys)? {
+        Ok(match mark {
             None => Err(Break::Mark.at(last.sequence)),
-            Some((mark, _)) if mark.sequence > last.sequence => Err(Break::RolledBack.at(last.sequence + 1)),
-            Some((mark, _)) if !super::ledger::holds(db, mark)? => Err(Break::RolledBack.at(mark.sequence)),
+            Some(mark) if mark.sequence > last.sequence => Err(Break::RolledBack.at(last.sequence + 1)),
+            Some(mark) if !super::ledger::holds(db, mark)? => Err(Break::RolledBack.at(mark.sequence)),
             Some(_) => Ok(verified),
         })
     }

@@ -229,11 +229,9 @@ fn export(formats: &[Format], folder: &Path, store: &Store, out: &Output) -> Res
     }
     let words: Vec<String> = formats.iter().map(|format| format!("{format:?}").to_lowercase()).collect();
     let detail = json!({"formats": words, "events": document.events});
-    match cache.note_event(&AuditEvent::new(&who(), Action::AuditExported, now(), None, detail)) {
-        // The desk owns the cache and nothing can be written beside it.
-        Ok(_) | Err(CacheError::ReadOnly) => Ok(document),
-        Err(error) => Err(error.into()),
-    }
+    // Where the desk owns the cache, it takes the event in.
+    cache.note_or_leave(&AuditEvent::new(&who(), Action::AuditExported, now(), None, detail))?;
+    Ok(document)
 }
 
 /// Everything up to `last`: what is written meanwhile belongs to the next export.
