@@ -298,6 +298,8 @@ pub enum DeskCommand {
     Search,
     /// Show the worklist.
     Worklist,
+    /// Show what waits to be sent.
+    Sync,
     /// Show the audit trail.
     Audit,
     /// Show the settings.
@@ -337,7 +339,7 @@ pub enum Command {
 impl Command {
     /// Ids of everything that the desk's palette, keys and buttons can do by name, in the palette's order. What such a
     /// command is about, the study that is selected or the value that was chosen, is added by who sends it.
-    pub const OF_THE_DESK: [&'static str; 22] = [
+    pub const OF_THE_DESK: [&'static str; 23] = [
         "desk.open_study",
         "desk.report",
         "record.set_read_state",
@@ -350,6 +352,7 @@ impl Command {
         "desk.cancel_import",
         "desk.search",
         "desk.worklist",
+        "desk.sync",
         "desk.audit",
         "desk.settings",
         "desk.toggle_theme",
@@ -389,6 +392,7 @@ impl Command {
                 DeskCommand::FindOnServer => "desk.find_on_server".into(),
                 DeskCommand::Search => "desk.search".into(),
                 DeskCommand::Worklist => "desk.worklist".into(),
+                DeskCommand::Sync => "desk.sync".into(),
                 DeskCommand::Audit => "desk.audit".into(),
                 DeskCommand::Settings => "desk.settings".into(),
                 DeskCommand::ChangeSetting(_) => "desk.change_setting".into(),
@@ -417,6 +421,7 @@ impl Command {
                 | DeskCommand::FindOnServer
                 | DeskCommand::Search
                 | DeskCommand::Worklist
+                | DeskCommand::Sync
                 | DeskCommand::Audit
                 | DeskCommand::Settings
                 | DeskCommand::Undo
@@ -460,6 +465,7 @@ mod tests {
             DeskCommand::FindOnServer,
             DeskCommand::Search,
             DeskCommand::Worklist,
+            DeskCommand::Sync,
             DeskCommand::Audit,
             DeskCommand::Settings,
             DeskCommand::ToggleTheme,

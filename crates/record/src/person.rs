@@ -199,7 +199,8 @@ impl Command {
                 DeskCommand::OpenStudy(_) | DeskCommand::Report(_) => Some(Right::See),
                 DeskCommand::Import | DeskCommand::FindOnServer => Some(Right::Bring),
                 DeskCommand::Audit => Some(Right::Audit),
-                DeskCommand::CancelImport
+                DeskCommand::Sync
+                | DeskCommand::CancelImport
                 | DeskCommand::Search
                 | DeskCommand::Worklist
                 | DeskCommand::Settings

@@ -15,6 +15,7 @@ import type {
   SignReportRequest,
   StartState,
   StudyRow,
+  SyncBadge,
   WindowCommand,
 } from "../generated/types";
 import type { DeskCommandId } from "../generated/hotkeys";
@@ -46,9 +47,11 @@ export class Desk {
   retrievals = $state.raw<RetrievalRow[]>([]);
   /** Whether this workstation takes what others send. */
   listener = $state.raw<ListenerState>({ state: "off" });
+  /** What waits to be sent, in numbers. */
+  sync = $state.raw<SyncBadge | null>(null);
   notice = $state<Notice | null>(null);
   version = $state("");
-  page = $state<"worklist" | "report" | "audit" | "settings">("worklist");
+  page = $state<"worklist" | "report" | "sync" | "audit" | "settings">("worklist");
   /** The study whose report is on the page. */
   reportUid = $state<string | null>(null);
   overlay = $state<Overlay>(null);
@@ -167,6 +170,7 @@ export class Desk {
         setTimeout(() => this.focusSearch());
       },
       "desk.worklist": () => (this.page = "worklist"),
+      "desk.sync": () => (this.page = "sync"),
       "desk.audit": () => (this.page = "audit"),
       "desk.settings": () => (this.page = "settings"),
       "desk.toggle_theme": () => this.perform({ do: "toggle_theme" }),
@@ -277,6 +281,9 @@ export class Desk {
         return;
       case "listener":
         this.listener = event.body;
+        return;
+      case "sync":
+        this.sync = event.body;
         return;
       case "light_box":
         this.lightBox = event.body;

@@ -17,6 +17,8 @@ const RIGHT_OF: Record<DeskCommandId, string | null> = {
   "desk.cancel_import": "bring",
   "desk.search": "see",
   "desk.worklist": null,
+  "desk.sync": null,
+  "desk.audit": "audit",
   "desk.settings": null,
   "desk.toggle_theme": null,
   "edit.undo": null,
