@@ -2,7 +2,7 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CodeRequest, CompareRequest, DeskEvent, DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
+import type { AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CodeRequest, CompareRequest, DeskEvent, DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, SyncEntryRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
 
 /** Everything the desk can be asked. A failure is thrown as a Problem. */
 export const commands = {
@@ -78,6 +78,12 @@ export const commands = {
   unusualAccesses: (request: UnusualRequest) => invoke<Array<UnusualRow>>("unusual_accesses", { request }),
   /** Writes a copy of the audit trail where the person says; false when they say nowhere. */
   exportAudit: (request: AuditExportRequest) => invoke<boolean>("export_audit", { request }),
+  /** What waits to be sent, for whom, since when and why. */
+  syncView: () => invoke<SyncView>("sync_view", { request: {} }),
+  /** Has an entry tried again that was refused. */
+  syncRetry: (request: SyncEntryRequest) => invoke<null>("sync_retry", { request }),
+  /** Lets an entry go: it need not go to this destination. */
+  syncDrop: (request: SyncEntryRequest) => invoke<null>("sync_drop", { request }),
   /** Puts the summary of the last import away. */
   dismissImport: () => invoke<null>("dismiss_import", { request: {} }),
   /** Puts the notice away. */

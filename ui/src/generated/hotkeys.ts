@@ -290,6 +290,7 @@ export const deskCommands = [
   "desk.cancel_import",
   "desk.search",
   "desk.worklist",
+  "desk.sync",
   "desk.audit",
   "desk.settings",
   "desk.toggle_theme",

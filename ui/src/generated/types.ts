@@ -280,7 +280,7 @@ studyUid: string,
 /**
  * From Open to the first image.
  */
-firstImageMs: number, } } | { "type": "import", "body": ImportState } | { "type": "retrievals", "body": Array<RetrievalRow> } | { "type": "listener", "body": ListenerState } | { "type": "light_box", "body": LightBoxState } | { "type": "settings", "body": SettingsView } | { "type": "notice", "body": Notice } | { "type": "failure", "body": Problem };
+firstImageMs: number, } } | { "type": "sync", "body": SyncBadge } | { "type": "import", "body": ImportState } | { "type": "retrievals", "body": Array<RetrievalRow> } | { "type": "listener", "body": ListenerState } | { "type": "light_box", "body": LightBoxState } | { "type": "settings", "body": SettingsView } | { "type": "notice", "body": Notice } | { "type": "failure", "body": Problem };
 
 export type DeskState = { 
 /**
@@ -1649,6 +1649,142 @@ assignedTo: string,
  * The account that reads it now, or empty.
  */
 claimedBy: string, };
+
+export type SyncBadge = { 
+/**
+ * There is at least one destination.
+ */
+isSetUp: boolean, 
+/**
+ * Entries on their way, over all destinations.
+ */
+waiting: number, 
+/**
+ * Entries that a person has to look at.
+ */
+stuck: number, 
+/**
+ * Destinations that can't be reached.
+ */
+failing: number, };
+
+export type SyncDestination = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * `fhir`, `pacs`, `audit_repository`, `hl7`.
+ */
+system: string, 
+/**
+ * Words of the kinds that it takes.
+ */
+takes: Array<string>, 
+/**
+ * Entries that it has yet to get.
+ */
+waiting: number, 
+/**
+ * When the oldest of them began to wait.
+ */
+sinceMs: number | null, 
+/**
+ * When something last went there.
+ */
+lastSentMs: number | null, 
+/**
+ * Events of the audit trail that it has yet to get; absent where it takes none.
+ */
+auditWaiting: number | null, 
+/**
+ * Why nothing goes there at present.
+ */
+failing: SyncFailing | null, 
+/**
+ * What was tried in vain.
+ */
+stuck: Array<SyncStuck>, };
+
+export type SyncEntryRequest = { 
+/**
+ * The destination.
+ */
+destination: string, 
+/**
+ * The entry.
+ */
+id: number, };
+
+export type SyncFailing = { 
+/**
+ * Since when, milliseconds since 1970.
+ */
+sinceMs: number, 
+/**
+ * Tries since then.
+ */
+attempts: number, 
+/**
+ * When it is tried again by itself.
+ */
+nextMs: number | null, 
+/**
+ * What is wrong and what to do.
+ */
+problem: Problem, };
+
+export type SyncStuck = { 
+/**
+ * The entry.
+ */
+id: number, 
+/**
+ * Study Instance UID, or empty.
+ */
+studyUid: string, 
+/**
+ * Date, modality and description of the study; empty when it is no longer here.
+ */
+about: string, 
+/**
+ * Word of its kind; `sync.kind.…`.
+ */
+kind: string, 
+/**
+ * `waiting`, `refused`, `conflict`.
+ */
+state: string, 
+/**
+ * Tries so far.
+ */
+attempts: number, 
+/**
+ * When it was tried last, milliseconds since 1970.
+ */
+triedMs: number, 
+/**
+ * When it is tried again by itself; absent when a person decides.
+ */
+nextMs: number | null, 
+/**
+ * What is wrong and what to do.
+ */
+problem: Problem, };
+
+export type SyncView = { 
+/**
+ * Destinations of the settings.
+ */
+destinations: Array<SyncDestination>, 
+/**
+ * What waits because no destination takes its kind: words and numbers.
+ */
+unclaimed: Array<[string, number]>, 
+/**
+ * The numbers of the badge.
+ */
+badge: SyncBadge, };
 
 export type TellCriticalRequest = { 
 /**
