@@ -133,6 +133,28 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
             Ok(())
         })
     });
+    report.step("the audit trail has every step with who took it, and is whole", || {
+        desk.click(&desk.find("audit", 5)?)?;
+        desk.find("audit-events", 10)?;
+        desk.choose("audit-action", "report_signed")?;
+        desk.click(&desk.find("audit-ask", 5)?)?;
+        until("the one event", 10, || {
+            let events = desk.text(&desk.find("audit-events", 2)?)?;
+            ensure!(events.lines().count() >= 1 && events.contains("Report signed"), "it lists {events}");
+            ensure!(!events.contains("Imported"), "it lists other events too: {events}");
+            Ok(())
+        })?;
+        desk.click(&desk.find("audit-verify", 5)?)?;
+        let state = desk.text(&desk.find("audit-state", 20)?)?;
+        ensure!(state.contains("whole"), "it says {state}");
+        Ok(())
+    });
+    report.step("the sync page says that nothing is set up, and who does that", || {
+        desk.click(&desk.find("sync", 5)?)?;
+        let page = desk.text(&desk.find("sync-page", 10)?)?;
+        ensure!(page.contains("Nothing is sent from here yet"), "it says {page}");
+        Ok(())
+    });
     Ok(())
 }
 
