@@ -37,7 +37,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     let state_file = machine.home("light-box-state.jsonl");
     let more = [("MEDSIGHT_STATE_FILE", state_file.clone().into_os_string()), browser.variable()];
     let cache = machine.home("cache-of-people");
-    let light_box = LightBox::new(&machine, state_file);
+    let mut light_box = LightBox::new(&machine, state_file);
     let desk = report.must("the desk starts and asks who is there", || {
         let desk = Desk::launch(&machine, programs, &cache, &more)?;
         standing(&desk, "signed_out")?;
@@ -46,7 +46,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     signed_out(report, &desk);
     sign_in(report, &machine, &desk, &browser, &light_box)?;
     lock(report, &machine, &desk, &browser, &light_box)?;
-    others(report, &desk, &browser, &light_box)?;
+    others(report, &desk, &browser, &mut light_box)?;
     device(report, &desk)?;
     smuggled(report, &desk);
     report
@@ -198,7 +198,7 @@ fn lock(
     })
 }
 
-fn others(report: &mut Report, desk: &Desk, browser: &Browser, light_box: &LightBox<'_>) -> Result<()> {
+fn others(report: &mut Report, desk: &Desk, browser: &Browser, light_box: &mut LightBox<'_>) -> Result<()> {
     report.must("a nurse takes over, the studies of the other are gone, and she may not delete", || {
         desk.click(&desk.find("sign-in-other", 10)?)?;
         browser.sign_in("nora")?;
@@ -235,6 +235,7 @@ fn others(report: &mut Report, desk: &Desk, browser: &Browser, light_box: &Light
         },
     )?;
     report.must("the radiologist comes back to what she had open", || {
+        light_box.forget();
         switch(desk)?;
         browser.sign_in("rita")?;
         is_in(desk, "Rita Radiologist")?;
@@ -309,14 +310,10 @@ fn smuggled(report: &mut Report, desk: &Desk) {
 /// could read.
 fn read_along(machine: &Machine, desk: &Desk, browser: &Browser, logs: &Path, cache: &Path) -> Result<()> {
     let kept = machine.output("secret-tool", &["search", "--all", "--unlock", "service", "medsight"])?;
-    // The entries of sign-ins: for each its secret stands above its name.
-    let tokens: Vec<&str> = kept
-        .split("[/")
-        .filter(|entry| entry.contains("sign-in "))
-        .filter_map(|entry| entry.lines().find_map(|line| line.strip_prefix("secret = ")))
-        .collect();
-    ensure!(!tokens.is_empty(), "the keyring keeps no refresh token");
-    let mut wanted: Vec<&str> = tokens;
+    // Names of entries are on its standard error. The key of the cache is 64 digits, a refresh token is not.
+    let mut wanted: Vec<&str> = kept.lines().filter_map(|line| line.strip_prefix("secret = ")).collect();
+    let is_key = |secret: &&str| secret.len() == 64 && secret.bytes().all(|digit| digit.is_ascii_hexdigit());
+    ensure!(wanted.iter().any(|secret| !is_key(secret)), "the keyring keeps no refresh token");
     // Every JWT begins like this.
     wanted.extend(["eyJhbGciOi", "planted-code-"]);
     let found_in = |bytes: &[u8]| {
