@@ -126,9 +126,13 @@ impl Shared {
                     round.trouble = Some(trouble);
                     break;
                 }
-                Ok(Some(delivered)) => {
-                    any_good |= delivered.iter().any(|one| one.outcome == Outcome::Done);
-                    round.delivered.extend(delivered);
+                Ok(Some(sent)) => {
+                    any_good |= sent.delivered.iter().any(|one| one.outcome == Outcome::Done);
+                    round.delivered.extend(sent.delivered);
+                    if sent.trouble.is_some() {
+                        round.trouble = sent.trouble;
+                        break;
+                    }
                 }
                 // The whole was refused: one of them is the reason, or there are too many.
                 Ok(None) if parcels.len() > 1 => {
@@ -167,12 +171,12 @@ impl Shared {
         http: &Http,
         parcels: &[Parcel],
         cancel: &CancellationToken,
-    ) -> Result<Option<Vec<Delivered>>, Trouble> {
+    ) -> Result<Option<Round>, Trouble> {
         let (bundle, slots, empty) = self.bundle(parcels)?;
         let mut delivered: Vec<Delivered> =
             empty.iter().flat_map(|at| parcels[*at].delivered(&Outcome::Done, Vec::new())).collect();
         if slots.is_empty() {
-            return Ok(Some(delivered));
+            return Ok(Some(Round { delivered, trouble: None }));
         }
         let mut headers = HeaderMap::new();
         // Versions are in the answer's resources where a server gives no ETag of each.
@@ -209,7 +213,11 @@ impl Shared {
             let beside = slots.iter().position(|slot| matches!(slot, Slot::Beside(n) if *n == at));
             let beside = beside.map(|at| &replies[at]).filter(|reply| !reply.is_good());
             let study = parcel.study.uid.to_string();
-            let (mut outcome, mut found) = self.fate(http, parcel, &replies[main], cancel).await?;
+            let (mut outcome, mut found) = match self.fate(http, parcel, &replies[main], cancel).await {
+                Ok(fate) => fate,
+                // The fate of those before is known, and is kept.
+                Err(trouble) => return Ok(Some(Round { delivered, trouble: Some(trouble) })),
+            };
             if outcome == Outcome::Done {
                 if let Some(why) = unusable.get(&study) {
                     outcome = why.clone();
@@ -223,7 +231,7 @@ impl Shared {
             found.extend(remotes.remove(&study).unwrap_or_default());
             delivered.extend(parcel.delivered(&outcome, found));
         }
-        Ok(Some(delivered))
+        Ok(Some(Round { delivered, trouble: None }))
     }
 
     /// One parcel that the server refuses in a transaction: what is wrong with it is asked for by itself.
