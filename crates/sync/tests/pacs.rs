@@ -13,8 +13,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-fn samples() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/samples/studies/ct_head_tilted_uneven")
+fn sample(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/samples/studies").join(name)
 }
 
 fn basic() -> Secrets {
@@ -36,15 +36,15 @@ fn stored(port: u16, series: &str) -> usize {
 #[test]
 fn a_series_made_here_is_in_the_pacs_once_and_can_no_longer_be_taken_back() {
     let Some(peer) = peers::orthanc() else { return };
-    for (at, by_web) in [true, false].into_iter().enumerate() {
+    for (name, by_web) in [("ct_head_tilted_uneven", true), ("us_colour_multiframe", false)] {
         let folder = tempfile::tempdir().unwrap();
         let cache = Arc::new(medsight_cache::Cache::open(&folder.path().join("cache"), &key()).unwrap());
         let import = Import::new(&cache, &medsight_dicom::DicomHeaders, "rita");
-        let taken = import.run(&[samples()], &AtomicBool::new(false), |_| ());
+        let taken = import.run(&[sample(name)], &AtomicBool::new(false), |_| ());
         assert!(taken.instances > 0);
         let page = cache.worklist(&medsight_cache::Query { limit: 10, ..Default::default() }).unwrap();
         let study = page.rows[0].uid.clone();
-        let series = cache.series(&study).unwrap()[at].uid.clone();
+        let series = cache.series(&study).unwrap()[0].uid.clone();
         cache.series_written(&study, &series, "SR", "rita", now()).unwrap();
         let node: Node = toml::from_str(&format!(
             "name = \"archive\"\n[dimse]\ncalled_ae = \"ORTHANC\"\ncalling_ae = \"WORKSTATION\"\nhost = \"127.0.0.1\"\n\
@@ -57,7 +57,7 @@ fn a_series_made_here_is_in_the_pacs_once_and_can_no_longer_be_taken_back() {
         ))
         .unwrap();
         let engine = Engine::new(Arc::clone(&cache), vec![destination], vec![node], basic(), "rita").unwrap();
-        let instances = cache.series(&study).unwrap()[at].instance_count as usize;
+        let instances = cache.series(&study).unwrap()[0].instance_count as usize;
         let swept = sweep(&engine).remove(0);
         assert!(swept.trouble.is_none(), "{:?}", swept.trouble);
         assert_eq!((swept.sent, swept.refused), (1, 0));

@@ -6,6 +6,8 @@
 //! somebody else changed is never written over.
 
 mod audit;
+mod bundle;
+mod fate;
 mod http;
 mod link;
 mod names;
