@@ -20,6 +20,7 @@ use crate::syncing::Syncing;
 use crate::thumbnails::Thumbnailer;
 use medsight_base::Timestamp;
 use medsight_cache::Cache;
+use medsight_record::destination::Kind;
 use medsight_record::words::Words;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -157,6 +158,7 @@ impl Desk {
                 self.session.remember(&cache, &identity);
                 *held(&self.cache) = Some(Arc::new(cache));
                 self.count_bytes();
+                self.purge_audit();
                 StartState::Ready { first_run }
             }
             Err(error) => StartState::Trouble(place.trouble(&error)),
@@ -317,6 +319,17 @@ impl Desk {
     pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
         let quota_bytes = u64::from(self.settings().settings.cache_quota_gib) << 30;
         quota_bytes == 0 || self.cache_bytes() + bytes < quota_bytes
+    }
+
+    /// Takes away audit events that are older than the site keeps them and that every destination has. A failure leaves
+    /// them, and the next start tries again.
+    fn purge_audit(&self) {
+        let settings = self.settings().settings.clone();
+        let takes = settings.destinations.iter().filter(|to| to.takes.contains(&Kind::Audit));
+        let names: Vec<&str> = takes.map(|to| to.name.as_str()).collect();
+        if let Ok(cache) = self.cache() {
+            let _stays = cache.purge_audit(settings.audit_years, &names, "medsight", now());
+        }
     }
 
     /// Makes room when more is held than the person wants; what is nowhere else stays whatever the quota.

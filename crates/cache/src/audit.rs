@@ -14,7 +14,7 @@ mod verify;
 
 pub use deliver::{Agreement, Delivery};
 pub(crate) use ledger::{Act, Ledger, SITE};
-pub use retain::{Purged, Retention};
+pub use retain::Purged;
 pub use search::{AuditFilter, AuditPage};
 pub use unusual::{Rule, Unusual, Usual};
 pub use verify::Trail;

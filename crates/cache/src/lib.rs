@@ -38,9 +38,7 @@ mod work;
 mod worklist;
 
 pub use apply::Applied;
-pub use audit::{
-    Agreement, AuditFilter, AuditPage, Delivery, Purged, Retention, Rule, Trail, Unusual, Usual,
-};
+pub use audit::{Agreement, AuditFilter, AuditPage, Delivery, Purged, Rule, Trail, Unusual, Usual};
 pub use cache::Cache;
 pub use check::{CheckReport, Damage, GcReport};
 pub use error::CacheError;

@@ -14,6 +14,7 @@ pub mod node;
 pub mod person;
 mod region;
 pub mod report;
+mod retention;
 mod segment;
 pub mod session;
 pub mod settings;
@@ -37,6 +38,7 @@ pub use listener::Listener;
 pub use node::Node;
 pub use person::{Person, Right, Role};
 pub use report::{Report, ReportId, ReportStatus};
+pub use retention::{NoSuchRetention, Retention};
 pub use segment::SegmentMeaning;
 pub use session::{
     CameraState, CellState, Layout, PlanesState, ProjectionKind, ReadingSession, View3dState, ViewKind,

@@ -3,6 +3,7 @@
 //! Only differences are stored. What the site has set can't be changed by the person; [`Settings::locked`]
 //! says so, so that the user interface can show who set it.
 
+use crate::Retention;
 use crate::destination::{self, Destination, DestinationError, To};
 use crate::identity::{Identity, IdentityError};
 use crate::listener::{Listener, ListenerError};
@@ -68,6 +69,9 @@ pub struct Settings {
     /// Systems that findings, reports and audit events are sent to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub destinations: Vec<Destination>,
+    /// Years for which events of the audit trail are kept.
+    #[serde(default)]
+    pub audit_years: Retention,
     /// Names of settings that the site's policy has fixed.
     #[serde(skip)]
     locked: Vec<String>,

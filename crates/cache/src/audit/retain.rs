@@ -4,41 +4,12 @@
 use crate::{Cache, CacheError, tables};
 use medsight_audit::{Action, AuditEvent, Position, Purge, iso};
 use medsight_base::Timestamp;
+use medsight_record::Retention;
 use rusqlite::{OptionalExtension, params};
 use serde_json::json;
 
 /// No year is longer, so that nothing goes before its time.
 const YEAR_MS: i64 = 366 * 86_400_000;
-
-/// How long the law or the hospital wants events to be kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Retention {
-    /// 7 years.
-    #[default]
-    Seven,
-    /// 10 years.
-    Ten,
-    /// 30 years.
-    Thirty,
-}
-
-impl Retention {
-    /// Of the number of years in the settings; nothing else is offered.
-    #[must_use]
-    pub fn of_years(years: u32) -> Option<Self> {
-        [Self::Seven, Self::Ten, Self::Thirty].into_iter().find(|retention| retention.years() == years)
-    }
-
-    /// Years.
-    #[must_use]
-    pub fn years(self) -> u32 {
-        match self {
-            Self::Seven => 7,
-            Self::Ten => 10,
-            Self::Thirty => 30,
-        }
-    }
-}
 
 /// What was taken away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
