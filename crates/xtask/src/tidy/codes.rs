@@ -37,6 +37,9 @@ pub(super) fn check(paths: &[String], found: &mut Vec<String>) -> Result<()> {
     }
     let network = returned(&read("crates/pacs/src/error.rs")?, "fn code(");
     keys.extend(network.into_iter().map(|code| format!("problem.net.{code}")));
+    for path in paths.iter().filter(|path| path.starts_with("crates/sync/src/") && path.ends_with(".rs")) {
+        keys.extend(said_in_full(&read(path)?, "sync.").into_iter().map(|code| format!("problem.{code}")));
+    }
     let mut warnings = BTreeSet::new();
     for path in paths.iter().filter(|path| SPEAKERS.iter().any(|start| path.starts_with(start))) {
         let text = read(path)?;
@@ -60,6 +63,17 @@ fn returned(source: &str, function: &str) -> Vec<String> {
     let bodies = source.split(function).skip(1).map(|rest| rest.split("\n    }").next().unwrap_or_default());
     let arms = bodies.flat_map(|body| body.split("=> \"").skip(1));
     arms.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect()
+}
+
+/// Texts of a source, outside of its tests, that are whole codes with this beginning.
+fn said_in_full(source: &str, beginning: &str) -> BTreeSet<String> {
+    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let quoted = format!("\"{beginning}");
+    let texts = source.split(quoted.as_str()).skip(1);
+    let ends = texts.filter_map(|rest| Some(rest.split_once('"')?.0));
+    let codes =
+        ends.filter(|end| !end.is_empty() && end.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'));
+    codes.map(|end| format!("{beginning}{end}")).collect()
 }
 
 /// The first text behind each of these beginnings, when it stands where a code does: as the first argument or behind
@@ -92,6 +106,12 @@ mod tests {
         let mut codes = named_after(source, &REFUSALS);
         codes.sort();
         assert_eq!(codes, ["colour", "single_image", "too_large", "unreadable"]);
+    }
+
+    #[test]
+    fn a_code_that_is_written_in_full_is_found_and_a_sentence_is_none() {
+        let found = said_in_full("a(\"sync.busy\"), \"sync.sign-in\", \"sync. Again.\"", "sync.");
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["sync.busy", "sync.sign-in"]);
     }
 
     #[test]
