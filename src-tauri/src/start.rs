@@ -6,10 +6,12 @@ use crate::problem::{Fault, Problem};
 use medsight_cache::{Cache, CacheError};
 use medsight_vault::{KeyError, KeySource};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a person has to answer the keyring's own window.
 const UNLOCK_PATIENCE: Duration = Duration::from_secs(120);
+/// How long a program that ends may still have the cache.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// Where the cache is and where its key is.
 #[derive(Clone, Debug)]
@@ -54,7 +56,14 @@ impl Place {
         if ask {
             self.source.unlock(UNLOCK_PATIENCE)?;
         }
-        Ok((Cache::open_with(&self.folder, &self.source)?, first_run))
+        let begun = Instant::now();
+        loop {
+            match Cache::open_with(&self.folder, &self.source) {
+                // A program that is just ending lets go of it in a moment; another one does not.
+                Err(CacheError::InUse) if begun.elapsed() < ENDING => std::thread::sleep(ENDING / 20),
+                opened => return Ok((opened?, first_run)),
+            }
+        }
     }
 
     /// The screen for a failure.

@@ -63,7 +63,7 @@ impl Syncing {
             Ok(engine) => {
                 let token = stop.clone();
                 tauri::async_runtime::spawn(async move { engine.run(token).await });
-                tell(desk, cache, stop.clone());
+                tell(desk, &cache, stop.clone());
                 *running = Some(Running { destinations, nodes, stop });
             }
             Err(error) => desk.tell(DeskEvent::Failure(error.into())),
@@ -92,7 +92,7 @@ fn secrets(nodes: Vec<Node>) -> Secrets {
 }
 
 /// Tells the window the numbers of the badge when the records have changed and rest.
-fn tell(desk: &Arc<Desk>, cache: Arc<Cache>, stop: CancellationToken) {
+fn tell(desk: &Arc<Desk>, cache: &Cache, stop: CancellationToken) {
     let changed = Arc::new(Notify::new());
     let wake = Arc::clone(&changed);
     let listener: Arc<dyn Fn() + Send + Sync> = Arc::new(move || wake.notify_one());
