@@ -286,6 +286,9 @@ pub(crate) fn connect(path: &Path, key_hex: &str, create: OpenFlags) -> Result<C
     if !path.exists() {
         drop(folder::private_file(path)?);
     }
+    // SQLCipher sets itself up with the first key; two at that moment meet each other half way.
+    static FIRST_KEY: Mutex<()> = Mutex::new(());
+    let setting_up = held(&FIRST_KEY);
     let db = Connection::open_with_flags(path, flags)?;
     // SQLCipher would write to standard error what this program tells in its own words.
     db.execute_batch("PRAGMA cipher_log_level = NONE")?;
@@ -293,6 +296,7 @@ pub(crate) fn connect(path: &Path, key_hex: &str, create: OpenFlags) -> Result<C
     db.execute_batch(&key)?;
     // Readable only with the right key.
     db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    drop(setting_up);
     db.busy_timeout(PATIENCE)?;
     db.set_prepared_statement_cache_capacity(64);
     db.execute_batch(

@@ -99,8 +99,12 @@ impl Shared {
             });
             return Ok((Outcome::Done, remote(version.or(current))));
         }
-        if there > parcel.revision || ours.is_none() {
+        if ours.is_none() {
             return Ok((conflict(), Vec::new()));
+        }
+        // A later revision of ours has arrived, and its answer was lost: this one has nothing to add.
+        if there > parcel.revision {
+            return Ok((Outcome::Done, remote(current)));
         }
         let Some(version) = current else { return Ok((conflict(), Vec::new())) };
         let known = self.known(&parcel.study)?;
@@ -166,7 +170,7 @@ impl Shared {
         let Some(entries) = answer.body["entry"].as_array().filter(|_| answer.status.is_success()) else {
             return Ok(None);
         };
-        let mut versions: Vec<(&str, &str, Option<i64>)> = entries
+        let mut versions: Vec<(&str, &str, Option<i64>, &Value)> = entries
             .iter()
             .filter_map(|entry| {
                 let resource = &entry["resource"];
@@ -175,22 +179,27 @@ impl Shared {
                     meta["lastUpdated"].as_str()?,
                     meta["versionId"].as_str()?,
                     revision_of(resource, parcel.id),
+                    resource,
                 ))
             })
             .collect();
-        versions.sort_by_key(|(updated, _, revision)| (*updated, *revision));
+        versions.sort_by_key(|(updated, _, revision, _)| (*updated, *revision));
         let from = match seen {
             None => 0,
-            Some(seen) => match versions.iter().position(|(_, version, _)| *version == seen) {
+            Some(seen) => match versions.iter().position(|(_, version, ..)| *version == seen) {
                 Some(at) => at,
                 None => return Ok(None),
             },
         };
         let versions = &versions[from..];
-        let rises = versions.windows(2).all(|pair| pair[0].2.is_some() && pair[0].2 < pair[1].2);
+        // A server that keeps half of a transaction is sent the same revision again, and keeps it twice.
+        let follows = |one: &(&str, &str, Option<i64>, &Value), next: &(&str, &str, Option<i64>, &Value)| {
+            one.2.is_some() && (one.2 < next.2 || (one.2 == next.2 && says_the_same(one.3, next.3)))
+        };
+        let rises = versions.windows(2).all(|pair| follows(&pair[0], &pair[1]));
         let all: Option<Vec<(String, i64)>> = versions
             .iter()
-            .map(|(_, version, revision)| Some(((*version).to_owned(), (*revision)?)))
+            .map(|(_, version, revision, _)| Some(((*version).to_owned(), (*revision)?)))
             .collect();
         // Somebody changed the newest of ours: the first that says so is still ours.
         Ok(all.filter(|_| rises))
@@ -219,6 +228,16 @@ impl<'a> Reply<'a> {
     pub(super) fn is_good(&self) -> bool {
         (200..300).contains(&self.status)
     }
+}
+
+/// Two versions of a resource that differ at most in what the server adds.
+fn says_the_same(one: &Value, other: &Value) -> bool {
+    let without = |resource: &Value| {
+        let mut resource = resource.clone();
+        resource["meta"] = Value::Null;
+        resource
+    };
+    without(one) == without(other)
 }
 
 fn version_in(answer: &Answer) -> Option<String> {
