@@ -6,9 +6,7 @@ mod csv;
 mod dicom;
 mod fhir;
 mod shape;
-mod time;
 
 pub use csv::{HEAD as CSV_HEAD, csv};
 pub use dicom::dicom;
 pub use fhir::{fhir, fhir_id};
-pub use time::iso;

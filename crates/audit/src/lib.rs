@@ -17,6 +17,6 @@ pub use chain::{
     Break, BrokenAt, FORM, GENESIS, Hash, Link, Position, Verified, Verifier, link, link_unkeyed,
 };
 pub use event::{AuditEvent, Clock, ClockState, More, Origin, Outcome, PatientKey};
-pub use forms::{CSV_HEAD, csv, dicom, fhir, fhir_id, iso};
+pub use forms::{CSV_HEAD, csv, dicom, fhir, fhir_id};
 pub use keys::{Signature, SiteKeys};
 pub use signed::{CHECKPOINT_EVERY, Checkpoint, Purge};

@@ -8,5 +8,5 @@ pub mod time;
 pub mod uid;
 
 pub use geometry::{PatientDirection, Plane, orientation_letters};
-pub use time::{DicomDate, Timestamp};
+pub use time::{CivilTime, DicomDate, Timestamp};
 pub use uid::{InstanceUid, SeriesUid, StudyUid, Uid, UidError};

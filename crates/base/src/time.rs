@@ -13,6 +13,69 @@ impl Timestamp {
         let ms = time.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis());
         Self(i64::try_from(ms).unwrap_or(i64::MAX))
     }
+
+    /// What the calendar and the clock of a place say, `utc_offset_min` minutes east of UTC.
+    pub fn civil(self, utc_offset_min: i32) -> CivilTime {
+        let ms = self.0.saturating_add(i64::from(utc_offset_min) * 60_000);
+        let (year, month, day) = civil_date(ms.div_euclid(DAY_MS));
+        let in_day = ms.rem_euclid(DAY_MS);
+        let part = |unit_ms: i64, of: i64| in_day / unit_ms % of;
+        CivilTime {
+            year,
+            month,
+            day,
+            hour: part(3_600_000, 24),
+            minute: part(60_000, 60),
+            second: part(1000, 60),
+            milli: part(1, 1000),
+        }
+    }
+
+    /// `2026-11-22T20:39:03.120Z` (ISO 8601, RFC 3339; FHIR's `instant`, XML's `dateTime`). Years beyond four digits,
+    /// which no clock has, are written with their digits.
+    pub fn iso(self) -> String {
+        let CivilTime { year, month, day, hour, minute, second, milli } = self.civil(0);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+    }
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A moment in the proleptic Gregorian calendar: months and days count from 1, hours to 23.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each says what it is")]
+pub struct CivilTime {
+    pub year: i64,
+    pub month: i64,
+    pub day: i64,
+    pub hour: i64,
+    pub minute: i64,
+    pub second: i64,
+    pub milli: i64,
+}
+
+impl CivilTime {
+    /// `20261122`, as DICOM (DA) and HL7 v2 write the day.
+    pub fn compact_date(self) -> String {
+        format!("{:04}{:02}{:02}", self.year, self.month, self.day)
+    }
+
+    /// `203903`, as DICOM (TM) and HL7 v2 write the time of day.
+    pub fn compact_time(self) -> String {
+        format!("{:02}{:02}{:02}", self.hour, self.minute, self.second)
+    }
+}
+
+/// Year, month and day of days since 1970-01-01: the inverse of [`DicomDate::days_since_epoch`].
+fn civil_date(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468; // from 0000-03-01, so that a leap day is the last of its year
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 /// A calendar date as DICOM writes it (VR DA): `YYYYMMDD`. Always a date that exists.
@@ -52,6 +115,13 @@ impl DicomDate {
         let year_of_era = year.rem_euclid(400);
         let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
         era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    }
+
+    /// The day that [`Self::days_since_epoch`] counts. `None` outside of the years 0 to 9999, which DA can write.
+    pub fn from_days_since_epoch(days: i64) -> Option<Self> {
+        let (year, month, day) = civil_date(days);
+        let year = u16::try_from(year).ok().filter(|year| *year <= 9999)?;
+        Some(Self { year, month: u8::try_from(month).ok()?, day: u8::try_from(day).ok()? })
     }
 
     /// `2024-03-09`.
@@ -133,6 +203,29 @@ mod tests {
         assert_eq!(DicomDate::parse("20000301").unwrap().days_since_epoch(), 11_017);
         assert_eq!(seconds_of_day("07:30:15.25"), Some(27_015.25));
         assert_eq!((seconds_of_day("2560"), seconds_of_day("7")), (None, None));
+    }
+
+    #[test]
+    fn every_day_that_dicom_can_write_is_counted_there_and_back() {
+        let first = DicomDate::parse("00000101").unwrap().days_since_epoch();
+        let last = DicomDate::parse("99991231").unwrap().days_since_epoch();
+        for days in first..=last {
+            let date = DicomDate::from_days_since_epoch(days).unwrap();
+            assert_eq!((date.days_since_epoch(), DicomDate::parse(&date.compact())), (days, Some(date)));
+        }
+        assert_eq!(DicomDate::from_days_since_epoch(first - 1), None);
+        assert_eq!(DicomDate::from_days_since_epoch(last + 1), None);
+    }
+
+    #[test]
+    fn a_moment_is_written_as_every_calendar_has_it() {
+        let iso = |ms| Timestamp(ms).iso();
+        assert_eq!(iso(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(iso(-1), "1969-12-31T23:59:59.999Z");
+        assert_eq!(iso(951_827_696_789), "2000-02-29T12:34:56.789Z");
+        assert_eq!(iso(1_795_379_968_123), "2026-11-22T20:39:28.123Z");
+        let madrid = Timestamp(1_795_391_999_000).civil(60);
+        assert_eq!((madrid.compact_date().as_str(), madrid.compact_time().as_str()), ("20261123", "005959"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use krilla::metadata::{DateTime, Metadata};
 use krilla::text::Font;
 use krilla::{Document, SerializeSettings};
 use layout::{Line, Look, Measure, pages};
+use medsight_base::{CivilTime, Timestamp};
 use medsight_record::report::{CriticalResult, Report, ReportVersion};
 use medsight_record::words::Words;
 
@@ -145,12 +146,12 @@ fn lines(
 
 /// `2026-11-22 09:14` on the clock of the place.
 fn local(ms: i64, utc_offset_min: i32) -> String {
-    let [year, month, day, hour, minute, _] = civil(ms + i64::from(utc_offset_min) * 60_000);
+    let CivilTime { year, month, day, hour, minute, .. } = Timestamp(ms).civil(utc_offset_min);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
 }
 
 fn date_time(ms: i64) -> DateTime {
-    let [year, month, day, hour, minute, second] = civil(ms);
+    let CivilTime { year, month, day, hour, minute, second, .. } = Timestamp(ms).civil(0);
     // Every part fits by what it is; the year of a clock that is wrong is cut to one that PDF can write.
     let small = |value: i64| u8::try_from(value).unwrap_or_default();
     let year = u16::try_from(year.clamp(0, 9999)).unwrap_or_default();
@@ -162,20 +163,6 @@ fn date_time(ms: i64) -> DateTime {
         .second(small(second))
         .utc_offset_hour(0)
         .utc_offset_minute(0)
-}
-
-/// Year, month, day, hour, minute, second of milliseconds since 1970. Gregorian, counted from March of a 400-year era.
-fn civil(ms: i64) -> [i64; 6] {
-    let (days, second) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000) / 1000);
-    let z = days + 719_468;
-    let (era, day_of_era) = (z.div_euclid(146_097), z.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    [year, month, day, second / 3600, second / 60 % 60, second % 60]
 }
 
 #[cfg(test)]

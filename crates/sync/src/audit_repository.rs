@@ -5,7 +5,6 @@
 //! end closed too. What was on a connection that ended otherwise is sent again.
 
 use crate::Trouble;
-use crate::moment::instant;
 use crate::stream::{Address, Connection};
 use medsight_audit::Link;
 use medsight_base::Timestamp;
@@ -96,7 +95,7 @@ impl RepositoryLink {
 }
 
 fn header(at: Timestamp, host: &str, message_id: &str) -> String {
-    format!("<{PRIORITY}>1 {} {host} medsight {} {message_id} - ", instant(at), std::process::id())
+    format!("<{PRIORITY}>1 {} {host} medsight {} {message_id} - ", at.iso(), std::process::id())
 }
 
 /// RFC 5425 4.3: octet count, space, message.

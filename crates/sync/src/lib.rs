@@ -20,7 +20,6 @@ mod trouble;
 
 pub use engine::{Engine, Secrets, Swept, rule_of};
 pub use medsight_pacs::Auth;
-pub use moment::instant;
 #[doc(hidden)]
 pub use moment::set_clock_offset_ms;
 pub use trouble::Trouble;

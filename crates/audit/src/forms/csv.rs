@@ -1,7 +1,6 @@
 //! One event a line, for a table of figures (RFC 4180). A cell that a spreadsheet would take for a formula begins with
 //! an apostrophe.
 
-use super::time::iso;
 use crate::{Link, canonical_text};
 
 /// The first line.
@@ -17,7 +16,7 @@ pub fn csv(link: &Link) -> String {
     let hash: String = link.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let cells = [
         link.sequence.to_string(),
-        iso(event.when),
+        event.when.iso(),
         event.who.clone(),
         more.name.clone().unwrap_or_default(),
         more.roles.join(" "),

@@ -4,7 +4,6 @@
 //! the Patient ID and a study by its kind.
 
 use super::shape::{APPLICATION, Code, DESTINATION, SOURCE, STUDY, shape};
-use super::time::iso;
 use crate::{AuditEvent, Link, Outcome, canonical_text};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -32,7 +31,7 @@ fn identification(out: &mut String, event: &AuditEvent) {
     let shape = shape(event.action());
     out.push_str("<EventIdentification");
     attribute(out, "EventActionCode", &shape.letter.to_string());
-    attribute(out, "EventDateTime", &iso(event.when));
+    attribute(out, "EventDateTime", &event.when.iso());
     attribute(out, "EventOutcomeIndicator", &event.more.outcome.code().to_string());
     out.push('>');
     code(out, "EventID", shape.event);

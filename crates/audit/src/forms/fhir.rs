@@ -6,7 +6,6 @@
 
 use super::dicom::other_end;
 use super::shape::{APPLICATION, Code, DCM, DESTINATION, Pattern, SOURCE, Shape, shape};
-use super::time::iso;
 use crate::{Action, AuditEvent, Link, Origin, Outcome, canonical_text};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -41,7 +40,7 @@ pub fn fhir(link: &Link, site: &str) -> Value {
     put("type", kind(&shape));
     put("subtype", subtypes(event, &shape));
     put("action", json!(shape.letter.to_string()));
-    put("recorded", json!(iso(event.when)));
+    put("recorded", json!(event.when.iso()));
     put("outcome", json!(more.outcome.code().to_string()));
     let mut purposes = Vec::new();
     if event.action() == Some(Action::BrokeGlass) {

@@ -2,7 +2,7 @@
 //! beginning of the trail, and behind a signed record of what it was.
 
 use crate::{Cache, CacheError, tables};
-use medsight_audit::{Action, AuditEvent, Position, Purge, iso};
+use medsight_audit::{Action, AuditEvent, Position, Purge};
 use medsight_base::Timestamp;
 use medsight_record::Retention;
 use rusqlite::{OptionalExtension, params};
@@ -67,7 +67,7 @@ impl Cache {
             let events = act.execute("DELETE FROM audit WHERE sequence <= ?1", params![acknowledged])? as u64;
             tables::audit_checkpoints::remove_until(act, last.sequence)?;
             let detail = json!({
-                "first": first, "last": acknowledged, "events": events, "newest": iso(newest),
+                "first": first, "last": acknowledged, "events": events, "newest": newest.iso(),
                 "years": retention.years(),
             });
             tables::audit::add(act, &AuditEvent::new(who, Action::Purged, at, None, detail))?;

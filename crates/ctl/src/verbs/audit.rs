@@ -2,7 +2,7 @@
 
 use super::store::{Store, exit_of, fail, now, shown, who};
 use crate::output::{Exit, Output};
-use medsight_audit::{Action, AuditEvent, BrokenAt, CSV_HEAD, Link, csv, dicom, fhir, iso};
+use medsight_audit::{Action, AuditEvent, BrokenAt, CSV_HEAD, Link, csv, dicom, fhir};
 use medsight_cache::{Cache, CacheError, Trail};
 use medsight_record::Refusal;
 use serde::{Serialize, Serializer};
@@ -87,8 +87,8 @@ impl Document {
             events: trail.events,
             first: trail.first.map(|(sequence, _)| sequence),
             last: trail.last.map(|(sequence, _)| sequence),
-            first_at: trail.first.map(|(_, at)| iso(at)),
-            last_at: trail.last.map(|(_, at)| iso(at)),
+            first_at: trail.first.map(|(_, at)| at.iso()),
+            last_at: trail.last.map(|(_, at)| at.iso()),
             chain: trail.chain.map(drop),
             files: Vec::new(),
         }

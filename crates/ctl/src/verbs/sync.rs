@@ -9,7 +9,7 @@ use medsight_pacs::CancellationToken;
 use medsight_record::destination::{Destination, To};
 use medsight_record::node::{Node, SignIn};
 use medsight_record::{Refusal, Settings};
-use medsight_sync::{Auth, Engine, Secrets, Swept, instant, rule_of};
+use medsight_sync::{Auth, Engine, Secrets, Swept, rule_of};
 use medsight_vault::ServerSecret;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -178,11 +178,11 @@ fn document(cache: &Cache, destinations: &[Destination], sent: u64) -> Result<Va
             json!({
                 "destination": one.destination,
                 "waiting": one.waiting,
-                "since": one.since.map(instant),
-                "last_sent": one.last_sent.map(instant),
+                "since": one.since.map(|at| at.iso()),
+                "last_sent": one.last_sent.map(|at| at.iso()),
                 "failing": one.failing.as_ref().map(|failing| json!({
-                    "since": instant(failing.since), "attempts": failing.attempts, "code": failing.code,
-                    "reason": failing.words, "next_try": failing.next_try.map(instant),
+                    "since": failing.since.iso(), "attempts": failing.attempts, "code": failing.code,
+                    "reason": failing.words, "next_try": failing.next_try.map(|at| at.iso()),
                 })),
             })
         })
@@ -198,7 +198,7 @@ fn refused(of: &DestinationStatus) -> Vec<Value> {
     let one = |stuck: &medsight_cache::Stuck| {
         json!({
             "id": stuck.id, "destination": of.destination, "reason": stuck.words, "code": stuck.code,
-            "next_try": stuck.next_try.map(instant), "kind": stuck.kind, "state": stuck.state,
+            "next_try": stuck.next_try.map(|at| at.iso()), "kind": stuck.kind, "state": stuck.state,
             "attempts": stuck.attempts,
         })
     };

@@ -1,5 +1,7 @@
 //! Moving dates by days (PS3.5 6.2: DA, DT). Times of day stay: intervals within a study are kept exactly.
 
+use medsight_base::DicomDate;
+
 /// A value of VR DA, DT or TM, moved. `None` where it cannot be read: then it must not stay.
 pub(super) fn moved(value: &str, vr: [u8; 2], days: i64) -> Option<String> {
     let parts: Option<Vec<String>> = value.split('\\').map(|part| one(part.trim(), vr, days)).collect();
@@ -31,36 +33,9 @@ fn one(text: &str, vr: [u8; 2], days: i64) -> Option<String> {
 
 /// `YYYYMMDD` by days; `None` for a day that does not exist.
 fn date(text: &str, days: i64) -> Option<String> {
-    if !text.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let (year, month, day) =
-        (text.get(..4)?.parse().ok()?, text.get(4..6)?.parse().ok()?, text.get(6..)?.parse().ok()?);
-    let number = days_from_civil(year, month, day);
-    if civil_from_days(number) != (year, month, day) {
-        return None;
-    }
-    let (year, month, day) = civil_from_days(number + days);
-    (0..=9999).contains(&year).then(|| format!("{year:04}{month:02}{day:02}"))
-}
-
-/// Days since 1970-01-01 in the Gregorian calendar, by counting years from March.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + i64::from(month <= 2), month, day)
+    text.bytes().all(|b| b.is_ascii_digit()).then_some(())?;
+    let day = DicomDate::parse(text)?.days_since_epoch();
+    Some(DicomDate::from_days_since_epoch(day + days)?.compact())
 }
 
 #[cfg(test)]

@@ -161,7 +161,7 @@ impl NewInstance {
 
     /// Date and time of making as `YYYYMMDD` and `HHMMSS.FFF`, local.
     pub(crate) fn local(&self) -> (String, String) {
-        civil(self.made_at.0 + i64::from(self.utc_offset_min) * 60_000)
+        date_and_time(self.made_at, self.utc_offset_min)
     }
 
     /// Study Instance UID.
@@ -179,21 +179,10 @@ fn offset(minutes: i32) -> String {
     format!("{sign}{:02}{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }
 
-/// Days from civil, turned round (proleptic Gregorian calendar), and the time of the day.
-fn civil(ms: i64) -> (String, String) {
-    let (days, in_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    let shifted = days + 719_468; // from 0000-03-01
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (second, milli) = (in_day / 1000, in_day % 1000);
-    let time = format!("{:02}{:02}{:02}.{milli:03}", second / 3600, second / 60 % 60, second % 60);
-    (format!("{year:04}{month:02}{day:02}"), time)
+/// Date and time of day of a place, as DA and TM.
+fn date_and_time(at: Timestamp, utc_offset_min: i32) -> (String, String) {
+    let at = at.civil(utc_offset_min);
+    (at.compact_date(), format!("{}.{:03}", at.compact_time(), at.milli))
 }
 
 #[cfg(test)]
@@ -202,9 +191,9 @@ mod tests {
 
     #[test]
     fn a_moment_is_the_local_date_and_time_also_on_a_leap_day_and_before_midnight() {
-        assert_eq!(civil(0), ("19700101".into(), "000000.000".into()));
-        assert_eq!(civil(951_827_696_789), ("20000229".into(), "123456.789".into()));
-        assert_eq!(civil(-1), ("19691231".into(), "235959.999".into()));
+        assert_eq!(date_and_time(Timestamp(0), 0), ("19700101".into(), "000000.000".into()));
+        assert_eq!(date_and_time(Timestamp(951_827_696_789), 0), ("20000229".into(), "123456.789".into()));
+        assert_eq!(date_and_time(Timestamp(-1), 0), ("19691231".into(), "235959.999".into()));
         assert_eq!((offset(90).as_str(), offset(-570).as_str()), ("+0130", "-0930"));
     }
 }

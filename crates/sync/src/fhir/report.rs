@@ -2,7 +2,6 @@
 
 use super::names::{self, concept, identifiers, tag, urn};
 use super::resources::{About, person};
-use crate::moment::instant;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use medsight_record::CodedName;
@@ -69,7 +68,7 @@ pub(crate) fn diagnostic_report(about: &About<'_>, report: &Report) -> Option<Va
         }
     }
     if let Some(issued) = version.signatures.last() {
-        resource["issued"] = json!(instant(issued.at));
+        resource["issued"] = json!(issued.at.iso());
     }
     if let Some(day) = about.effective() {
         resource["effectiveDateTime"] = json!(day);
@@ -99,7 +98,7 @@ pub(crate) fn provenance(id: Uuid, target: &str, version: &ReportVersion) -> Opt
         .map(|signature| {
             json!({
                 "type": [{"system": "http://uri.etsi.org/01903/v1.2.2", "code": "ProofOfApproval"}],
-                "when": instant(signature.at),
+                "when": signature.at.iso(),
                 "who": person(&signature.account, &signature.name),
             })
         })
@@ -113,7 +112,7 @@ pub(crate) fn provenance(id: Uuid, target: &str, version: &ReportVersion) -> Opt
         "resourceType": "Provenance",
         "meta": tag(id, 1),
         "target": [{"reference": target}],
-        "recorded": instant(last.at),
+        "recorded": last.at.iso(),
         "agent": agents,
         "signature": signatures,
     });
@@ -135,7 +134,7 @@ pub(crate) fn communication(about: &About<'_>, report: &Report, told: &CriticalR
         "subject": about.subject(),
         "about": [{"type": "DiagnosticReport",
                    "identifier": {"system": names::URI, "value": urn(report.id.0)}}],
-        "sent": instant(told.told_at),
+        "sent": told.told_at.iso(),
         "recipient": [{"display": told.told}],
         "payload": [{"contentString": told.result}],
         "note": [{"text": read_back}],

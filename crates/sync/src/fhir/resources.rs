@@ -1,7 +1,6 @@
 //! Measurements, states and studies as resources (R4).
 
 use super::names::{self, DICOM_UID, concept_of, identifiers};
-use crate::moment::instant;
 use medsight_base::Timestamp;
 use medsight_cache::DrawnContent;
 use medsight_dicom::derived::{Measurement, key_object_codes, measurement_codes as c, measurements_of};
@@ -144,7 +143,7 @@ pub(crate) fn observation(about: &About<'_>, drawn: &DrawnContent) -> Option<Val
         }]}],
         "subject": about.subject(),
         "partOf": [about.imaging_study()],
-        "issued": instant(drawn.at),
+        "issued": drawn.at.iso(),
         "performer": [person(&drawn.by, &drawn.by)],
         "derivedFrom": derived_from(&annotation.place),
     });
@@ -252,7 +251,7 @@ pub(crate) fn task(
                  "text": "Read the imaging study"},
         "focus": about.imaging_study(),
         "for": about.subject(),
-        "lastModified": instant(at),
+        "lastModified": at.iso(),
     });
     if let Some(who) = who {
         resource["owner"] = person(who, who);
