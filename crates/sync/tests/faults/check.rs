@@ -1,16 +1,27 @@
 //! What must hold at the end of a run.
 
-use crate::peers::bed::{FINDINGS, fhir, named, search, study};
+use crate::peers::bed::{curl, fhir, named, search, study};
 use crate::reader::{STUDIES, annotation_id, open, report_id};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The records hold what was said to be durable; the server holds what the records hold, each thing once.
-pub(crate) fn check(seed: u64, base: &str, folder: &Path, kept: &BTreeMap<String, i64>) {
+/// The records hold what was said to be durable; the server holds what the records hold, each thing once, and every event
+/// of the trail where it takes them.
+pub(crate) fn check(seed: u64, base: &str, takes: &str, folder: &Path, kept: &BTreeMap<String, i64>) {
     let cache = open(folder);
-    assert!(cache.verify_audit().unwrap().is_ok(), "seed {seed}: the trail is broken");
-    let rule = medsight_sync::rule_of(&fhir("server", base, FINDINGS, ""));
+    let trail = cache.audit_trail().unwrap();
+    assert!(trail.chain.is_ok(), "seed {seed}: the trail is broken");
+    if takes.contains("audit") {
+        let (last, _) = trail.last.unwrap();
+        assert_eq!(trail.events, last, "seed {seed}: an event is missing here");
+        for sequence in 1..=last {
+            let id = medsight_audit::fhir_id(&cache.audit_site(), sequence);
+            let (status, event) = curl("GET", &format!("{base}/AuditEvent/{id}"), None);
+            assert_eq!(status, 200, "seed {seed}: event {sequence} of {last} is not at the server: {event}");
+        }
+    }
+    let rule = medsight_sync::rule_of(&fhir("server", base, takes, ""));
     assert_eq!(cache.outbox_status(&[rule]).unwrap()[0].waiting, 0, "seed {seed}");
     for n in 0..6 {
         let id = annotation_id(seed, n);

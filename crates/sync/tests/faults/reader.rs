@@ -35,6 +35,8 @@ impl Numbers {
 pub(crate) struct Job {
     pub(crate) folder: String,
     pub(crate) url: String,
+    /// What the destination takes, as the settings write it.
+    pub(crate) takes: String,
     pub(crate) seed: u64,
     pub(crate) part: u64,
     /// Acts to do; then everything is sent, if `drain`.

@@ -35,9 +35,11 @@ pub fn scripts() -> Option<PathBuf> {
     found
 }
 
-/// Where the peers keep what takes long to install. Kept between runs.
+/// Where the peers keep what takes long to install, kept between runs: `PEERS_STATE`, so that a long run has servers that
+/// no other run ends, else a folder of the build.
 pub fn state() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers");
+    let named = std::env::var_os("PEERS_STATE").map(PathBuf::from);
+    let folder = named.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers"));
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }
