@@ -13,7 +13,7 @@ use crate::reports::about;
 use crate::server_secret;
 use medsight_cache::{Cache, DestinationStatus, Failing, Stuck};
 use medsight_pacs::CancellationToken;
-use medsight_record::destination::{Destination, Kind, To};
+use medsight_record::destination::{Destination, To};
 use medsight_record::node::Node;
 use medsight_sync::{Auth, Engine, Secrets, rule_of};
 use std::collections::BTreeMap;
@@ -127,14 +127,13 @@ pub(crate) fn view(desk: &Arc<Desk>, _: Nothing) -> Result<SyncView, Problem> {
     let destinations = desk.settings().settings.destinations.clone();
     let cache = desk.cache()?;
     let rules: Vec<_> = destinations.iter().map(rule_of).collect();
-    let last_event = cache.audit_position()?.sequence;
     let mut view = SyncView { unclaimed: cache.outbox_unclaimed(&rules)?, ..SyncView::default() };
     for (destination, status) in destinations.iter().zip(cache.outbox_status(&rules)?) {
-        view.destinations.push(destination_view(&cache, destination, status, last_event)?);
+        view.destinations.push(destination_view(&cache, destination, status)?);
     }
     view.badge = SyncBadge {
         is_set_up: !destinations.is_empty(),
-        waiting: view.destinations.iter().map(|d| d.waiting).sum(),
+        waiting: view.destinations.iter().map(|d| d.waiting + d.audit_waiting.unwrap_or(0)).sum(),
         stuck: view.destinations.iter().flat_map(|d| &d.stuck).filter(|s| s.next_ms.is_none()).count() as u64,
         failing: u32::try_from(view.destinations.iter().filter(|d| d.failing.is_some()).count())
             .unwrap_or(u32::MAX),
@@ -158,15 +157,7 @@ fn destination_view(
     cache: &Cache,
     destination: &Destination,
     status: DestinationStatus,
-    last_event: u64,
 ) -> Result<SyncDestination, Problem> {
-    let audit_waiting = if destination.takes.contains(&Kind::Audit) {
-        let delivered =
-            cache.audit_delivered(&destination.name)?.map_or(0, |delivered| delivered.acknowledged.sequence);
-        Some(last_event.saturating_sub(delivered))
-    } else {
-        None
-    };
     Ok(SyncDestination {
         name: destination.name.clone(),
         system: match &destination.to {
@@ -180,7 +171,7 @@ fn destination_view(
         waiting: status.waiting,
         since_ms: status.since.map(|since| since.0),
         last_sent_ms: status.last_sent.map(|at| at.0),
-        audit_waiting,
+        audit_waiting: status.events_waiting,
         failing: status.failing.map(failing),
         stuck: status.stuck.into_iter().map(|one| stuck(cache, one)).collect::<Result<_, _>>()?,
     })

@@ -29,6 +29,8 @@ pub struct Route {
     pub destination: String,
     /// Words of kinds: `annotation`, `report`…
     pub kinds: Vec<&'static str>,
+    /// Whether it takes the audit trail. That is a queue of its own: its events are no entries.
+    pub events: bool,
 }
 
 /// One entry with what it holds now.

@@ -30,7 +30,7 @@ fn draw(cache: &Cache, study: u32, number: u128) {
 }
 
 fn rule(name: &str) -> Route {
-    Route { destination: name.into(), kinds: vec!["annotation"] }
+    Route { destination: name.into(), kinds: vec!["annotation"], events: false }
 }
 
 fn ids(cache: &Cache, name: &str, now: Timestamp) -> Vec<i64> {
@@ -55,7 +55,8 @@ fn an_entry_counts_as_sent_when_all_that_take_it_have_it() {
     let folder = tempfile::tempdir().unwrap();
     let cache = filled(folder.path(), 1);
     draw(&cache, 1, 1);
-    let rules = [rule("a"), rule("b"), Route { destination: "c".into(), kinds: vec!["report"] }];
+    let rules =
+        [rule("a"), rule("b"), Route { destination: "c".into(), kinds: vec!["report"], events: false }];
     let [entry] = ids(&cache, "a", AT)[..] else { panic!("one entry") };
     cache.outbox_note("a", &rules, &delivered(entry, Outcome::Done), "sync", AT).unwrap();
     assert_eq!(waiting_annotations(&cache), 1);
@@ -117,7 +118,7 @@ fn what_was_drawn_is_still_to_be_sent_when_its_study_was_deleted() {
 fn a_made_series_is_sent_though_its_study_was_deleted_and_not_when_it_was_taken_back() {
     let folder = tempfile::tempdir().unwrap();
     let cache = filled(folder.path(), 2);
-    let made = Route { destination: "pacs".into(), kinds: vec!["object"] };
+    let made = Route { destination: "pacs".into(), kinds: vec!["object"], events: false };
     let files = |cache: &Cache| {
         let mut all = Vec::new();
         for entry in cache.outbox_next(&made, 0, 100, AT).unwrap().entries {

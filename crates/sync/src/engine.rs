@@ -123,9 +123,13 @@ impl Engine {
     }
 }
 
-/// What a destination takes of the outbox. The trail itself is the queue of audit events: they are no entries.
+/// What a destination takes of the outbox, and whether of the audit trail.
 #[must_use]
 pub fn rule_of(destination: &Destination) -> Route {
     let kinds = destination.takes.iter().filter(|kind| **kind != Kind::Audit).map(|kind| kind.word());
-    Route { destination: destination.name.clone(), kinds: kinds.collect() }
+    Route {
+        destination: destination.name.clone(),
+        kinds: kinds.collect(),
+        events: destination.takes.contains(&Kind::Audit),
+    }
 }

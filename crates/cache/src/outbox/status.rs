@@ -1,10 +1,11 @@
 //! What waits, since when and why: for a person, and for who sends.
 
 use super::Route;
+use crate::tables::audit_deliveries;
 use crate::tables::deliveries::listed;
 use crate::{Cache, CacheError};
 use medsight_base::{StudyUid, Timestamp};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 /// Why nothing goes to a destination at present.
@@ -55,7 +56,9 @@ pub struct DestinationStatus {
     pub destination: String,
     /// Entries that it has yet to get, those that it refused not counted.
     pub waiting: u64,
-    /// When the oldest of them began to wait.
+    /// Events of the audit trail that it has yet to get; `None` where it takes none.
+    pub events_waiting: Option<u64>,
+    /// When the oldest of all these began to wait.
     pub since: Option<Timestamp>,
     /// Why nothing goes there at present.
     pub failing: Option<Failing>,
@@ -142,6 +145,8 @@ impl Cache {
             let (waiting, since): (i64, Option<i64>) = db
                 .prepare_cached(&format!("SELECT count(*), min(o.created_at) {open}"))?
                 .query_row([&rule.destination], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let events = if rule.events { Some(events_behind(db, &rule.destination)?) } else { None };
+            let since = since.into_iter().chain(events.and_then(|(_, since)| since)).min();
             let state = db
                 .prepare_cached(
                     "SELECT failing_since, attempts, next_try, code, words, last_sent FROM destinations WHERE name = ?1",
@@ -184,6 +189,7 @@ impl Cache {
             Ok(DestinationStatus {
                 destination: rule.destination.clone(),
                 waiting: waiting.cast_unsigned(),
+                events_waiting: events.map(|(count, _)| count),
                 since: since.map(Timestamp),
                 failing,
                 last_sent,
@@ -208,4 +214,13 @@ impl Cache {
             rows.map(|row| row.map(|(kind, n)| (kind, n.cast_unsigned())).map_err(CacheError::from)).collect()
         })
     }
+}
+
+/// How many events of the trail a destination has yet to get, and when the oldest of them happened.
+fn events_behind(db: &Connection, destination: &str) -> Result<(u64, Option<i64>), CacheError> {
+    let acknowledged = audit_deliveries::of(db, destination)?.map_or(0, |d| d.acknowledged.sequence);
+    let row = db
+        .prepare_cached("SELECT count(*), min(at) FROM audit WHERE sequence > ?1")?
+        .query_row([acknowledged.cast_signed()], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
+    Ok((row.0.cast_unsigned(), row.1))
 }

@@ -177,7 +177,7 @@ fn document(cache: &Cache, destinations: &[Destination], sent: u64) -> Result<Va
         .map(|one| {
             json!({
                 "destination": one.destination,
-                "waiting": one.waiting,
+                "waiting": one.waiting, "audit_events_waiting": one.events_waiting,
                 "since": one.since.map(|at| at.iso()),
                 "last_sent": one.last_sent.map(|at| at.iso()),
                 "failing": one.failing.as_ref().map(|failing| json!({
@@ -235,6 +235,9 @@ fn text(document: &Value) -> String {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     for one in list("destinations") {
         let mut line = format!("{}: {} waiting", word(&one["destination"]), one["waiting"]);
+        if let Some(events) = one["audit_events_waiting"].as_u64() {
+            line += &format!(", {events} audit events");
+        }
         if let Some(since) = one["since"].as_str() {
             line += &format!(" since {since}");
         }

@@ -48,7 +48,8 @@ fn what_is_said_to_be_kept_is_kept() {
     loop {
         let was_written = written.load(Ordering::SeqCst);
         let swept = runtime.block_on(engine.once(&CancellationToken::new()));
-        let waiting = engine.status().unwrap()[0].waiting;
+        let status = engine.status().unwrap().remove(0);
+        let waiting = status.waiting + status.events_waiting.unwrap_or(0);
         if was_written && waiting == 0 {
             break;
         }
