@@ -1,0 +1,9 @@
+//! The light box driven by keys and mouse, without a window or a graphics device.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod calibration;
+mod measuring;
+mod planes;
+mod support;
+mod viewing;
+mod writing;
