@@ -210,7 +210,8 @@ fn carry_out(desk: &Arc<Desk>, command: &Command) -> Result<Option<Command>, Pro
 fn work_before(command: &RecordCommand, before: Work) -> Option<RecordCommand> {
     match command {
         RecordCommand::SetPriority { study, .. } => {
-            Some(RecordCommand::SetPriority { study: study.clone(), priority: before.priority })
+            let priority = before.is_priority_set.then_some(before.priority);
+            Some(RecordCommand::SetPriority { study: study.clone(), priority })
         }
         RecordCommand::Assign { study, .. } => {
             Some(RecordCommand::Assign { study: study.clone(), to: before.assigned_to })

@@ -40,13 +40,7 @@ impl Cache {
             }),
             RecordCommand::SaveSession(session) => self.save_session(session, at),
             RecordCommand::SetReadState { study, state } => self.set_read_state(study, *state, who, at),
-            RecordCommand::SetPriority { study, priority } => {
-                let detail = json!({"priority": priority});
-                self.change_work(study, Action::Assigned, detail, who, at, |work| {
-                    work.priority = *priority;
-                    Ok(())
-                })
-            }
+            RecordCommand::SetPriority { study, priority } => self.set_priority(study, *priority, who, at),
             RecordCommand::Assign { study, to } => {
                 let detail = json!({"to": to});
                 self.change_work(study, Action::Assigned, detail, who, at, |work| {

@@ -15,6 +15,7 @@
 //! sending what waits in the outbox, which is `medsight-sync`.
 
 mod apply;
+mod asking;
 mod audit;
 mod cache;
 mod check;
@@ -24,12 +25,14 @@ mod folder;
 mod gate;
 pub mod import;
 mod journal;
+mod order;
 mod outbox;
 mod quota;
 mod rekey;
 mod report;
 mod retrieval;
 mod schema;
+mod server_report;
 mod study;
 pub mod synthetic;
 mod tables;
@@ -38,6 +41,7 @@ mod work;
 mod worklist;
 
 pub use apply::Applied;
+pub use asking::{AskedOf, Asking};
 pub use audit::{Agreement, AuditFilter, AuditPage, Delivery, Purged, Rule, Trail, Unusual, Usual};
 pub use cache::Cache;
 pub use check::{CheckReport, Damage, GcReport};
@@ -45,10 +49,12 @@ pub use error::CacheError;
 pub use export::{ExportReport, RefusedFile};
 pub use folder::{default_folder, key_source};
 pub use import::{Import, ImportJob, Progress, Received, Rejected, Summary, Took};
+pub use order::{CameIn, Expected, OrderPage};
 pub use outbox::{
     Content, Delivered, DestinationStatus, DrawnContent, Entry, Failing, Next, Outcome, Remote, Route, Stuck,
 };
 pub use quota::{Evicted, Usage};
 pub use retrieval::RetrievalJob;
+pub use server_report::ReportPage;
 pub use study::StoredForm;
 pub use worklist::{DateRange, Facets, Filter, Page, Query, Sort};

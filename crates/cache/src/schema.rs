@@ -8,7 +8,7 @@ use crate::{CacheError, tables};
 use rusqlite::{Connection, Transaction};
 
 /// The newest version known here.
-pub(crate) const VERSION: i64 = 6;
+pub(crate) const VERSION: i64 = 7;
 /// Marks our files for `file(1)` and for anybody who lost the name: "MSgt".
 const APPLICATION_ID: i64 = 0x4d53_6774;
 
@@ -17,7 +17,7 @@ type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// Step `i` makes version `i + 1`. Steps are never changed once released; new ones go behind.
 const MIGRATIONS: [Migration; VERSION as usize] =
-    [version_1, version_2, version_3, version_4, version_5, outbox_outlives_studies];
+    [version_1, version_2, version_3, version_4, version_5, outbox_outlives_studies, from_servers];
 
 fn version_1(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     for table in [
@@ -65,6 +65,19 @@ fn version_5(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 fn outbox_outlives_studies(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(tables::outbox::OUTLIVES_STUDIES)?;
     transaction.execute_batch(tables::deliveries::TABLES)
+}
+
+/// Adds tables, and a column.
+fn from_servers(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    for step in [
+        tables::orders::TABLES,
+        tables::server_reports::TABLE,
+        tables::askings::TABLE,
+        tables::studies::PRIORITY_SET,
+    ] {
+        transaction.execute_batch(step)?;
+    }
+    Ok(())
 }
 
 /// Refuses a database that asks for more than this program knows.

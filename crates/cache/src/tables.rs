@@ -1,6 +1,7 @@
 //! One module a table: its SQL and the statements that touch it. Rows in and out, no decisions.
 
 pub(crate) mod annotations;
+pub(crate) mod askings;
 pub(crate) mod audit;
 pub(crate) mod audit_checkpoints;
 pub(crate) mod audit_deliveries;
@@ -9,10 +10,12 @@ pub(crate) mod deliveries;
 pub(crate) mod import_jobs;
 pub(crate) mod instances;
 pub(crate) mod meta;
+pub(crate) mod orders;
 pub(crate) mod outbox;
 pub(crate) mod reports;
 pub(crate) mod retrieval_jobs;
 pub(crate) mod series;
+pub(crate) mod server_reports;
 pub(crate) mod sessions;
 pub(crate) mod studies;
 pub(crate) mod thumbnails;

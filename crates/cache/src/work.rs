@@ -5,7 +5,7 @@ use crate::audit::Act;
 use crate::{Applied, Cache, CacheError, tables};
 use medsight_audit::Action;
 use medsight_base::{StudyUid, Timestamp};
-use medsight_record::{Claim, Work};
+use medsight_record::{Claim, Priority, Work};
 use serde_json::{Value, json};
 
 impl Cache {
@@ -24,6 +24,28 @@ impl Cache {
             change(&mut work)?;
             tables::studies::set_work(t, row, &work)?;
             note(t, who, action, at, study, detail)?;
+            Ok(row)
+        })?;
+        self.reindex([row])?;
+        Ok(Applied { revision: None, studies: vec![study.clone()] })
+    }
+
+    /// How urgent a study is: as a person says, or as its order does.
+    pub(crate) fn set_priority(
+        &self,
+        study: &StudyUid,
+        priority: Option<Priority>,
+        who: &str,
+        at: Timestamp,
+    ) -> Result<Applied, CacheError> {
+        let row = self.write(|t| {
+            let row = require(t, study)?;
+            let mut work = work_of(t, row)?;
+            work.is_priority_set = priority.is_some();
+            work.priority = priority.unwrap_or_default();
+            tables::studies::set_work(t, row, &work)?;
+            crate::order::settle(t, row)?;
+            note(t, who, Action::Assigned, at, study, json!({"priority": priority}))?;
             Ok(row)
         })?;
         self.reindex([row])?;

@@ -7,6 +7,7 @@ mod fold;
 mod index;
 mod search;
 
+pub(crate) use fold::words;
 pub(crate) use index::Index;
 
 use crate::{Cache, CacheError, tables};

@@ -237,8 +237,8 @@ pub enum RecordCommand {
     SetPriority {
         /// The study.
         study: StudyUid,
-        /// The new priority.
-        priority: Priority,
+        /// The new priority; `None`: as its order says.
+        priority: Option<Priority>,
     },
     /// Who is to read it; nobody in particular without an account.
     Assign {
@@ -479,7 +479,7 @@ mod tests {
         ];
         let mut ids: Vec<String> = desk.into_iter().map(|command| Command::Desk(command).id()).collect();
         let state = RecordCommand::SetReadState { study: study.clone(), state: ReadState::Final };
-        let priority = RecordCommand::SetPriority { study: study.clone(), priority: Priority::Stat };
+        let priority = RecordCommand::SetPriority { study: study.clone(), priority: Some(Priority::Stat) };
         let claim = RecordCommand::Claim { study: study.clone(), over: false };
         let release = RecordCommand::Release(study.clone());
         for command in [state, priority, claim, release, RecordCommand::DeleteStudies(vec![study])] {

@@ -11,13 +11,16 @@ pub mod identity;
 pub mod import;
 pub mod listener;
 pub mod node;
+pub mod order;
 pub mod person;
 mod region;
 pub mod report;
 mod retention;
 mod segment;
+pub mod server_report;
 pub mod session;
 pub mod settings;
+pub mod source;
 pub mod study;
 pub mod to_write;
 pub mod tool;
@@ -36,14 +39,17 @@ pub use identity::{Identity, IdentityError};
 pub use import::{HeaderReader, Refusal};
 pub use listener::Listener;
 pub use node::Node;
+pub use order::{KnownOrder, Order, OrderStatus, OrderTask, When};
 pub use person::{Person, Right, Role};
 pub use report::{Report, ReportId, ReportStatus};
 pub use retention::{NoSuchRetention, Retention};
 pub use segment::SegmentMeaning;
+pub use server_report::{KnownServerReport, ServerReport};
 pub use session::{
     CameraState, CellState, Layout, PlanesState, ProjectionKind, ReadingSession, View3dState, ViewKind,
 };
 pub use settings::{SettingChange, Settings};
+pub use source::Source;
 pub use study::{
     InstanceRecord, Manifest, ManifestInstance, Patient, ReadState, SeriesRecord, Sex, StudyRecord,
 };

@@ -153,7 +153,8 @@ impl SettingChange {
             | Self::Nodes(_)
             | Self::Listener(_)
             | Self::Identity(_)
-            | Self::Destinations(_) => Some(Right::Configure),
+            | Self::Destinations(_)
+            | Self::Sources(_) => Some(Right::Configure),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::destination::{self, Destination, DestinationError, To};
 use crate::identity::{Identity, IdentityError};
 use crate::listener::{Listener, ListenerError};
 use crate::node::{Node, NodeError, check_all};
+use crate::source::{self, From as SourceFrom, Source, SourceError};
 use crate::words::Locale;
 use crate::work::ServiceTimes;
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,9 @@ pub struct Settings {
     /// Systems that findings, reports and audit events are sent to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub destinations: Vec<Destination>,
+    /// Systems that orders and earlier reports are asked of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
     /// Years for which events of the audit trail are kept.
     #[serde(default)]
     pub audit_years: Retention,
@@ -101,6 +105,8 @@ pub enum SettingChange {
     Identity(Box<Identity>),
     /// Where findings, reports and audit events go, all of them.
     Destinations(Vec<Destination>),
+    /// Where orders and earlier reports come from, all of them.
+    Sources(Vec<Source>),
 }
 
 impl SettingChange {
@@ -117,6 +123,7 @@ impl SettingChange {
             Self::Listener(_) => "listener",
             Self::Identity(_) => "identity",
             Self::Destinations(_) => "destinations",
+            Self::Sources(_) => "sources",
         }
     }
 }
@@ -150,6 +157,9 @@ pub enum SettingsError {
     /// A destination that nothing can be sent to.
     #[error(transparent)]
     Destination(#[from] DestinationError),
+    /// A source that nothing can be asked of.
+    #[error(transparent)]
+    Source(#[from] SourceError),
 }
 
 impl Settings {
@@ -217,7 +227,23 @@ impl Settings {
                 }
                 C::Destinations(replace(&mut self.destinations, destinations))
             }
+            C::Sources(sources) => {
+                source::check_all(&sources)?;
+                if !sources.iter().all(|source| self.has_system_of(source)) {
+                    return Err(SourceError::NoSuchSystem.into());
+                }
+                C::Sources(replace(&mut self.sources, sources))
+            }
         })
+    }
+
+    fn has_system_of(&self, source: &Source) -> bool {
+        match &source.from {
+            SourceFrom::Destination(name) => {
+                self.destinations.iter().any(|to| to.name == *name && matches!(to.to, To::Fhir(_)))
+            }
+            SourceFrom::Node(name) => self.nodes.iter().any(|node| node.name == *name && node.dimse.is_some()),
+        }
     }
 
     /// The names that the site's policy has fixed.

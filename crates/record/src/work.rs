@@ -1,7 +1,7 @@
 //! Who reads a study, how urgent it is, and until when: the workflow of the worklist.
 //!
 //! A claim says "I am reading this"; it keeps two people from writing one report. Whoever takes a study over from
-//! another does so knowingly. Not here: orders of other systems (`medsight-sync`).
+//! another does so knowingly. Not here: orders of other systems ([`crate::order`]).
 
 use medsight_base::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -84,6 +84,9 @@ pub struct Claim {
 pub struct Work {
     /// How urgent it is.
     pub priority: Priority,
+    /// A person said how urgent it is; else its order does, or nobody.
+    #[serde(default)]
+    pub is_priority_set: bool,
     /// The account that is to read it.
     pub assigned_to: Option<String>,
     /// Who reads it now.

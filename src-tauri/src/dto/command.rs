@@ -30,9 +30,9 @@ pub enum WindowCommand {
     SetPriority {
         /// Study Instance UID.
         study_uid: String,
-        /// The new priority.
-        #[ts(type = "string")]
-        priority: Priority,
+        /// The new priority; `null`: as its order says.
+        #[ts(type = "string | null")]
+        priority: Option<Priority>,
     },
     /// Give a study to somebody to read, or to nobody in particular.
     Assign {

@@ -163,6 +163,7 @@ fn decide(t: &Act<'_>, files: &[Prepared], who: &str, at: Timestamp) -> Result<D
     }
     for (study, new) in &decided.new {
         tables::studies::recount(t, new.row)?;
+        crate::order::settle(t, new.row)?;
         let detail = json!({"instances": new.instances, "bytes": new.bytes});
         apply::note(t, who, Action::Imported, at, study, detail)?;
     }

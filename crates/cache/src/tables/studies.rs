@@ -40,9 +40,15 @@ pub(crate) const VERSION_5: &str = "
     ALTER TABLE studies ADD COLUMN claimed_at INTEGER;
 ";
 
+/// Whether a person said how urgent it is. What was not routine before, a person had set.
+pub(crate) const PRIORITY_SET: &str = "
+    ALTER TABLE studies ADD COLUMN priority_set INTEGER NOT NULL DEFAULT 0;
+    UPDATE studies SET priority_set = 1 WHERE priority <> 'routine';
+";
+
 const COLUMNS: &str = "uid, patient_id, patient_name, birth_date, sex, date, time, accession, description,
     modalities, series_count, instance_count, bytes, state, imported_at,
-    priority, assigned_to, claimed_by, claimed_at";
+    priority, assigned_to, claimed_by, claimed_at, priority_set";
 
 /// The stored word of a state.
 pub(crate) fn state_word(state: ReadState) -> &'static str {
@@ -87,6 +93,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<StudyRecord> {
         imported_at: Timestamp(row.get(14)?),
         work: Work {
             priority: Priority::of_word(text(15)?).unwrap_or_default(),
+            is_priority_set: row.get(19)?,
             assigned_to: row.get(16)?,
             claimed: row
                 .get::<_, Option<String>>(17)?
@@ -112,9 +119,10 @@ pub(crate) fn by_id(db: &Connection, id: i64) -> rusqlite::Result<Option<StudyRe
 pub(crate) fn set_work(db: &Connection, id: i64, work: &Work) -> rusqlite::Result<()> {
     let (by, at) = work.claimed.as_ref().map(|claim| (&claim.by, claim.at.0)).unzip();
     db.prepare_cached(
-        "UPDATE studies SET priority = ?2, assigned_to = ?3, claimed_by = ?4, claimed_at = ?5 WHERE id = ?1",
+        "UPDATE studies SET priority = ?2, assigned_to = ?3, claimed_by = ?4, claimed_at = ?5,
+             priority_set = ?6 WHERE id = ?1",
     )?
-    .execute(params![id, work.priority.word(), work.assigned_to, by, at])?;
+    .execute(params![id, work.priority.word(), work.assigned_to, by, at, work.is_priority_set])?;
     Ok(())
 }
 
@@ -130,9 +138,24 @@ pub(crate) fn each(db: &Connection, mut see: impl FnMut(i64, StudyRecord)) -> ru
     let mut statement = db.prepare(&format!("SELECT {COLUMNS}, id FROM studies"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        see(row.get(19)?, from_row(row)?);
+        see(row.get(20)?, from_row(row)?);
     }
     Ok(())
+}
+
+/// Row ids of the studies that an order is about: its Study Instance UID, or its accession number for its patient.
+pub(crate) fn of_order(
+    db: &Connection,
+    uid: Option<&StudyUid>,
+    patient_id: &str,
+    accession: &str,
+) -> rusqlite::Result<Vec<i64>> {
+    db.prepare_cached(
+        "SELECT id FROM studies WHERE uid = ?1
+         UNION SELECT id FROM studies WHERE patient_id = ?2 AND accession = ?3 AND ?2 <> '' AND ?3 <> ''",
+    )?
+    .query_map(params![uid.map(StudyUid::as_str), patient_id, accession], |row| row.get(0))?
+    .collect()
 }
 
 pub(crate) fn id_of(db: &Connection, uid: &StudyUid) -> rusqlite::Result<Option<i64>> {

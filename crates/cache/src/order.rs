@@ -1,0 +1,296 @@
+//! Orders of other systems: taken in by pages, met with the studies here, and listed where no study answers them yet.
+//!
+//! What a person said stays: an order sets how urgent a study is only where nobody did. Not here: the asking
+//! (`medsight-sync`).
+
+use crate::asking::{AskedOf, Asking};
+use crate::audit::Act;
+use crate::worklist::words;
+use crate::{Cache, CacheError, tables};
+use medsight_audit::{Action, AuditEvent, PatientKey};
+use medsight_base::time::seconds_of_day;
+use medsight_base::{DicomDate, StudyUid, Timestamp};
+use medsight_record::{KnownOrder, Order, OrderTask, StudyRecord, When, Work};
+use rusqlite::Connection;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Expected orders that are looked through: a list is read by people.
+const MOST_EXPECTED: usize = 20_000;
+
+/// What came in with one answer, and how far the question is with it. Kept as a whole, or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct OrderPage {
+    /// The question.
+    pub of: AskedOf,
+    /// How far it is now.
+    pub asking: Asking,
+    /// Orders; those of a version that is here already change nothing.
+    pub orders: Vec<Order>,
+    /// Tasks.
+    pub tasks: Vec<OrderTask>,
+    /// Places of orders that the source has still, in the version that is here.
+    pub unchanged: Vec<String>,
+    /// Places of orders that the source no longer has.
+    pub gone: Vec<String>,
+    /// The source tells all that it has at once: an open order that is not among these places is gone.
+    pub whole: Option<BTreeSet<String>>,
+}
+
+/// What an answer changed here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CameIn {
+    /// Orders and tasks that were not here.
+    pub new: u64,
+    /// Those of another version.
+    pub changed: u64,
+    /// Orders that the source no longer has.
+    pub gone: u64,
+    /// Studies that they are about.
+    pub studies: BTreeSet<StudyUid>,
+}
+
+impl CameIn {
+    /// Something did.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.new + self.changed + self.gone > 0
+    }
+
+    /// Adds what another answer changed.
+    pub fn add(&mut self, other: Self) {
+        self.new += other.new;
+        self.changed += other.changed;
+        self.gone += other.gone;
+        self.studies.extend(other.studies);
+    }
+}
+
+/// Orders that no study here answers yet.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expected {
+    /// How many there are.
+    pub total: usize,
+    /// Those asked for: the most urgent first, then by time.
+    pub orders: Vec<KnownOrder>,
+}
+
+impl Cache {
+    /// Keeps what came in with an answer, in one transaction with how far the question is and the audit event.
+    ///
+    /// # Errors
+    /// [`CacheError`]; nothing is kept then.
+    pub fn take_orders(&self, page: &OrderPage, who: &str, at: Timestamp) -> Result<CameIn, CacheError> {
+        let (came, rows) = self.write(|t| take(t, page, who, at))?;
+        self.reindex(rows)?;
+        Ok(came)
+    }
+
+    /// The orders that a study answers, the one that says most first: open before done, done before withdrawn.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub fn orders_of(&self, study: &StudyRecord) -> Result<Vec<KnownOrder>, CacheError> {
+        self.read(|db| of_study(db, study))
+    }
+
+    /// The first order of each study, where there is one: for the rows of a list.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub fn order_of_each(&self, studies: &[StudyRecord]) -> Result<Vec<Option<KnownOrder>>, CacheError> {
+        self.read(|db| {
+            if !tables::orders::any(db)? {
+                return Ok(studies.iter().map(|_| None).collect());
+            }
+            studies.iter().map(|study| Ok(of_study(db, study)?.into_iter().next())).collect()
+        })
+    }
+
+    /// Open orders that no study here answers. `text`: words that begin words of patient, accession number or procedure.
+    /// The same order from two sources is one.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub fn expected_orders(&self, text: &str, most: usize) -> Result<Expected, CacheError> {
+        let mut found = self.read(|db| {
+            let mut found = tables::orders::without_study(db, MOST_EXPECTED)?;
+            for known in &mut found {
+                known.task = task_of(db, &known.order)?;
+            }
+            Ok(found)
+        })?;
+        let mut wanted = String::new();
+        words(text, &mut wanted);
+        found.retain(|known| says(&known.order, &wanted));
+        // A worklist tells of the same order as the system that it was made in, and less.
+        let name = |order: &Order| {
+            (!order.accession.is_empty() && !order.patient.id.is_empty())
+                .then(|| (order.patient.id.clone(), order.accession.clone()))
+        };
+        let mut seen: BTreeMap<(String, String), bool> = BTreeMap::new();
+        for known in &found {
+            if let Some(name) = name(&known.order) {
+                *seen.entry(name).or_default() |= !is_step(&known.order);
+            }
+        }
+        found.retain(|known| {
+            !is_step(&known.order) || !name(&known.order).is_some_and(|name| seen.get(&name) == Some(&true))
+        });
+        found.sort_by_cached_key(|known| {
+            let due = known.due_at().map_or(i64::MAX, |at| at.0);
+            (known.priority().unwrap_or_default(), due, when_key(&known.order), known.order.place.clone())
+        });
+        let total = found.len();
+        found.truncate(most);
+        Ok(Expected { total, orders: found })
+    }
+
+    /// Places and versions of a source's open orders that were not heard of for longest: to be asked for by name.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub fn orders_to_look_at(&self, source: &str, most: usize) -> Result<Vec<(String, String)>, CacheError> {
+        self.read(|db| Ok(tables::orders::longest_unseen(db, source, most)?))
+    }
+}
+
+/// A step of a modality worklist, not an order of its own.
+fn is_step(order: &Order) -> bool {
+    order.place.starts_with("step/")
+}
+
+/// When it is to be done, for a place in a list: a calendar of another place is taken for that of Greenwich.
+fn when_key(order: &Order) -> i64 {
+    match order.scheduled.as_ref().or(order.requested.as_ref()) {
+        Some(When::At(at)) => at.0,
+        Some(When::Local(text)) => {
+            let day = text.get(..10).and_then(DicomDate::parse).map_or(0, DicomDate::days_since_epoch);
+            let of_day = text.get(11..).and_then(seconds_of_day).unwrap_or_default();
+            day * 86_400_000 + (of_day * 1000.0) as i64
+        }
+        None => i64::MAX,
+    }
+}
+
+fn says(order: &Order, wanted: &str) -> bool {
+    let mut text = String::new();
+    for part in [&order.patient.name, &order.patient.id, &order.accession, &order.procedure, &order.modality] {
+        words(part, &mut text);
+    }
+    wanted.split(' ').filter(|word| !word.is_empty()).all(|word| text.contains(&format!(" {word}")))
+}
+
+/// Of several tasks: one that is not over, else the one heard of last.
+fn task_of(db: &Connection, order: &Order) -> Result<Option<OrderTask>, CacheError> {
+    let tasks = tables::orders::tasks_of(db, &order.source, &order.place)?;
+    let open = tasks.iter().position(|task| !task.is_over()).unwrap_or(0);
+    Ok(tasks.into_iter().nth(open))
+}
+
+fn of_study(db: &Connection, study: &StudyRecord) -> Result<Vec<KnownOrder>, CacheError> {
+    let mut found = tables::orders::of_study(db, &study.uid, study.patient.id.trim(), study.accession.trim())?;
+    // A UID that two patients share is a fault of somebody; it must not put one's order to the other's images.
+    found.retain(|known| {
+        let (there, here) = (known.order.patient.id.trim(), study.patient.id.trim());
+        there.is_empty() || here.is_empty() || there == here
+    });
+    for known in &mut found {
+        known.task = task_of(db, &known.order)?;
+    }
+    found.sort_by_cached_key(|known| {
+        (known.gone, known.order.status, is_step(&known.order), known.order.place.clone())
+    });
+    Ok(found)
+}
+
+/// Sets how urgent a study is to what its orders say, where no person did; whether that is something new.
+pub(crate) fn settle(t: &Connection, row: i64) -> Result<bool, CacheError> {
+    if !tables::orders::any(t)? {
+        return Ok(false);
+    }
+    let Some(study) = tables::studies::by_id(t, row)? else { return Ok(false) };
+    if study.work.is_priority_set {
+        return Ok(false);
+    }
+    let wanted = of_study(t, &study)?.iter().filter_map(KnownOrder::priority).min().unwrap_or_default();
+    if wanted == study.work.priority {
+        return Ok(false);
+    }
+    let work = Work { priority: wanted, ..study.work };
+    tables::studies::set_work(t, row, &work)?;
+    Ok(true)
+}
+
+fn take(t: &Act<'_>, page: &OrderPage, who: &str, at: Timestamp) -> Result<(CameIn, Vec<i64>), CacheError> {
+    let source = page.of.source.as_str();
+    let mut came = CameIn::default();
+    let mut touched: Vec<Order> = Vec::new();
+    for order in &page.orders {
+        match tables::orders::version(t, source, &order.place)? {
+            Some((known, false)) if known == order.version => {
+                tables::orders::seen(t, source, &order.place, at)?;
+                continue;
+            }
+            Some(_) => {
+                // What it was about before may be another study.
+                touched.extend(tables::orders::by_place(t, source, &order.place)?.map(|known| known.order));
+                came.changed += 1;
+            }
+            None => came.new += 1,
+        }
+        tables::orders::put(t, order, at)?;
+        touched.push(order.clone());
+    }
+    for task in &page.tasks {
+        match tables::orders::task_version(t, source, &task.place)? {
+            Some(known) if known == task.version => continue,
+            Some(_) => came.changed += 1,
+            None => came.new += 1,
+        }
+        tables::orders::put_task(t, task, at)?;
+        touched.extend(tables::orders::by_place(t, source, &task.order)?.map(|known| known.order));
+    }
+    for place in &page.unchanged {
+        tables::orders::seen(t, source, place, at)?;
+    }
+    let mut gone = page.gone.clone();
+    if let Some(whole) = &page.whole {
+        let open = tables::orders::longest_unseen(t, source, usize::MAX)?;
+        gone.extend(open.into_iter().map(|(place, _)| place).filter(|place| !whole.contains(place)));
+    }
+    for place in &gone {
+        if tables::orders::set_gone(t, source, place, at)? {
+            came.gone += 1;
+            touched.extend(tables::orders::by_place(t, source, place)?.map(|known| known.order));
+        }
+    }
+    let mut rows = BTreeSet::new();
+    for order in &touched {
+        rows.extend(tables::studies::of_order(
+            t,
+            order.study.as_ref(),
+            order.patient.id.trim(),
+            order.accession.trim(),
+        )?);
+    }
+    let mut reindex = Vec::new();
+    for row in rows {
+        if settle(t, row)? {
+            reindex.push(row);
+        }
+        came.studies.extend(tables::studies::by_id(t, row)?.map(|study| study.uid));
+    }
+    tables::askings::set(t, &page.of, &page.asking)?;
+    if came.any() {
+        let patients: BTreeSet<&str> = touched.iter().map(|order| order.patient.id.trim()).collect();
+        let only = patients.iter().next().filter(|_| patients.len() == 1);
+        let detail = json!({
+            "source": source, "feed": page.of.feed, "new": came.new, "changed": came.changed, "gone": came.gone,
+            "patients": patients.len(),
+        });
+        let event = AuditEvent::new(who, Action::Queried, at, None, detail);
+        tables::audit::add(t, &event.about(only.and_then(|id| PatientKey::local(id))))?;
+    }
+    Ok((came, reindex))
+}
