@@ -175,7 +175,8 @@ fn when_key(order: &Order) -> i64 {
 
 fn says(order: &Order, wanted: &str) -> bool {
     let mut text = String::new();
-    for part in [&order.patient.name, &order.patient.id, &order.accession, &order.procedure, &order.modality] {
+    for part in [&order.patient.name, &order.patient.id, &order.accession, &order.procedure, &order.modality]
+    {
         words(part, &mut text);
     }
     wanted.split(' ').filter(|word| !word.is_empty()).all(|word| text.contains(&format!(" {word}")))
@@ -189,7 +190,8 @@ fn task_of(db: &Connection, order: &Order) -> Result<Option<OrderTask>, CacheErr
 }
 
 fn of_study(db: &Connection, study: &StudyRecord) -> Result<Vec<KnownOrder>, CacheError> {
-    let mut found = tables::orders::of_study(db, &study.uid, study.patient.id.trim(), study.accession.trim())?;
+    let mut found =
+        tables::orders::of_study(db, &study.uid, study.patient.id.trim(), study.accession.trim())?;
     // A UID that two patients share is a fault of somebody; it must not put one's order to the other's images.
     found.retain(|known| {
         let (there, here) = (known.order.patient.id.trim(), study.patient.id.trim());

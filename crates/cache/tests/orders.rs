@@ -22,7 +22,12 @@ fn order(n: u32, version: &str, priority: Option<Priority>) -> Order {
         place: format!("ServiceRequest/{n}"),
         version: version.into(),
         priority,
-        patient: Patient { id: format!("PAT-{n:04}"), name: format!("MÜLLER^JOSÉ {n}"), birth_date: None, sex: None },
+        patient: Patient {
+            id: format!("PAT-{n:04}"),
+            name: format!("MÜLLER^JOSÉ {n}"),
+            birth_date: None,
+            sex: None,
+        },
         accession: format!("ACC{n}"),
         procedure: "CT of the head".into(),
         ..Order::default()
@@ -135,12 +140,20 @@ fn a_question_moves_on_with_its_answer_and_stays_where_it_was_when_it_fails() {
     let folder = tempdir().unwrap();
     let cache = filled(folder.path(), 1);
     let asking = Asking { progress: Some(Timestamp(500)), asked_at: AT, ..Asking::default() };
-    let page = OrderPage { of: of(), asking: asking.clone(), orders: vec![order(1, "1", None)], ..OrderPage::default() };
+    let page = OrderPage {
+        of: of(),
+        asking: asking.clone(),
+        orders: vec![order(1, "1", None)],
+        ..OrderPage::default()
+    };
     cache.take_orders(&page, "medsight", AT).unwrap();
     cache.asking_failed(&of(), "sync.unreachable", "Nobody answers.", Timestamp(AT.0 + 5)).unwrap();
     let failed = cache.asking(&of()).unwrap();
     assert_eq!((failed.progress, failed.attempts), (Some(Timestamp(500)), 1));
-    assert_eq!((failed.failing_since, failed.code.as_deref()), (Some(Timestamp(AT.0 + 5)), Some("sync.unreachable")));
+    assert_eq!(
+        (failed.failing_since, failed.code.as_deref()),
+        (Some(Timestamp(AT.0 + 5)), Some("sync.unreachable"))
+    );
     let mut again = asking;
     again.answered();
     cache.take_orders(&OrderPage { of: of(), asking: again, ..OrderPage::default() }, "x", AT).unwrap();

@@ -197,7 +197,9 @@ fn what_is_urgent_stands_first_and_of_equal_ones_what_came_first() {
     let folder = tempfile::tempdir().unwrap();
     let cache = filled(folder.path(), 3);
     for (study, priority) in [(2, Priority::Stat), (3, Priority::Urgent)] {
-        cache.apply(&RecordCommand::SetPriority { study: study_uid(study), priority: Some(priority) }, "x", AT).unwrap();
+        cache
+            .apply(&RecordCommand::SetPriority { study: study_uid(study), priority: Some(priority) }, "x", AT)
+            .unwrap();
     }
     let query = Query { sort: Sort::Priority, limit: 10, ..Query::default() };
     let rows = cache.worklist(&query).unwrap().rows;

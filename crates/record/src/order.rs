@@ -160,7 +160,8 @@ mod tests {
 
     fn known(status: OrderStatus) -> KnownOrder {
         let order = Order { status, priority: Some(Priority::Urgent), ..Order::default() };
-        let task = OrderTask { priority: Some(Priority::Stat), due_at: Some(Timestamp(7)), ..OrderTask::default() };
+        let task =
+            OrderTask { priority: Some(Priority::Stat), due_at: Some(Timestamp(7)), ..OrderTask::default() };
         KnownOrder { order, task: Some(task), ..KnownOrder::default() }
     }
 

@@ -242,7 +242,9 @@ impl Settings {
             SourceFrom::Destination(name) => {
                 self.destinations.iter().any(|to| to.name == *name && matches!(to.to, To::Fhir(_)))
             }
-            SourceFrom::Node(name) => self.nodes.iter().any(|node| node.name == *name && node.dimse.is_some()),
+            SourceFrom::Node(name) => {
+                self.nodes.iter().any(|node| node.name == *name && node.dimse.is_some())
+            }
         }
     }
 

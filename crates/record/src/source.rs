@@ -156,7 +156,9 @@ mod tests {
 
     #[test]
     fn a_source_is_stored_and_read_again_without_loss() {
-        let fhir = source("from = { destination = \"hospital\" }\nonly = \"category=http://snomed.info/sct|363679005\"");
+        let fhir = source(
+            "from = { destination = \"hospital\" }\nonly = \"category=http://snomed.info/sct|363679005\"",
+        );
         assert_eq!(fhir.check(), Ok(()));
         assert_eq!(toml::from_str::<Source>(&toml::to_string(&fhir).unwrap()).unwrap(), fhir);
         assert_eq!((fhir.every_min, fhir.days_back, fhir.days_ahead), (5, 30, 7));
@@ -168,11 +170,15 @@ mod tests {
         assert_eq!(worklist.check(), Ok(()));
         worklist.brings.insert(Brings::Reports);
         assert_eq!(worklist.check(), Err(SourceError::WorklistReports));
-        for only in ["_count=1", "category", "category=", "category=a b", "status=active&_include=x", "a=b#c"] {
+        for only in ["_count=1", "category", "category=", "category=a b", "status=active&_include=x", "a=b#c"]
+        {
             let mut fhir = source("from = { destination = \"hospital\" }");
             fhir.only = only.into();
             assert_eq!(fhir.check(), Err(SourceError::Only), "{only}");
         }
-        assert_eq!(check_all(&[source("from = { node = \"a\" }"), source("from = { node = \"b\" }")]), Err(SourceError::Name));
+        assert_eq!(
+            check_all(&[source("from = { node = \"a\" }"), source("from = { node = \"b\" }")]),
+            Err(SourceError::Name)
+        );
     }
 }

@@ -1,6 +1,8 @@
-//! What leaves the records for other systems, and who may send it: the outbox and its destinations, and sign-in.
+//! What leaves the records for other systems, what comes from them, and who may ask and send: the outbox and its
+//! destinations, orders and earlier reports of others, and sign-in.
 //!
 //! - [`Engine`]: one task a destination takes what waits in the outbox to it; [`Engine::once`] does that and ends.
+//! - [`Inbound`]: asks the sources of the settings for orders and earlier reports.
 //! - [`fhir`], [`hl7`]: the forms in which findings and reports are sent.
 //!
 //! Not here: what is sent (`medsight-record`, `medsight-cache`) and DICOM's own protocols (`medsight-pacs`).
@@ -11,6 +13,7 @@ mod courier;
 mod engine;
 pub mod fhir;
 pub mod hl7;
+mod inbound;
 mod link;
 mod moment;
 mod pacs;
@@ -19,6 +22,7 @@ mod stream;
 mod trouble;
 
 pub use engine::{Engine, Secrets, Swept, rule_of};
+pub use inbound::{Answered, Inbound};
 pub use medsight_pacs::Auth;
 #[doc(hidden)]
 pub use moment::set_clock_offset_ms;

@@ -50,7 +50,11 @@ fn known(row: &Row<'_>) -> rusqlite::Result<KnownOrder> {
 }
 
 /// The version that is known, and whether the order is gone.
-pub(crate) fn version(db: &Connection, source: &str, place: &str) -> rusqlite::Result<Option<(String, bool)>> {
+pub(crate) fn version(
+    db: &Connection,
+    source: &str,
+    place: &str,
+) -> rusqlite::Result<Option<(String, bool)>> {
     db.prepare_cached("SELECT version, gone FROM orders WHERE source = ?1 AND place = ?2")?
         .query_row([source, place], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()
@@ -87,7 +91,9 @@ pub(crate) fn seen(db: &Connection, source: &str, place: &str, at: Timestamp) ->
 /// The source no longer has it; whether that is new.
 pub(crate) fn set_gone(db: &Connection, source: &str, place: &str, at: Timestamp) -> rusqlite::Result<bool> {
     let changed = db
-        .prepare_cached("UPDATE orders SET gone = 1, seen_at = ?3 WHERE source = ?1 AND place = ?2 AND gone = 0")?
+        .prepare_cached(
+            "UPDATE orders SET gone = 1, seen_at = ?3 WHERE source = ?1 AND place = ?2 AND gone = 0",
+        )?
         .execute(params![source, place, at.0])?;
     Ok(changed > 0)
 }

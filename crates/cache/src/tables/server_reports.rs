@@ -25,7 +25,11 @@ fn known(row: &Row<'_>) -> rusqlite::Result<KnownServerReport> {
 }
 
 /// The version that is known, and whether the report is gone.
-pub(crate) fn version(db: &Connection, source: &str, place: &str) -> rusqlite::Result<Option<(String, bool)>> {
+pub(crate) fn version(
+    db: &Connection,
+    source: &str,
+    place: &str,
+) -> rusqlite::Result<Option<(String, bool)>> {
     db.prepare_cached("SELECT version, gone FROM server_reports WHERE source = ?1 AND place = ?2")?
         .query_row([source, place], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()

@@ -1,9 +1,10 @@
 //! Requests to a FHIR server: to its own address only, within limits, and with what a person can do in each error.
 
 use crate::Trouble;
+use medsight_base::{DicomDate, Timestamp, time::seconds_of_day};
 use medsight_pacs::{Auth, client_pinned};
 use medsight_record::destination::FhirServer;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, StatusCode, Url};
 use serde_json::Value;
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) etag: Option<String>,
     pub(crate) retry_after: Option<Duration>,
+    /// What the server's clock said, to the second (Date, RFC 9110 6.6.1).
+    pub(crate) date: Option<Timestamp>,
     pub(crate) body: Value,
 }
 
@@ -120,6 +123,7 @@ impl Http {
             status,
             etag: text(reqwest::header::ETAG).and_then(version_of_etag),
             retry_after: text(RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
+            date: text(DATE).and_then(moment_of_date),
             body,
         };
         match status.as_u16() {
@@ -163,6 +167,18 @@ pub(crate) fn version_of_etag(etag: &str) -> Option<String> {
     (!version.is_empty()).then(|| version.to_owned())
 }
 
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 5.6.7, the form that is to be sent).
+fn moment_of_date(text: &str) -> Option<Timestamp> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut words = text.split_once(", ")?.1.split(' ');
+    let (day, month, year, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let month = 1 + MONTHS.iter().position(|one| *one == month)?;
+    let day = DicomDate::parse(&format!("{year}-{month:02}-{day}"))?;
+    let of_day_ms = (seconds_of_day(time)? * 1000.0) as i64;
+    Some(Timestamp(day.days_since_epoch() * 86_400_000 + of_day_ms))
+}
+
 /// `Type/id` of an address, whatever stands before it and whatever version behind it. What is no such pair names nothing.
 pub(crate) fn place_of(location: &str) -> Option<String> {
     let path = location.split(['?', '#']).next()?.split("/_history").next()?;
@@ -192,6 +208,12 @@ mod tests {
             assert_eq!(place_of(bad), None, "{bad}");
         }
         assert_eq!(version_of_etag("W/\"7\"").as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn the_clock_of_a_server_is_read_from_its_answers() {
+        assert_eq!(moment_of_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Timestamp(784_111_777_000)));
+        assert_eq!(moment_of_date("yesterday"), None);
     }
 
     #[test]

@@ -8,9 +8,9 @@
 mod audit;
 mod bundle;
 mod fate;
-mod http;
+pub(crate) mod http;
 mod link;
-mod names;
+pub(crate) mod names;
 mod parcel;
 mod report;
 mod resources;

@@ -125,3 +125,13 @@ pub fn orthanc() -> Option<Arc<Peer>> {
         Some(peer)
     })
 }
+
+/// DCMTK's worklist with two steps. Its port is fixed.
+pub fn worklist() -> Option<Arc<Peer>> {
+    static KNOWN: Mutex<Weak<Peer>> = Mutex::new(Weak::new());
+    shared(&KNOWN, || {
+        let mut peer = start("dcmtk", &["worklist"], "PEER_UNUSED_PORT")?;
+        peer.port = 24105;
+        Some(peer)
+    })
+}

@@ -1,0 +1,198 @@
+//! What a FHIR server changed of its orders and tasks since it was last asked.
+//!
+//! Each page is kept with how far the reading is. What was changed while pages were read may have moved others over the
+//! edge of a page, where the server keeps its place by counting: then all of it is read again. The mark, from which on
+//! the next asking reads, is moved at the end, and stays behind the server's clock: what is committed there late is not
+//! missed.
+
+use super::order::{Patients, order, subject, task};
+use super::pages::{One, Page, Pages, one};
+use crate::Trouble;
+use crate::fhir::http::Http;
+use crate::moment::now;
+use medsight_base::Timestamp;
+use medsight_cache::{AskedOf, Asking, Cache, CameIn, OrderPage};
+use medsight_record::Source;
+use medsight_record::destination::FhirServer;
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What may be committed late at a server, milliseconds.
+const LATE_MS: i64 = 120_000;
+/// Readings of the same once more because something was changed meanwhile.
+const MOST_READINGS: usize = 3;
+/// Open orders that are asked for by name at each asking: those that were deleted are in no search.
+const LOOKED_AT: usize = 25;
+/// Patients that are asked for by name for a page whose server brings none along.
+const MOST_PATIENTS: usize = 200;
+
+pub(super) struct Feed<'a> {
+    pub(super) cache: &'a Arc<Cache>,
+    pub(super) source: &'a Source,
+    pub(super) server: &'a FhirServer,
+    pub(super) http: &'a Http,
+    pub(super) who: &'a str,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+impl Feed<'_> {
+    fn of(&self, feed: &str) -> AskedOf {
+        AskedOf { source: self.source.name.clone(), feed: feed.to_owned() }
+    }
+
+    /// Orders, then the tasks that give them to somebody, then those that were not heard of for longest.
+    pub(super) async fn read(&self) -> Result<CameIn, (AskedOf, Trouble)> {
+        let only = if self.source.only.is_empty() { String::new() } else { format!("&{}", self.source.only) };
+        let orders = format!("ServiceRequest?_include=ServiceRequest:subject{only}");
+        let mut came = self.follow("orders", &orders).await.map_err(|why| (self.of("orders"), why))?;
+        came.add(self.follow("tasks", "Task").await.map_err(|why| (self.of("tasks"), why))?);
+        came.add(self.look().await.map_err(|why| (self.of("orders"), why))?);
+        Ok(came)
+    }
+
+    async fn follow(&self, feed: &str, search: &str) -> Result<CameIn, Trouble> {
+        let of = self.of(feed);
+        let mut asking = self.asking(&of).await?;
+        let back_ms = i64::from(self.source.days_back) * 86_400_000;
+        let from = asking.mark.unwrap_or(Timestamp(now().0.saturating_sub(back_ms)));
+        let mut start = asking.progress.filter(|progress| *progress >= from).unwrap_or(from);
+        let mut came = CameIn::default();
+        for reading in 0..MOST_READINGS {
+            let mut pages = Pages::new(self.http, search.to_owned(), Some(start));
+            let query = pages.query();
+            let known = asking.etag.clone().filter(|_| reading == 0 && asking.query.as_ref() == Some(&query));
+            let (mut count, mut etag) = (0, known);
+            loop {
+                let page = pages.read(etag.take().as_deref(), self.cancel).await?;
+                count += 1;
+                let Some(page) = page else {
+                    asking.answered();
+                    (asking.asked_at, asking.ended_at) = (now(), Some(now()));
+                    came.add(self.keep(&of, &asking, Page::default()).await?);
+                    return Ok(came);
+                };
+                // A reading that goes on after it was cut off began when the first of it did.
+                asking.began = asking.began.or(pages.began);
+                let is_last = page.is_last;
+                let overtaken = is_last
+                    && pages.by_links
+                    && reading + 1 < MOST_READINGS
+                    && pages.newest.zip(asking.began).is_some_and(|(newest, began)| newest > began)
+                    && (count > 1 || start > from);
+                if overtaken {
+                    (asking.progress, asking.began) = (None, None);
+                } else if is_last {
+                    asking.mark = Some(mark(from, &pages));
+                    (asking.progress, asking.began) = (None, None);
+                    (asking.query, asking.etag) =
+                        (Some(query.clone()), pages.etag.clone().filter(|_| count == 1));
+                    asking.ended_at = Some(now());
+                } else if page.sorted_to.is_some() {
+                    asking.progress = page.sorted_to;
+                }
+                asking.asked_at = now();
+                asking.answered();
+                came.add(self.keep(&of, &asking, page).await?);
+                if is_last && !overtaken {
+                    return Ok(came);
+                }
+                if overtaken {
+                    break;
+                }
+            }
+            start = from;
+        }
+        Ok(came)
+    }
+
+    async fn asking(&self, of: &AskedOf) -> Result<Asking, Trouble> {
+        let (cache, of) = (Arc::clone(self.cache), of.clone());
+        blocking(move || cache.asking(&of)).await
+    }
+
+    async fn keep(&self, of: &AskedOf, asking: &Asking, page: Page) -> Result<CameIn, Trouble> {
+        let patients = self.patients(&page).await?;
+        let orders =
+            page.found.iter().filter_map(|one| order(one, &patients, self.server, &self.source.name));
+        let kept = OrderPage {
+            of: of.clone(),
+            asking: asking.clone(),
+            orders: orders.collect(),
+            tasks: page.found.iter().filter_map(|one| task(one, &self.source.name)).collect(),
+            ..OrderPage::default()
+        };
+        self.take(kept).await
+    }
+
+    async fn take(&self, page: OrderPage) -> Result<CameIn, Trouble> {
+        let (cache, who) = (Arc::clone(self.cache), self.who.to_owned());
+        blocking(move || cache.take_orders(&page, &who, now())).await
+    }
+
+    /// The patients of a page: those that came with it, and the others by their names.
+    async fn patients(&self, page: &Page) -> Result<Patients, Trouble> {
+        let mut patients = Patients::new();
+        for resource in &page.beside {
+            if resource["resourceType"] == "Patient"
+                && let Some(id) = resource["id"].as_str()
+            {
+                patients.insert(format!("Patient/{id}"), resource.clone());
+            }
+        }
+        let mut asked = 0;
+        for place in page.found.iter().filter_map(subject) {
+            if patients.contains_key(&place) || asked == MOST_PATIENTS {
+                continue;
+            }
+            asked += 1;
+            let answer = self.http.request(Method::GET, &place, None, HeaderMap::new(), self.cancel).await?;
+            match answer.status.as_u16() {
+                200 => drop(patients.insert(place, answer.body)),
+                // Nobody is known by this name: then it can't be told whose order it is.
+                403 | 404 | 410 => drop(patients.insert(place, serde_json::Value::Null)),
+                status => return Err(Trouble::Server(status)),
+            }
+        }
+        Ok(patients)
+    }
+
+    /// Asks for open orders by name that were in no answer for longest: the same version, another, or deleted.
+    async fn look(&self) -> Result<CameIn, Trouble> {
+        let (cache, source) = (Arc::clone(self.cache), self.source.name.clone());
+        let due = blocking(move || cache.orders_to_look_at(&source, LOOKED_AT)).await?;
+        let of = self.of("orders");
+        let mut kept = OrderPage { asking: self.asking(&of).await?, of, ..OrderPage::default() };
+        let mut changed = Page::default();
+        for (place, version) in due {
+            match one(self.http, &place, &version, self.cancel).await? {
+                One::Same => kept.unchanged.push(place),
+                One::Gone => kept.gone.push(place),
+                One::Other(resource) => changed.found.push(*resource),
+            }
+        }
+        let patients = self.patients(&changed).await?;
+        let orders =
+            changed.found.iter().filter_map(|one| order(one, &patients, self.server, &self.source.name));
+        kept.orders = orders.collect();
+        self.take(kept).await
+    }
+}
+
+/// From which change on the next asking reads.
+fn mark(from: Timestamp, pages: &Pages<'_>) -> Timestamp {
+    let Some(newest) = pages.newest else { return from };
+    let clock = pages.began.unwrap_or(newest);
+    newest.min(Timestamp(clock.0.saturating_sub(LATE_MS))).max(from)
+}
+
+/// The records are read and written on a thread that may wait for the disk.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, medsight_cache::CacheError> + Send + 'static,
+) -> Result<T, Trouble> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(Trouble::Answer("a fault of the program")),
+    }
+}

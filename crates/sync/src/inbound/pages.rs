@@ -1,0 +1,207 @@
+//! A search of a FHIR server, page by page: within bounds, below the address of the settings, and never in a circle.
+
+use super::order::{name_of, updated};
+use crate::Trouble;
+use crate::fhir::http::{Answer, Http};
+use medsight_base::Timestamp;
+use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use tokio_util::sync::CancellationToken;
+
+/// Resources that a page is asked to have.
+pub(super) const COUNT: usize = 100;
+/// Entries of a page that are read. A server may give more than it was asked for, and brings others along.
+const MOST_ENTRIES: usize = 5000;
+/// Pages of one reading.
+const MOST_PAGES: usize = 500;
+/// Pages one after the other that bring nothing.
+const MOST_EMPTY: usize = 3;
+
+const ENDLESS: Trouble = Trouble::Answer("its pages bring the same things again and again");
+const TOO_LONG: Trouble =
+    Trouble::Answer("it has more pages than are read at once; the next asking goes on from there");
+
+/// One page.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    /// What was searched for.
+    pub(super) found: Vec<Value>,
+    /// What came with it.
+    pub(super) beside: Vec<Value>,
+    /// When the last of them was changed there, where all pages so far came in this order.
+    pub(super) sorted_to: Option<Timestamp>,
+    /// It is the last.
+    pub(super) is_last: bool,
+}
+
+/// A search that is being read.
+pub(super) struct Pages<'a> {
+    http: &'a Http,
+    /// `ServiceRequest?…`, without the moment from which on.
+    search: String,
+    /// From which change on; `None`: all, in no order.
+    from: Option<Timestamp>,
+    next: Option<String>,
+    seen: BTreeSet<(String, String)>,
+    pages: usize,
+    empty: usize,
+    offset: usize,
+    is_sorted: bool,
+    /// What the server's clock said with the first page.
+    pub(super) began: Option<Timestamp>,
+    /// The latest change that was seen.
+    pub(super) newest: Option<Timestamp>,
+    /// The server told where its next page is: how it keeps its place is not known.
+    pub(super) by_links: bool,
+    pub(super) etag: Option<String>,
+}
+
+impl<'a> Pages<'a> {
+    pub(super) fn new(http: &'a Http, search: String, from: Option<Timestamp>) -> Self {
+        Self {
+            http,
+            search,
+            from,
+            next: None,
+            seen: BTreeSet::new(),
+            pages: 0,
+            empty: 0,
+            offset: 0,
+            is_sorted: from.is_some(),
+            began: None,
+            newest: None,
+            by_links: false,
+            etag: None,
+        }
+    }
+
+    /// The question of the first page.
+    pub(super) fn query(&self) -> String {
+        let divider = if self.search.contains('?') { '&' } else { '?' };
+        let mut query = format!("{}{divider}_count={COUNT}", self.search);
+        if let Some(from) = self.from {
+            query += &format!("&_sort=_lastUpdated&_lastUpdated=ge{}", from.iso());
+        }
+        if self.offset > 0 {
+            query += &format!("&_offset={}", self.offset);
+        }
+        query
+    }
+
+    /// The next page; `None` when the server's answer is the one of `etag`.
+    pub(super) async fn read(
+        &mut self,
+        etag: Option<&str>,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Page>, Trouble> {
+        if self.pages == MOST_PAGES {
+            return Err(TOO_LONG);
+        }
+        self.pages += 1;
+        let question = self.next.take().unwrap_or_else(|| self.query());
+        let answer = self.http.request(Method::GET, &question, None, if_none_match(etag), cancel).await?;
+        match answer.status.as_u16() {
+            304 if etag.is_some() => return Ok(None),
+            200 if answer.body["resourceType"] == "Bundle" => {}
+            200..=299 => return Err(Trouble::Answer("it is no bundle of a search")),
+            status => return Err(Trouble::Server(status)),
+        }
+        if self.pages == 1 {
+            (self.began, self.etag) = (answer.date, answer.etag.clone());
+        }
+        self.page(answer).map(Some)
+    }
+
+    fn page(&mut self, mut answer: Answer) -> Result<Page, Trouble> {
+        let link =
+            answer.body["link"].as_array().into_iter().flatten().find(|link| link["relation"] == "next");
+        let link = link.and_then(|link| link["url"].as_str()).map(str::to_owned);
+        let Value::Array(entries) = answer.body["entry"].take() else {
+            return self.end(Page::default(), link, 0, true);
+        };
+        if entries.len() > MOST_ENTRIES {
+            return Err(Trouble::Answer("a page has too many entries"));
+        }
+        let kind = self.search.split('?').next().unwrap_or_default().to_owned();
+        let (mut page, mut is_new) = (Page::default(), false);
+        for mut entry in entries {
+            let resource = entry["resource"].take();
+            if entry["search"]["mode"] == "include" || resource["resourceType"] != kind.as_str() {
+                page.beside.push(resource);
+                continue;
+            }
+            let changed = updated(&resource);
+            self.is_sorted &= changed.is_some() && changed >= self.newest;
+            self.newest = self.newest.max(changed);
+            is_new |= name_of(&resource).is_some_and(|name| self.seen.insert(name));
+            page.found.push(resource);
+        }
+        let count = page.found.len();
+        self.end(page, link, count, is_new)
+    }
+
+    /// Where the next page is.
+    fn end(
+        &mut self,
+        mut page: Page,
+        link: Option<String>,
+        count: usize,
+        is_new: bool,
+    ) -> Result<Page, Trouble> {
+        page.sorted_to = self.newest.filter(|_| self.is_sorted);
+        self.empty = if count == 0 { self.empty + 1 } else { 0 };
+        let goes_on = link.is_some() || count >= COUNT;
+        if goes_on && ((count > 0 && !is_new) || self.empty > MOST_EMPTY) {
+            return Err(ENDLESS);
+        }
+        match link {
+            Some(link) => {
+                self.by_links = true;
+                // To another address nothing goes; said here, so that what came with this page is kept first.
+                self.next = Some(link);
+            }
+            // A server without links of pages: from the last change that was seen, or by counting.
+            None if goes_on => match page.sorted_to.filter(|to| self.from.is_some_and(|from| *to > from)) {
+                Some(to) => (self.from, self.offset) = (Some(to), 0),
+                None => self.offset += count,
+            },
+            None => page.is_last = true,
+        }
+        Ok(page)
+    }
+}
+
+/// One resource by its name, where it is not the version that is known.
+pub(super) enum One {
+    Same,
+    Other(Box<Value>),
+    Gone,
+}
+
+pub(super) async fn one(
+    http: &Http,
+    place: &str,
+    version: &str,
+    cancel: &CancellationToken,
+) -> Result<One, Trouble> {
+    let answer = http.request(Method::GET, place, None, if_none_match(Some(version)), cancel).await?;
+    match answer.status.as_u16() {
+        304 => Ok(One::Same),
+        200 if answer.body["meta"]["versionId"] == version => Ok(One::Same),
+        200 => Ok(One::Other(Box::new(answer.body))),
+        404 | 410 => Ok(One::Gone),
+        status => Err(Trouble::Server(status)),
+    }
+}
+
+/// A version as the header has it; what no header can hold is not asked about.
+fn if_none_match(version: Option<&str>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let value = version.and_then(|version| HeaderValue::from_str(&format!("W/\"{version}\"")).ok());
+    if let Some(value) = value {
+        headers.insert(IF_NONE_MATCH, value);
+    }
+    headers
+}

@@ -1,0 +1,122 @@
+//! DiagnosticReport (FHIR R4) as a report of another system. Its words only: no markup is read, no address followed.
+
+use super::order::name_of;
+use super::values::{concept, identifier, moment, people, place, study, text};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use medsight_record::ServerReport;
+use serde_json::Value;
+
+/// Longest words of a report that are kept, in bytes.
+const LONGEST: usize = 128 << 10;
+
+/// A report; `None` for a resource without name or version.
+pub(super) fn report(resource: &Value, source: &str, patient_id: &str) -> Option<ServerReport> {
+    if resource["resourceType"] != "DiagnosticReport" {
+        return None;
+    }
+    let (place_of_report, version) = name_of(resource)?;
+    let (mut words, mut is_cut, mut other_forms) = (String::new(), false, Vec::new());
+    add(&mut words, &mut is_cut, resource["conclusion"].as_str().unwrap_or_default());
+    for form in resource["presentedForm"].as_array().into_iter().flatten() {
+        let kind = text(&form["contentType"]);
+        let plain = kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/plain"));
+        let data = form["data"].as_str().filter(|_| plain).and_then(|data| STANDARD.decode(data).ok());
+        match data {
+            Some(data) => add(&mut words, &mut is_cut, &String::from_utf8_lossy(&data)),
+            None if other_forms.len() < 10 && !kind.is_empty() => other_forms.push(kind),
+            None => {}
+        }
+    }
+    let names = resource["identifier"].as_array().into_iter().flatten();
+    Some(ServerReport {
+        source: source.to_owned(),
+        place: place_of_report,
+        version,
+        patient_id: patient_id.to_owned(),
+        status: text(&resource["status"]),
+        title: concept(&resource["code"]),
+        effective: effective(resource),
+        issued_at: resource["issued"].as_str().and_then(moment),
+        performer: Some(people(&resource["performer"]))
+            .filter(|who| !who.is_empty())
+            .unwrap_or_else(|| people(&resource["resultsInterpreter"])),
+        text: words,
+        is_cut,
+        other_forms,
+        study: study(resource).or_else(|| study_of_references(resource)),
+        identifiers: names.map(|one| text(&one["value"])).filter(|name| !name.is_empty()).take(10).collect(),
+    })
+}
+
+/// Study Instance UID of a logical reference to the study.
+fn study_of_references(resource: &Value) -> Option<medsight_base::StudyUid> {
+    resource["imagingStudy"].as_array().into_iter().flatten().find_map(|reference| {
+        let alone = serde_json::json!({"identifier": [reference["identifier"]]});
+        identifier(&alone, "urn:dicom:uid").and_then(|_| study(&alone))
+    })
+}
+
+/// The day of the examination as the server's calendar has it.
+fn effective(resource: &Value) -> String {
+    let given =
+        resource["effectiveDateTime"].as_str().or_else(|| resource["effectivePeriod"]["start"].as_str());
+    given.and_then(|text| text.get(..10.min(text.len()))).unwrap_or_default().to_owned()
+}
+
+/// Adds words behind those that are there, line by line, as text and nothing else.
+fn add(words: &mut String, is_cut: &mut bool, more: &str) {
+    let more: String = more.trim().chars().filter(|c| *c == '\n' || *c == '\t' || !c.is_control()).collect();
+    if more.is_empty() || words.contains(&more) {
+        return;
+    }
+    if !words.is_empty() {
+        words.push_str("\n\n");
+    }
+    let room = LONGEST.saturating_sub(words.len());
+    let end = (0..=room.min(more.len())).rev().find(|at| more.is_char_boundary(*at)).unwrap_or(0);
+    *is_cut |= end < more.len();
+    words.push_str(&more[..end]);
+}
+
+/// `Patient/id` whose report it is.
+pub(super) fn subject(resource: &Value) -> Option<String> {
+    place(&resource["subject"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_words_of_a_report_are_its_conclusion_and_its_plain_text_and_no_markup_is_read() {
+        let html = STANDARD.encode("<script>alert(1)</script>");
+        let plain = STANDARD.encode("Findings: none.\r\nImpression: <b>normal</b>.\u{7}");
+        let resource = json!({
+            "resourceType": "DiagnosticReport", "id": "9", "meta": {"versionId": "2"}, "status": "amended",
+            "code": {"text": "CT"}, "conclusion": "Normal.", "issued": "2026-01-02T03:04:05Z",
+            "effectivePeriod": {"start": "2026-01-01T23:00:00-05:00"}, "performer": [{"display": "Dr. X"}],
+            "presentedForm": [
+                {"contentType": "text/html", "data": html},
+                {"contentType": "text/plain; charset=utf-8", "data": plain},
+                {"contentType": "application/pdf", "url": "https://evil.test/report.pdf"},
+            ],
+            "imagingStudy": [{"identifier": {"system": "urn:dicom:uid", "value": "urn:oid:1.2.3"}}],
+        });
+        let report = report(&resource, "ris", "P1").unwrap();
+        assert_eq!(report.text, "Normal.\n\nFindings: none.\nImpression: <b>normal</b>.");
+        assert_eq!(report.other_forms, ["text/html", "application/pdf"]);
+        assert_eq!((report.effective.as_str(), report.status.as_str()), ("2026-01-01", "amended"));
+        assert_eq!(report.study.unwrap().as_str(), "1.2.3");
+        assert!(!report.is_cut);
+    }
+
+    #[test]
+    fn a_report_without_end_is_cut_and_says_so() {
+        let resource = json!({"resourceType": "DiagnosticReport", "id": "9", "meta": {"versionId": "2"},
+            "conclusion": "ä".repeat(LONGEST)});
+        let report = report(&resource, "ris", "P1").unwrap();
+        assert!(report.is_cut && report.text.len() <= LONGEST);
+    }
+}

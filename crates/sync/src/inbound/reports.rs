@@ -1,0 +1,117 @@
+//! What a FHIR server has of a patient: the DiagnosticReports of whom it knows by our Patient ID, and of nobody else.
+
+use super::feed::blocking;
+use super::pages::Pages;
+use super::report::{report, subject};
+use crate::Trouble;
+use crate::fhir::http::Http;
+use crate::fhir::names::token;
+use crate::moment::now;
+use medsight_cache::{AskedOf, Cache, CameIn, ReportPage};
+use medsight_record::destination::FhirServer;
+use medsight_record::{ServerReport, Source};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Reports of one patient that are read.
+const MOST_REPORTS: usize = 500;
+/// Resources of one patient at the server: it should be one.
+const MOST_NAMES: usize = 20;
+
+pub(super) fn asked_of(source: &Source, patient_id: &str) -> AskedOf {
+    AskedOf { source: source.name.clone(), feed: format!("reports/{patient_id}") }
+}
+
+pub(super) async fn read(
+    cache: &Arc<Cache>,
+    source: &Source,
+    server: &FhirServer,
+    http: &Http,
+    patient_id: &str,
+    who: &str,
+    cancel: &CancellationToken,
+) -> Result<CameIn, Trouble> {
+    let system = server.patient_system.as_str();
+    let mut found: BTreeMap<String, ServerReport> = BTreeMap::new();
+    let names = patients(http, system, patient_id, cancel).await?;
+    let mut is_whole = true;
+    for name in &names {
+        let search = format!("DiagnosticReport?subject={name}");
+        is_whole &= all(http, search, cancel, &mut |resource| {
+            if subject(resource).as_ref() == Some(name) {
+                keep(&mut found, resource, source, patient_id);
+            }
+        })
+        .await?;
+    }
+    // Reports that name their patient by the identifier alone. A server that can't search for it has none.
+    let search = format!("DiagnosticReport?{}", token("subject:identifier", system, patient_id));
+    let mut see = |resource: &Value| {
+        let named = &resource["subject"]["identifier"];
+        if named["system"] == system && named["value"] == patient_id {
+            keep(&mut found, resource, source, patient_id);
+        }
+    };
+    match all(http, search, cancel, &mut see).await {
+        Ok(all) => is_whole &= all,
+        Err(Trouble::Server(400 | 404 | 501)) => {}
+        Err(trouble) => return Err(trouble),
+    }
+    let (cache, who, of) = (Arc::clone(cache), who.to_owned(), asked_of(source, patient_id));
+    let (patient_id, reports) = (patient_id.to_owned(), found.into_values().collect());
+    blocking(move || {
+        let mut asking = cache.asking(&of)?;
+        asking.answered();
+        (asking.asked_at, asking.ended_at) = (now(), Some(now()));
+        cache.take_server_reports(&ReportPage { of, asking, patient_id, reports, is_whole }, &who, now())
+    })
+    .await
+}
+
+fn keep(found: &mut BTreeMap<String, ServerReport>, resource: &Value, source: &Source, patient_id: &str) {
+    if let Some(report) = report(resource, &source.name, patient_id) {
+        found.insert(report.place.clone(), report);
+    }
+}
+
+/// `Patient/id` of whom the server knows by the identifier.
+async fn patients(
+    http: &Http,
+    system: &str,
+    patient_id: &str,
+    cancel: &CancellationToken,
+) -> Result<Vec<String>, Trouble> {
+    let mut names = Vec::new();
+    let search = format!("Patient?{}", token("identifier", system, patient_id));
+    all(http, search, cancel, &mut |resource| {
+        let has = super::values::identifier(resource, system).as_deref() == Some(patient_id);
+        if has && names.len() < MOST_NAMES {
+            names.extend(super::order::name_of(resource).map(|(place, _)| place));
+        }
+    })
+    .await?;
+    Ok(names)
+}
+
+/// Everything that a search finds; whether it was all.
+async fn all(
+    http: &Http,
+    search: String,
+    cancel: &CancellationToken,
+    see: &mut (dyn FnMut(&Value) + Send),
+) -> Result<bool, Trouble> {
+    let mut pages = Pages::new(http, search, None);
+    let mut seen = 0;
+    loop {
+        let Some(page) = pages.read(None, cancel).await? else { return Ok(false) };
+        for resource in &page.found {
+            see(resource);
+        }
+        seen += page.found.len();
+        if page.is_last || seen >= MOST_REPORTS {
+            return Ok(page.is_last);
+        }
+    }
+}

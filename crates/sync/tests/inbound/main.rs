@@ -1,0 +1,63 @@
+//! What comes from other systems: real FHIR servers and a real worklist, and servers that lie.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod fake;
+mod hostile;
+#[path = "../peers/mod.rs"]
+mod peers;
+mod real;
+mod worklist;
+
+use medsight_cache::{Cache, CameIn};
+use medsight_record::destination::Destination;
+use medsight_record::node::Node;
+use medsight_record::source::Source;
+use medsight_sync::{Answered, Inbound, Secrets, Trouble};
+use peers::bed::{bearer, fhir};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+pub const SYSTEM: &str = "urn:oid:2.25.1";
+
+pub fn source(more: &str) -> Source {
+    let text = format!(
+        "name = \"ris\"\nbrings = [\"orders\", \"reports\"]\nfrom = {{ destination = \"ris\" }}\n{more}"
+    );
+    toml::from_str(&text).unwrap()
+}
+
+/// The FHIR server under `url` as the one source.
+pub fn inbound(cache: &Arc<Cache>, url: &str, only: &str) -> Inbound {
+    let destination = fhir("ris", url, "\"report\"", "accession_system = \"urn:acc\"");
+    let only = if only.is_empty() { String::new() } else { format!("only = \"{only}\"") };
+    with(cache, source(&only), vec![destination], Vec::new(), bearer(peers::bed::TOKEN))
+}
+
+pub fn with(
+    cache: &Arc<Cache>,
+    source: Source,
+    destinations: Vec<Destination>,
+    nodes: Vec<Node>,
+    secrets: Secrets,
+) -> Inbound {
+    Inbound::new(Arc::clone(cache), vec![source], destinations, nodes, secrets)
+}
+
+fn block<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
+}
+
+/// Asks for orders once.
+pub fn ask(inbound: &Inbound) -> Result<CameIn, Trouble> {
+    one(block(inbound.ask("medsight", &CancellationToken::new())))
+}
+
+/// Asks what there is of a patient.
+pub fn ask_reports(inbound: &Inbound, patient_id: &str) -> Result<CameIn, Trouble> {
+    one(block(inbound.ask_reports(patient_id, "rita", &CancellationToken::new())))
+}
+
+fn one(mut answered: Vec<Answered>) -> Result<CameIn, Trouble> {
+    assert_eq!(answered.len(), 1);
+    answered.remove(0).came
+}
