@@ -1,5 +1,6 @@
 //! What comes from other systems: real FHIR servers and a real worklist, and servers that lie.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, reason = "modules of one test program")]
 
 mod fake;
 mod hostile;

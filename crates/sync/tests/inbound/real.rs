@@ -63,19 +63,25 @@ impl Server {
 
     fn fill(&self) {
         for first in (0..ORDERS).step_by(50) {
-            let entries: Vec<Value> = (first..ORDERS.min(first + 50))
-                .map(|n| json!({"resource": self.request(n, "active"), "request": {"method": "POST", "url": "ServiceRequest"}}))
-                .collect();
-            let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": entries});
-            let mut answer = curl("POST", &self.base, Some(&batch));
-            for _ in 0..20 {
-                if answer.0 != 503 {
+            let mut missing: Vec<usize> = (first..ORDERS.min(first + 50)).collect();
+            for _ in 0..50 {
+                let entry = |n: &usize| {
+                    json!({"resource": self.request(*n, "active"), "request": {"method": "POST", "url": "ServiceRequest"}})
+                };
+                let entries: Vec<Value> = missing.iter().map(entry).collect();
+                let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": entries});
+                let (_, answer) = curl("POST", &self.base, Some(&batch));
+                let made = |at: usize| {
+                    answer["entry"][at]["response"]["status"].as_str().is_some_and(|s| s.starts_with("201"))
+                };
+                // Helios in memory locks its tables against a writer at times: what it did not take is sent again.
+                missing = missing.iter().enumerate().filter(|(at, _)| !made(*at)).map(|(_, n)| *n).collect();
+                if missing.is_empty() {
                     break;
                 }
                 std::thread::sleep(Duration::from_millis(100));
-                answer = curl("POST", &self.base, Some(&batch));
             }
-            assert_eq!(answer.0, 200, "{}", answer.1);
+            assert!(missing.is_empty(), "{missing:?}");
         }
     }
 
@@ -113,7 +119,7 @@ fn orders_come_in_pages_and_changes_after_them(server: &Server) {
     let came = ask(&asking).unwrap();
     assert_eq!((came.new, came.gone), (ORDERS as u64, 0));
     assert_eq!(accessions(&cache).len(), ORDERS);
-    let one = cache.expected_orders("doe a7 head", 10).unwrap().orders.remove(0).order;
+    let one = cache.expected_orders("doe a229 head", 10).unwrap().orders.remove(0).order;
     assert_eq!(
         (one.procedure.as_str(), one.reason.as_str(), one.requester.as_str()),
         ("CT of the head", "Headache", "Dr. House")
@@ -122,7 +128,7 @@ fn orders_come_in_pages_and_changes_after_them(server: &Server) {
         (one.patient.id.as_str(), one.patient.name.as_str()),
         (server.patient_id.as_str(), "Doe^Jane")
     );
-    assert_eq!((one.priority, one.accession.as_str()), (Some(Priority::Urgent), "A7"));
+    assert_eq!((one.priority, one.accession.as_str()), (Some(Priority::Urgent), "A229"));
     // Nothing new: nothing is written, and no event says that data came in.
     let before = cache.audit_position().unwrap().sequence;
     assert!(!ask(&asking).unwrap().any());
