@@ -9,20 +9,20 @@ use crate::bindings::Bindings;
 use crate::desk::Desk;
 use crate::dto::{
     AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CodeRequest, CompareRequest,
-    DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest,
-    FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Nothing, Performed, ReportChoice, ReportPage,
-    ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest,
-    SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest,
-    SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, SyncEntryRequest, SyncView,
-    TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest,
-    UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage,
-    WorklistRequest,
+    DeskState, DocumentsRequest, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest,
+    FilmRequest, FindRequest, FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Nothing,
+    Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView,
+    RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest,
+    ShowPlaceRequest, SignInRequest, SignReportRequest, StartState, StudyDetails, StudyDocument,
+    StudyRequest, SyncEntryRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart,
+    TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand,
+    WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
 use crate::session::{self, Need};
 use crate::{
-    auditing, documents, films, importing, network, perform, reports, server_secret, studies, syncing,
-    thumbnails,
+    auditing, documents, films, importing, inbound, network, perform, reports, server_secret, studies,
+    syncing, thumbnails,
 };
 use medsight_record::Right;
 use std::sync::Arc;
@@ -139,6 +139,12 @@ commands! {
     export_audit(AuditExportRequest) -> bool, AUDIT => auditing::export;
     /// What waits to be sent, for whom, since when and why.
     sync_view(Nothing) -> SyncView, Need::Somebody => syncing::view;
+    /// Where orders and earlier reports come from, and how each source answered.
+    inbound_view(Nothing) -> InboundView, Need::Somebody => inbound::view;
+    /// Asks every source of orders now.
+    ask_sources(Nothing) -> (), BRING => inbound::ask;
+    /// Orders that no study here answers yet.
+    expected_orders(ExpectedRequest) -> ExpectedOrders, SEE => inbound::expected;
     /// Has an entry tried again that was refused.
     sync_retry(SyncEntryRequest) -> (), REPORT => syncing::retry;
     /// Lets an entry go: it need not go to this destination.

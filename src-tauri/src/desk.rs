@@ -7,6 +7,7 @@ use crate::dto::{
     DeskEvent, DeskState, ImportState, ListenerState, Notice, SessionView, StartState, Trouble, TroubleKind,
 };
 use crate::importing::Importing;
+use crate::inbound::Inbounding;
 use crate::light_box::LightBox;
 use crate::listening::Listening;
 use crate::network::Asking;
@@ -63,6 +64,7 @@ pub struct Desk {
     retrieving: Retrieving,
     listening: Listening,
     syncing: Syncing,
+    inbounding: Inbounding,
     asking: Asking,
     steps: Steps,
     session: Session,
@@ -104,6 +106,7 @@ impl Desk {
             retrieving: Retrieving::default(),
             listening: Listening::default(),
             syncing: Syncing::default(),
+            inbounding: Inbounding::default(),
             steps: Steps::default(),
         })
     }
@@ -141,6 +144,7 @@ impl Desk {
             // Before the retrievals: some of them go on by it.
             self.listening().apply(self);
             self.syncing().apply(self);
+            self.inbounding().apply(self);
             self.retrieving().begin(self);
         }
         state
@@ -177,6 +181,7 @@ impl Desk {
         self.retrieving.end();
         self.listening.end();
         self.syncing.end();
+        self.inbounding.end();
         self.light_box.end();
         self.thumbnailer.end();
     }
@@ -238,6 +243,10 @@ impl Desk {
 
     pub(crate) fn syncing(&self) -> &Syncing {
         &self.syncing
+    }
+
+    pub(crate) fn inbounding(&self) -> &Inbounding {
+        &self.inbounding
     }
 
     pub(crate) fn asking(&self) -> &Asking {

@@ -10,6 +10,7 @@ mod event;
 mod film;
 mod identity;
 mod import;
+mod inbound;
 mod listener;
 mod network;
 mod report;
@@ -31,6 +32,10 @@ pub use event::{DeskEvent, LightBoxState, Notice};
 pub use film::{FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FilmRow};
 pub use identity::{IdentityForm, ProviderForm};
 pub use import::{ChooseImport, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary};
+pub(crate) use inbound::problem as inbound_problem;
+pub use inbound::{
+    ExpectedOrders, ExpectedRequest, InboundView, OrderTime, OrderView, ServerReportView, SourceView,
+};
 pub use listener::{ListenerForm, ListenerSeen, ListenerState, SenderForm};
 pub use network::{
     DimseForm, EchoAnswer, FindRequest, FoundStudies, FoundStudy, NodeForm, NodeTest, NodeTestRequest,

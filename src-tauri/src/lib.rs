@@ -17,6 +17,7 @@ mod documents;
 pub mod dto;
 mod films;
 mod importing;
+mod inbound;
 #[cfg(test)]
 mod journeys;
 mod light_box;

@@ -299,7 +299,7 @@ impl From<SettingsError> for Problem {
             SettingsError::Node(why) => Fault::Node(why),
             SettingsError::Listener(why) => return ListenFault::Settings(why).into(),
             SettingsError::Identity(why) => return why.into(),
-            SettingsError::Format { .. } | SettingsError::Destination(_) => {
+            SettingsError::Format { .. } | SettingsError::Destination(_) | SettingsError::Source(_) => {
                 Fault::BadRequest(error.to_string())
             }
         }

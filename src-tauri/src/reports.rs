@@ -11,6 +11,7 @@ use crate::dto::{
     SignReportRequest, SignatureView, TellCriticalRequest, TemplateChoice, TemplateField, TemplateRequest,
     TemplateStart, TextChange, VersionView, annotation_id, report_id,
 };
+use crate::inbound;
 use crate::perform::perform;
 use crate::problem::{Fault, Problem};
 use crate::studies::measurement;
@@ -38,7 +39,9 @@ pub(crate) fn page(desk: &Arc<Desk>, request: ReportRequest) -> Result<ReportPag
     let study = cache.study(&uid)?.ok_or(Fault::StudyGone)?;
     if request.is_opened {
         cache.reports_viewed(&uid, &desk.who(), now())?;
+        inbound::ask_reports(desk, &study)?;
     }
+    let (server_reports, server_sources) = inbound::reports(desk, &study.patient)?;
     let phrases = Phrases::built_in();
     let named = |known: &[KnownFinding]| known.iter().map(|one| named(one, locale)).collect();
     Ok(ReportPage {
@@ -49,6 +52,9 @@ pub(crate) fn page(desk: &Arc<Desk>, request: ReportRequest) -> Result<ReportPag
         templates: templates(&study, locale),
         quotables: quotables(&cache, &uid)?,
         priors: priors(&cache, &study)?,
+        server_reports,
+        server_sources,
+        orders: inbound::orders_of(&cache, &uid)?,
         macros: phrases
             .macros
             .iter()

@@ -111,6 +111,7 @@ pub(crate) fn change(desk: &Arc<Desk>, change: SettingChange) -> Result<SettingC
     desk.keep_to_quota();
     desk.listening().apply(desk);
     desk.syncing().apply(desk);
+    desk.inbounding().apply(desk);
     desk.retrieving().settings_changed(desk);
     session::settings_changed(desk);
     desk.tell(DeskEvent::Settings(Box::new(desk.settings_view())));

@@ -6,6 +6,7 @@ use crate::dto::{
     WorklistFilter, WorklistPage, WorklistRequest,
 };
 use crate::films;
+use crate::inbound;
 use crate::problem::{Fault, Problem};
 use medsight_base::{DicomDate, SeriesUid, StudyUid};
 use medsight_cache::{DateRange, Filter, Query, Sort};
@@ -25,11 +26,12 @@ pub(crate) fn worklist(desk: &Arc<Desk>, request: WorklistRequest) -> Result<Wor
         offset: request.offset as usize,
         limit: request.limit.min(MOST_ROWS) as usize,
     };
-    let page = desk.cache()?.worklist(&query)?;
+    let cache = desk.cache()?;
+    let page = cache.worklist(&query)?;
     Ok(WorklistPage {
         total: number(page.total),
         offset: number(page.offset),
-        rows: page.rows.into_iter().map(Into::into).collect(),
+        rows: inbound::rows(&cache, page.rows)?,
     })
 }
 
@@ -61,7 +63,8 @@ pub(crate) fn details(desk: &Arc<Desk>, request: StudyRequest) -> Result<StudyDe
     Ok(StudyDetails {
         // The age at the study, as on the light box; today's where the study has no date.
         identity: study.patient.identity_line(study.date.or(DicomDate::parse(&request.today))),
-        study: study.into(),
+        orders: inbound::orders_of(&cache, &uid)?,
+        study: inbound::rows(&cache, vec![study])?.into_iter().next().ok_or(Fault::StudyGone)?,
         films: films::of_study(&cache, &uid)?,
         series: series.into_iter().map(series_row).collect(),
         measurements,

@@ -77,7 +77,7 @@ impl Syncing {
 }
 
 /// Tokens and passwords are in the keyring, under the address that they are for.
-fn secrets(nodes: Vec<Node>) -> Secrets {
+pub(crate) fn secrets(nodes: Vec<Node>) -> Secrets {
     Arc::new(move |destination: &Destination| {
         let (url, by) = match &destination.to {
             To::Fhir(server) => (server.url.as_str(), &server.sign_in),

@@ -65,6 +65,8 @@ pub enum DeskEvent {
     },
     /// What waits to be sent changed.
     Sync(SyncBadge),
+    /// Other systems are being asked, or have answered.
+    Inbound,
     /// The import went on.
     Import(ImportState),
     /// Retrievals began, went on or ended: all of them.
@@ -96,6 +98,7 @@ impl DeskEvent {
             | Self::Retrievals(_)
             | Self::Listener(_)
             | Self::Sync(_)
+            | Self::Inbound
             | Self::Failure(_) => false,
         }
     }

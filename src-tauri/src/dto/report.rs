@@ -1,6 +1,6 @@
 //! A report as the window shows and signs it. Its words are in `report_content.rs`.
 
-use super::{CodeForm, ContentForm, Measurement};
+use super::{CodeForm, ContentForm, Measurement, OrderView, ServerReportView, SourceView};
 use crate::problem::Problem;
 use medsight_record::report::changes::ChangeKind;
 use medsight_record::report::{CriticalResult, Urgency};
@@ -200,6 +200,12 @@ pub struct ReportPage {
     pub quotables: Vec<Quotable>,
     /// Earlier examinations, newest first.
     pub priors: Vec<PriorReport>,
+    /// Reports that other systems have of the patient, newest first.
+    pub server_reports: Vec<ServerReportView>,
+    /// How these systems answered when they were asked for them.
+    pub server_sources: Vec<SourceView>,
+    /// What the examination was asked for.
+    pub orders: Vec<OrderView>,
     /// Abbreviations.
     pub macros: Vec<MacroWords>,
     /// Findings that can be coded.

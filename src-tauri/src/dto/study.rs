@@ -1,6 +1,6 @@
 //! One study in detail, and what can be done with it.
 
-use super::{FilmRow, StudyRow};
+use super::{FilmRow, OrderView, StudyRow};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -75,6 +75,8 @@ pub struct StudyDetails {
     pub study: StudyRow,
     /// `NAME^GIVEN · 1957-03-14 (69 F) · ID 004711`.
     pub identity: String,
+    /// The orders that it answers, the one that says most first.
+    pub orders: Vec<OrderView>,
     /// Series in the order of their numbers.
     pub series: Vec<SeriesRow>,
     /// Films, in the order of their series: the window plays them itself.

@@ -105,6 +105,14 @@ pub struct StudyRow {
     pub imported_ms: i64,
     /// `stat`, `urgent`, `routine`.
     pub priority: String,
+    /// A person said so; else its order does, or nobody.
+    pub is_priority_set: bool,
+    /// Until when its order wants it, milliseconds since 1970; absent where a person said how urgent it is.
+    pub due_ms: Option<i64>,
+    /// What its order asked for; empty without an order.
+    pub ordered: String,
+    /// Who has its order at the other system; empty where nobody has.
+    pub order_owner: String,
     /// The account that is to read it, or empty.
     pub assigned_to: String,
     /// The account that reads it now, or empty.
@@ -129,6 +137,10 @@ impl From<StudyRecord> for StudyRow {
             state: study.state,
             imported_ms: study.imported_at.0,
             priority: study.work.priority.word().to_owned(),
+            is_priority_set: study.work.is_priority_set,
+            due_ms: None,
+            ordered: String::new(),
+            order_owner: String::new(),
             assigned_to: study.work.assigned_to.unwrap_or_default(),
             claimed_by: study.work.claimed.map(|claim| claim.by).unwrap_or_default(),
         }

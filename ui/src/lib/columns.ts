@@ -35,7 +35,8 @@ export const columns = {
   accession: { width: "minmax(80px, 112px)", sort: "accession", dim: true, text: (row) => row.accession },
   series: { width: "64px", right: true, dim: true, text: (row) => count(row.series) },
   size: { width: "84px", right: true, dim: true, text: (row) => bytes(row.bytes) },
-  who: { width: "minmax(64px, 104px)", dim: true, text: (row) => (row.claimedBy ? `● ${row.claimedBy}` : row.assignedTo) },
+  who: { width: "minmax(64px, 104px)", dim: true, text: (row) => (row.claimedBy ? `● ${row.claimedBy}` : row.assignedTo || (row.orderOwner && `○ ${row.orderOwner}`)) },
+  ordered: { width: "minmax(96px, 1.2fr)", dim: true, text: (row) => row.ordered },
   due: { width: "74px", right: true, dim: true, text: (row) => dueIn(row, clock.minute) },
   imported: { width: "136px", sort: "imported", dim: true, text: (row) => moment(row.importedMs) },
 } satisfies Record<string, Column>;

@@ -19,6 +19,7 @@ import type {
   WindowCommand,
 } from "../generated/types";
 import type { DeskCommandId } from "../generated/hotkeys";
+import { Expected } from "./expected.svelte";
 import { may, offers, refusal } from "./session";
 import { problemOf, setLocale } from "./words.svelte";
 import { Worklist } from "./worklist.svelte";
@@ -66,6 +67,10 @@ export class Desk {
   /** Files are held over the window. */
   dropping = $state(false);
   worklist = new Worklist();
+  /** Orders whose images are not here yet. */
+  expected = new Expected();
+  /** Raised when other systems are asked or have answered. */
+  inboundChanges = $state(0);
   /** Puts the cursor into the search; set by the toolbar. */
   focusSearch: () => void = () => {};
   /** Puts the focus on the reading state; set by the study panel. */
@@ -236,8 +241,10 @@ export class Desk {
     if (other) {
       this.page = "worklist";
       this.worklist.reset();
+      this.expected.reset();
     } else if (!is || !sees) {
       this.worklist.hide();
+      this.expected.reset();
     }
     if (is && (!was || other || changed)) void this.try(() => this.#readAgain(sees));
   }
@@ -284,6 +291,9 @@ export class Desk {
         return;
       case "sync":
         this.sync = event.body;
+        return;
+      case "inbound":
+        this.inboundChanges += 1;
         return;
       case "light_box":
         this.lightBox = event.body;

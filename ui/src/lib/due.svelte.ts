@@ -35,7 +35,9 @@ function span(minutes: number): string {
 export function dueIn(row: StudyRow, minute: number): string {
   if (row.state === "final" || row.state === "addendum") return "";
   const promised = desk.settings?.serviceMinutes[row.priority];
-  if (promised === undefined) return "";
-  const left = Math.floor(row.importedMs / MINUTE_MS) + promised - minute;
+  if (row.dueMs === null && promised === undefined) return "";
+  // Until when its order wants it; else what the site promises.
+  const due = row.dueMs !== null ? Math.floor(row.dueMs / MINUTE_MS) : Math.floor(row.importedMs / MINUTE_MS) + (promised ?? 0);
+  const left = due - minute;
   return left >= 0 ? t("desk.due_in", { time: span(left) }) : t("desk.overdue", { time: span(-left) });
 }

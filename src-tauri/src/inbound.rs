@@ -1,0 +1,280 @@
+//! Orders and earlier reports of other systems on the desk: asked for while the desk runs, and when a person wants it.
+//!
+//! Not here: how they are asked for (`medsight-sync`), and what an order changes (`medsight-cache`).
+
+use crate::desk::{Desk, held, now};
+use crate::dto::{
+    DeskEvent, ExpectedOrders, ExpectedRequest, InboundView, Nothing, OrderView, ServerReportView,
+    SourceView, StudyRow, inbound_problem,
+};
+use crate::problem::{Fault, Problem};
+use crate::syncing;
+use medsight_base::StudyUid;
+use medsight_cache::{AskedOf, Cache};
+use medsight_pacs::CancellationToken;
+use medsight_record::destination::Destination;
+use medsight_record::node::Node;
+use medsight_record::source::{Brings, From as SourceFrom, Source};
+use medsight_record::{Patient, StudyRecord};
+use medsight_sync::{Answered, Inbound};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+/// Orders in one list, at most: more are narrowed down by words.
+const MOST_EXPECTED: usize = 500;
+/// Studies that are told of one by one; more make the whole list be read again.
+const MOST_TOLD: usize = 20;
+/// A patient's reports are asked for again after this long, milliseconds.
+const REPORTS_AGAIN_MS: i64 = 60_000;
+/// In whose name the desk asks by itself.
+const BY_ITSELF: &str = "medsight";
+
+/// The asking, while it runs.
+#[derive(Default)]
+pub(crate) struct Inbounding {
+    running: Mutex<Option<Running>>,
+    asking: AtomicUsize,
+}
+
+struct Running {
+    settings: Sources,
+    inbound: Arc<Inbound>,
+    stop: CancellationToken,
+}
+
+#[derive(Clone, PartialEq)]
+struct Sources {
+    sources: Vec<Source>,
+    destinations: Vec<Destination>,
+    nodes: Vec<Node>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// One asking that a person sees as running.
+struct Asked(Weak<Desk>);
+
+impl Asked {
+    fn begin(desk: &Arc<Desk>) -> Self {
+        desk.inbounding().asking.fetch_add(1, Ordering::SeqCst);
+        desk.tell(DeskEvent::Inbound);
+        Self(Arc::downgrade(desk))
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(desk) = self.0.upgrade() {
+            desk.inbounding().asking.fetch_sub(1, Ordering::SeqCst);
+            desk.tell(DeskEvent::Inbound);
+        }
+    }
+}
+
+impl Inbounding {
+    /// Does what the settings say: begins, ends, or begins anew with what has changed.
+    pub(crate) fn apply(&self, desk: &Arc<Desk>) {
+        let settings = {
+            let file = desk.settings();
+            Sources {
+                sources: file.settings.sources.clone(),
+                destinations: file.settings.destinations.clone(),
+                nodes: file.settings.nodes.clone(),
+            }
+        };
+        let mut running = held(&self.running);
+        if running.as_ref().is_some_and(|running| running.settings == settings) {
+            return;
+        }
+        *running = None;
+        // Before the cache is open nothing can be kept; its opening comes here again.
+        let Ok(cache) = desk.cache() else { return };
+        if settings.sources.is_empty() {
+            return;
+        }
+        let (stop, secrets) = (CancellationToken::new(), syncing::secrets(settings.nodes.clone()));
+        let Sources { sources, destinations, nodes } = settings.clone();
+        let inbound = Arc::new(Inbound::new(cache, sources, destinations, nodes, secrets));
+        let (by_itself, token, telling) = (Arc::clone(&inbound), stop.clone(), Arc::downgrade(desk));
+        tauri::async_runtime::spawn(async move {
+            by_itself.run(BY_ITSELF, |answered| tell(&telling, answered), &token).await;
+        });
+        *running = Some(Running { settings, inbound, stop });
+    }
+
+    /// Ends the asking; the next start goes on where it was.
+    pub(crate) fn end(&self) {
+        *held(&self.running) = None;
+    }
+
+    fn inbound(&self) -> Option<(Arc<Inbound>, CancellationToken)> {
+        held(&self.running).as_ref().map(|running| (Arc::clone(&running.inbound), running.stop.child_token()))
+    }
+}
+
+/// Tells the window what an answer changed.
+fn tell(desk: &Weak<Desk>, answered: &Answered) {
+    let Some(desk) = desk.upgrade() else { return };
+    if let Ok(came) = &answered.came
+        && came.any()
+    {
+        if came.studies.len() > MOST_TOLD {
+            desk.tell(DeskEvent::WorklistChanged);
+        } else {
+            for study in &came.studies {
+                desk.tell(DeskEvent::StudyChanged { study_uid: study.to_string() });
+            }
+        }
+    }
+    desk.tell(DeskEvent::Inbound);
+}
+
+/// Asks every source of orders now; how it goes on is told by events.
+pub(crate) fn ask(desk: &Arc<Desk>, _: Nothing) -> Result<(), Problem> {
+    let (inbound, stop) = desk
+        .inbounding()
+        .inbound()
+        .ok_or_else(|| Fault::BadRequest("No source of orders is in the settings.".to_owned()))?;
+    let (who, telling, asked) = (desk.who(), Arc::downgrade(desk), Asked::begin(desk));
+    tauri::async_runtime::spawn(async move {
+        for answered in inbound.ask(&who, &stop).await {
+            tell(&telling, &answered);
+        }
+        drop(asked);
+    });
+    Ok(())
+}
+
+/// A report page was opened: asks what other systems have of the patient, unless they were asked a moment ago.
+pub(crate) fn ask_reports(desk: &Arc<Desk>, study: &StudyRecord) -> Result<(), Problem> {
+    let Some((inbound, stop)) = desk.inbounding().inbound() else { return Ok(()) };
+    let id = study.patient.id.trim().to_owned();
+    if id.is_empty() || !is_due(desk, &id)? {
+        return Ok(());
+    }
+    let (who, uid, asked) = (desk.who(), study.uid.to_string(), Asked::begin(desk));
+    let desk = Arc::downgrade(desk);
+    tauri::async_runtime::spawn(async move {
+        let answers = inbound.ask_reports(&id, &who, &stop).await;
+        // Also when none came: the page says when they were asked, and why not.
+        if let Some(desk) = desk.upgrade().filter(|_| !answers.is_empty()) {
+            desk.tell(DeskEvent::StudyChanged { study_uid: uid });
+        }
+        drop(asked);
+    });
+    Ok(())
+}
+
+fn is_due(desk: &Arc<Desk>, patient_id: &str) -> Result<bool, Problem> {
+    let (cache, sources) = (desk.cache()?, report_sources(desk));
+    for source in &sources {
+        let asking = cache.asking(&asked_of(source, patient_id))?;
+        let since_ms = now().0 - asking.asked_at.0;
+        // A clock that was set back holds nothing up.
+        if asking.failing_since.is_some() || !(0..REPORTS_AGAIN_MS).contains(&since_ms) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn report_sources(desk: &Desk) -> Vec<Source> {
+    let mut sources = desk.settings().settings.sources.clone();
+    sources.retain(|source| source.brings.contains(&Brings::Reports));
+    sources
+}
+
+fn asked_of(source: &Source, patient_id: &str) -> AskedOf {
+    AskedOf { source: source.name.clone(), feed: format!("reports/{patient_id}") }
+}
+
+/// What other systems have of a patient, and how each answered.
+pub(crate) fn reports(
+    desk: &Arc<Desk>,
+    patient: &Patient,
+) -> Result<(Vec<ServerReportView>, Vec<SourceView>), Problem> {
+    let (cache, id) = (desk.cache()?, patient.id.trim());
+    if id.is_empty() {
+        return Ok(Default::default());
+    }
+    let views = cache.server_reports(id)?.into_iter().map(ServerReportView::from).collect();
+    let sources = report_sources(desk);
+    let states = sources.iter().map(|source| {
+        let asking = cache.asking(&asked_of(source, id))?;
+        let feed = (!asking.eq(&Default::default())).then(|| (String::new(), asking));
+        Ok(state(source, feed.into_iter().collect()))
+    });
+    Ok((views, states.collect::<Result<_, Problem>>()?))
+}
+
+/// Where orders and earlier reports come from, and how each answered.
+pub(crate) fn view(desk: &Arc<Desk>, _: Nothing) -> Result<InboundView, Problem> {
+    let (cache, sources) = (desk.cache()?, desk.settings().settings.sources.clone());
+    let of = |source: &Source| -> Result<SourceView, Problem> {
+        let mut askings = cache.askings_of(&source.name)?;
+        // Those about one patient are told where the patient is.
+        askings.retain(|(feed, _)| !feed.starts_with("reports/"));
+        Ok(state(source, askings))
+    };
+    let is_asking = desk.inbounding().asking.load(Ordering::SeqCst) > 0;
+    Ok(InboundView { sources: sources.iter().map(of).collect::<Result<_, _>>()?, is_asking })
+}
+
+/// Of several questions to one source, that which has no answer is told.
+fn state(source: &Source, askings: Vec<(String, medsight_cache::Asking)>) -> SourceView {
+    let failing = askings.iter().map(|(_, asking)| asking).find(|asking| asking.failing_since.is_some());
+    SourceView {
+        name: source.name.clone(),
+        system: match source.from {
+            SourceFrom::Destination(_) => "fhir",
+            SourceFrom::Node(_) => "worklist",
+        }
+        .to_owned(),
+        brings: source.brings.iter().map(|one| one.word().to_owned()).collect(),
+        every_min: source.every_min,
+        asked_ms: askings.iter().map(|(_, asking)| asking.asked_at.0).max(),
+        answered_ms: askings.iter().filter_map(|(_, asking)| asking.ended_at).map(|at| at.0).min(),
+        failing_since_ms: failing.and_then(|asking| asking.failing_since).map(|at| at.0),
+        attempts: failing.map_or(0, |asking| asking.attempts),
+        problem: failing.and_then(|asking| inbound_problem(asking.code.clone(), asking.words.clone())),
+    }
+}
+
+/// Orders that no study here answers yet.
+pub(crate) fn expected(desk: &Arc<Desk>, request: ExpectedRequest) -> Result<ExpectedOrders, Problem> {
+    let expected = desk.cache()?.expected_orders(&request.text, MOST_EXPECTED)?;
+    let sources = &desk.settings().settings.sources;
+    Ok(ExpectedOrders {
+        is_set_up: sources.iter().any(|source| source.brings.contains(&Brings::Orders)),
+        total: u32::try_from(expected.total).unwrap_or(u32::MAX),
+        orders: expected.orders.into_iter().map(OrderView::from).collect(),
+    })
+}
+
+/// Rows of the worklist with what their orders say.
+pub(crate) fn rows(cache: &Cache, studies: Vec<StudyRecord>) -> Result<Vec<StudyRow>, Problem> {
+    let orders = cache.order_of_each(&studies)?;
+    let row = |(study, order): (StudyRecord, Option<medsight_record::KnownOrder>)| {
+        let is_set = study.work.is_priority_set;
+        let mut row = StudyRow::from(study);
+        if let Some(order) = order.filter(|order| order.counts()) {
+            // Who said how urgent it is has said until when.
+            row.due_ms = order.due_at().filter(|_| !is_set).map(|at| at.0);
+            row.ordered = order.order.procedure.clone();
+            row.order_owner =
+                order.task.filter(|task| !task.is_over()).map(|task| task.owner).unwrap_or_default();
+        }
+        row
+    };
+    Ok(studies.into_iter().zip(orders).map(row).collect())
+}
+
+/// The orders that a study answers.
+pub(crate) fn orders_of(cache: &Cache, study: &StudyUid) -> Result<Vec<OrderView>, Problem> {
+    let Some(record) = cache.study(study)? else { return Ok(Vec::new()) };
+    Ok(cache.orders_of(&record)?.into_iter().map(OrderView::from).collect())
+}
