@@ -19,6 +19,8 @@ mod films;
 mod importing;
 mod inbound;
 #[cfg(test)]
+mod inbound_journeys;
+#[cfg(test)]
 mod journeys;
 mod light_box;
 mod listening;

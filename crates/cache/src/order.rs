@@ -135,7 +135,7 @@ impl Cache {
             }
         }
         found.retain(|known| {
-            !is_step(&known.order) || !name(&known.order).is_some_and(|name| seen.get(&name) == Some(&true))
+            !is_step(&known.order) || name(&known.order).is_none_or(|name| seen.get(&name) != Some(&true))
         });
         found.sort_by_cached_key(|known| {
             let due = known.due_at().map_or(i64::MAX, |at| at.0);

@@ -112,10 +112,8 @@ impl Source {
             })
         };
         let is_plain = self.only.chars().all(|c| c.is_ascii_graphic() && !"#?\"<>\\^`{}".contains(c));
-        if !self.only.is_empty() && !(is_plain && self.only.split('&').all(is_parameter)) {
-            return Err(E::Only);
-        }
-        Ok(())
+        let is_condition = is_plain && self.only.split('&').all(is_parameter);
+        if self.only.is_empty() || is_condition { Ok(()) } else { Err(E::Only) }
     }
 }
 

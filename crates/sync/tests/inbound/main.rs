@@ -18,9 +18,9 @@ use peers::bed::{bearer, fhir};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-pub const SYSTEM: &str = "urn:oid:2.25.1";
+pub(crate) const SYSTEM: &str = "urn:oid:2.25.1";
 
-pub fn source(more: &str) -> Source {
+pub(crate) fn source(more: &str) -> Source {
     let text = format!(
         "name = \"ris\"\nbrings = [\"orders\", \"reports\"]\nfrom = {{ destination = \"ris\" }}\n{more}"
     );
@@ -28,13 +28,13 @@ pub fn source(more: &str) -> Source {
 }
 
 /// The FHIR server under `url` as the one source.
-pub fn inbound(cache: &Arc<Cache>, url: &str, only: &str) -> Inbound {
+pub(crate) fn inbound(cache: &Arc<Cache>, url: &str, only: &str) -> Inbound {
     let destination = fhir("ris", url, "\"report\"", "accession_system = \"urn:acc\"");
     let only = if only.is_empty() { String::new() } else { format!("only = \"{only}\"") };
     with(cache, source(&only), vec![destination], Vec::new(), bearer(peers::bed::TOKEN))
 }
 
-pub fn with(
+pub(crate) fn with(
     cache: &Arc<Cache>,
     source: Source,
     destinations: Vec<Destination>,
@@ -49,12 +49,12 @@ fn block<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// Asks for orders once.
-pub fn ask(inbound: &Inbound) -> Result<CameIn, Trouble> {
+pub(crate) fn ask(inbound: &Inbound) -> Result<CameIn, Trouble> {
     one(block(inbound.ask("medsight", &CancellationToken::new())))
 }
 
 /// Asks what there is of a patient.
-pub fn ask_reports(inbound: &Inbound, patient_id: &str) -> Result<CameIn, Trouble> {
+pub(crate) fn ask_reports(inbound: &Inbound, patient_id: &str) -> Result<CameIn, Trouble> {
     one(block(inbound.ask_reports(patient_id, "rita", &CancellationToken::new())))
 }
 

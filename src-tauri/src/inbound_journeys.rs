@@ -1,0 +1,181 @@
+//! What a person sees of other systems' orders and reports: on the study, in the list of what is expected, on the report
+//! page, and when a system does not answer.
+
+use crate::desk::Desk;
+use crate::dto::{
+    ExpectedRequest, Nothing, ReportRequest, StudyRequest, WindowCommand, WorklistFilter, WorklistRequest,
+};
+use crate::support::{import, only_study, open_desk};
+use crate::{inbound, perform, reports, studies};
+use medsight_base::StudyUid;
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A FHIR server with one patient: what it has, by the beginning of the question.
+struct Server {
+    port: u16,
+    has: Arc<Mutex<Vec<(&'static str, Value)>>>,
+    is_down: Arc<AtomicBool>,
+}
+
+impl Server {
+    fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let has: Arc<Mutex<Vec<(&'static str, Value)>>> = Arc::default();
+        let is_down = Arc::new(AtomicBool::new(false));
+        let (all, down) = (Arc::clone(&has), Arc::clone(&is_down));
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut head = String::new();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                while reader.read_line(&mut head).is_ok_and(|bytes| bytes > 2) {}
+                let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
+                let found: Vec<Value> = all
+                    .lock()
+                    .unwrap()
+                    .iter()
+                    .filter(|(kind, _)| target.starts_with(&format!("/{kind}?")))
+                    .map(|(_, resource)| json!({"resource": resource}))
+                    .collect();
+                let status = if down.load(Ordering::SeqCst) { "500 Fault" } else { "200 OK" };
+                let body = json!({"resourceType": "Bundle", "type": "searchset", "entry": found}).to_string();
+                let _unheard = write!(
+                    stream,
+                    "HTTP/1.1 {status}\r\nContent-Type: application/fhir+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    body.len()
+                );
+            }
+        });
+        Self { port, has, is_down }
+    }
+
+    fn add(&self, kind: &'static str, resource: Value) {
+        let mut resource = resource;
+        resource["resourceType"] = json!(kind);
+        resource["meta"] = json!({"versionId": "1", "lastUpdated": "2026-11-20T10:00:00Z"});
+        self.has.lock().unwrap().push((kind, resource));
+    }
+}
+
+/// A desk with one study, and a server that it asks only when a person wants it.
+fn begun(folder: &Path) -> (Arc<Desk>, StudyUid, Server) {
+    let server = Server::start();
+    let settings = format!(
+        "[[destinations]]\nname = \"ris\"\ntakes = [\"report\"]\n[destinations.to]\nsystem = \"fhir\"\n\
+         url = \"http://127.0.0.1:{}\"\npatient_system = \"urn:oid:1\"\naccession_system = \"urn:acc\"\n\
+         [[sources]]\nname = \"ris\"\nbrings = [\"orders\", \"reports\"]\nevery_min = 0\nfrom = {{ destination = \"ris\" }}\n",
+        server.port
+    );
+    std::fs::write(folder.join("settings.toml"), settings).unwrap();
+    let desk = open_desk(folder, |_| None);
+    let sample = "../assets/samples/studies/ct_head_tilted_uneven";
+    import(&desk, &Path::new(env!("CARGO_MANIFEST_DIR")).join(sample));
+    let study = only_study(&desk);
+    (desk, study, server)
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn asked(desk: &Arc<Desk>) {
+    inbound::ask(desk, Nothing {}).unwrap();
+    until("the sources are asked", || !inbound::view(desk, Nothing {}).unwrap().is_asking);
+}
+
+fn request(id: &str, study: Option<&StudyUid>, patient_id: &str, priority: &str) -> Value {
+    let mut identifier = vec![json!({"system": "urn:acc", "value": format!("A-{id}")})];
+    identifier.extend(study.map(|uid| json!({"system": "urn:dicom:uid", "value": format!("urn:oid:{uid}")})));
+    json!({"id": id, "status": "active", "intent": "order", "priority": priority, "identifier": identifier,
+        "code": {"text": "CT of the head"}, "reasonCode": [{"text": "Fall"}], "requester": {"display": "Dr. House"},
+        "subject": {"identifier": {"system": "urn:oid:1", "value": patient_id}, "display": "Doe, Jane"}})
+}
+
+#[test]
+fn a_study_shows_what_it_was_asked_for_and_a_person_s_priority_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, study, server) = begun(folder.path());
+    let id = desk.cache().unwrap().study(&study).unwrap().unwrap().patient.id;
+    server.add("ServiceRequest", request("1", Some(&study), &id, "stat"));
+    server.add("ServiceRequest", request("2", None, "SOMEBODY", "urgent"));
+    server.add(
+        "Task",
+        json!({"id": "t", "status": "accepted", "focus": {"reference": "ServiceRequest/1"}, "owner": {"display": "Dr. Y"},
+            "restriction": {"period": {"end": "2026-11-23T12:00:00Z"}}}),
+    );
+    asked(&desk);
+    let details = || {
+        let request = StudyRequest { study_uid: study.to_string(), today: "2026-11-22".into() };
+        studies::details(&desk, request).unwrap()
+    };
+    let shown = details();
+    let order = &shown.orders[0];
+    assert_eq!((order.procedure.as_str(), order.reason.as_str()), ("CT of the head", "Fall"));
+    assert_eq!((order.requester.as_str(), order.owner.as_str()), ("Dr. House", "Dr. Y"));
+    assert_eq!((shown.study.priority.as_str(), shown.study.is_priority_set), ("stat", false));
+    let all = WorklistRequest { limit: 10, ..WorklistRequest::default() };
+    let row = studies::worklist(&desk, all).unwrap().rows.remove(0);
+    assert_eq!((row.ordered.as_str(), row.order_owner.as_str()), ("CT of the head", "Dr. Y"));
+    assert_eq!(row.due_ms, Some(1_795_435_200_000));
+    // The other order has no images here.
+    let expected = inbound::expected(&desk, ExpectedRequest { text: String::new() }).unwrap();
+    assert_eq!((expected.is_set_up, expected.total), (true, 1));
+    assert_eq!((expected.orders[0].id.as_str(), expected.orders[0].accession.as_str()), ("SOMEBODY", "A-2"));
+    // Somebody says otherwise, takes it back, and it is as ordered again.
+    let set = WindowCommand::SetPriority {
+        study_uid: study.to_string(),
+        priority: Some(medsight_record::Priority::Routine),
+    };
+    perform::from_window(&desk, set).unwrap();
+    asked(&desk);
+    let shown = details();
+    assert_eq!((shown.study.priority.as_str(), shown.study.is_priority_set), ("routine", true));
+    assert_eq!(shown.study.due_ms, None);
+    perform::from_window(&desk, WindowCommand::Undo).unwrap();
+    let shown = details();
+    assert_eq!((shown.study.priority.as_str(), shown.study.is_priority_set), ("stat", false));
+}
+
+#[test]
+fn a_report_page_shows_what_the_server_has_and_says_when_it_does_not_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, study, server) = begun(folder.path());
+    let id = desk.cache().unwrap().study(&study).unwrap().unwrap().patient.id;
+    server.add("Patient", json!({"id": "p", "identifier": [{"system": "urn:oid:1", "value": id}]}));
+    let report = |id: &str, status: &str, conclusion: &str| {
+        json!({"id": id, "status": status, "code": {"text": "CT"}, "conclusion": conclusion,
+            "subject": {"reference": "Patient/p"}, "effectiveDateTime": "2025-01-02"})
+    };
+    server.add("DiagnosticReport", report("a", "final", "<b>No</b> bleeding."));
+    server.add("DiagnosticReport", report("b", "entered-in-error", "Of somebody else."));
+    let page = |is_opened: bool| {
+        let request = ReportRequest { study_uid: study.to_string(), today: "2026-11-22".into(), is_opened };
+        reports::page(&desk, request).unwrap()
+    };
+    assert!(page(true).server_reports.is_empty());
+    until("the reports come", || page(false).server_reports.len() == 2);
+    let shown = page(false);
+    let of = |place: &str| shown.server_reports.iter().find(|one| one.place.ends_with(place)).unwrap();
+    assert_eq!((of("/a").text.as_str(), of("/a").is_withdrawn), ("<b>No</b> bleeding.", false));
+    assert!(of("/b").is_withdrawn);
+    assert!(shown.server_sources[0].failing_since_ms.is_none() && shown.server_sources[0].asked_ms.is_some());
+    // The server breaks: what came stays, and the Sync page says since when and why.
+    server.is_down.store(true, Ordering::SeqCst);
+    asked(&desk);
+    let source = inbound::view(&desk, Nothing {}).unwrap().sources.remove(0);
+    assert_eq!(source.problem.unwrap().code, "sync.server");
+    assert!(source.failing_since_ms.is_some());
+    assert_eq!(page(false).server_reports.len(), 2);
+    let facets = studies::facets(&desk, WorklistFilter::default()).unwrap();
+    assert_eq!(facets.studies, 1);
+}
