@@ -3,7 +3,7 @@
 //! Not here: the protocols, which are `medsight-pacs`; the retrieval itself; the listener that C-MOVE sends to. A node with
 //! both addresses is spoken to by DIMSE, unless its studies are to be brought here by DICOMweb. Secrets are `server_secret`'s.
 
-use crate::desk::{Desk, held};
+use crate::desk::{Desk, held, now};
 use crate::dto::{
     EchoAnswer, FindRequest, FoundStudies, FoundStudy, NodeTest, NodeTestRequest, RetrievalChoice,
     RetrieveRequest, WantedStudy,
@@ -11,12 +11,14 @@ use crate::dto::{
 use crate::problem::{Fault, Problem};
 use crate::retrieving::Wish;
 use crate::server_secret;
+use medsight_audit::{Action, AuditEvent, Outcome, PatientKey};
 use medsight_base::{DicomDate, StudyUid};
 use medsight_dicom::tags;
 use medsight_pacs::{
     Auth, CancellationToken, Keys, Level, Mover, NetError, Query, Remote, Row, Urgency, WebClient, WebQuery,
 };
 use medsight_record::node::{Node, RetrieveBy, Web};
+use serde_json::json;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use zeroize::Zeroizing;
@@ -118,7 +120,9 @@ pub(crate) fn remote(desk: &Desk, node: &Node) -> Result<Remote, Problem> {
 pub(crate) fn find(desk: &Arc<Desk>, request: FindRequest) -> Result<FoundStudies, Problem> {
     let cache = desk.cache()?;
     let node = named(desk, &request.node)?;
-    let (rows, more) = studies(&node, keys_of(&request)?, MOST_FOUND, &desk.asking().token())?;
+    let asked = studies(&node, keys_of(&request)?, MOST_FOUND, &desk.asking().token());
+    note_query(desk, &node, &request.id, asked.as_ref().map(|(rows, _)| rows.len()).ok())?;
+    let (rows, more) = asked?;
     let is_here = |uid: &str| {
         StudyUid::parse(uid).ok().is_some_and(|uid| cache.study(&uid).is_ok_and(|study| study.is_some()))
     };
@@ -128,6 +132,24 @@ pub(crate) fn find(desk: &Arc<Desk>, request: FindRequest) -> Result<FoundStudie
         studies.map(|study| FoundStudy { here: is_here(&study.uid), ..study }).collect();
     studies.sort_by(|a, b| b.date.cmp(&a.date).then_with(|| a.name.cmp(&b.name)));
     Ok(FoundStudies { studies, more })
+}
+
+/// A server was asked for studies: noted, with the patient where one was asked for by the whole Patient ID. `found`: how
+/// many it told of; `None` when it did not answer.
+pub(crate) fn note_query(
+    desk: &Desk,
+    node: &Node,
+    patient_id: &str,
+    found: Option<usize>,
+) -> Result<(), Problem> {
+    let is_whole = !patient_id.contains(['*', '?', '\\']);
+    let detail = json!({"source": node.name, "feed": "studies", "found": found});
+    let outcome = if found.is_some() { Outcome::Success } else { Outcome::MinorFailure };
+    let event = AuditEvent::new(&desk.who(), Action::Queried, now(), None, detail)
+        .ended(outcome)
+        .about(PatientKey::local(patient_id).filter(|_| is_whole));
+    desk.cache()?.note_event(&event)?;
+    Ok(())
 }
 
 /// Studies of a server that match, `most` of them; whether it had more.

@@ -77,7 +77,9 @@ fn ahead(
         && let Some(keys) = same_patient(&record)
     {
         let issuer = issuer_of(&cache, study).unwrap_or_default();
-        let (rows, _) = network::studies(node, keys, MOST_ROWS, &cancel)?;
+        let asked = network::studies(node, keys, MOST_ROWS, &cancel);
+        network::note_query(desk, node, &record.patient.id, asked.as_ref().map(|(rows, _)| rows.len()).ok())?;
+        let (rows, _) = asked?;
         let priors = priors(&record, &issuer, &rows);
         let missing = priors.iter().filter_map(|found| wish(&cache, node, found, Urgency::Prior));
         wishes.extend(missing.take(usize::from(node.prefetch.priors)));
