@@ -12,7 +12,7 @@ const source = {
       offset: request.offset,
       rows: Array.from({ length: request.limit }, (_, i) => ({
         uid: `1.2.${request.offset + i}`, name: `DOE^JANE${request.offset + i}`, id: "1", date: "2026-11-22", time: "09:00", accession: "",
-        description: "Head", modalities: ["MR"], series: 1, images: 12, bytes: 1, state: "unread", importedMs: 0, priority: "routine", assignedTo: "", claimedBy: "",
+        description: "Head", modalities: ["MR"], series: 1, images: 12, bytes: 1, state: "unread", importedMs: 0, priority: "routine", isPrioritySet: false, dueMs: null, ordered: "", orderOwner: "", assignedTo: "", claimedBy: "",
       })),
     }),
   worklistFacets: () => Promise.resolve({ studies: 100_000, modalities: [], states: [] }),

@@ -5,7 +5,7 @@ import { BLOCK, Worklist } from "../src/lib/worklist.svelte";
 
 const row = (n: number, mark = ""): StudyRow => ({
   uid: `1.2.${mark}${n}`, name: `NAME^${n}`, id: String(n), date: "2026-11-22", time: "09:00", accession: "", description: "",
-  modalities: ["CT"], series: 1, images: 1, bytes: 1, state: "unread", importedMs: 0, priority: "routine", assignedTo: "", claimedBy: "",
+  modalities: ["CT"], series: 1, images: 1, bytes: 1, state: "unread", importedMs: 0, priority: "routine", isPrioritySet: false, dueMs: null, ordered: "", orderOwner: "", assignedTo: "", claimedBy: "",
 });
 
 class Source {

@@ -2,7 +2,7 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CodeRequest, CompareRequest, DeskEvent, DeskState, DocumentsRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies, ImportPaths, NodeTest, NodeTestRequest, Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, SyncEntryRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
+import type { AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CodeRequest, CompareRequest, DeskEvent, DeskState, DocumentsRequest, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, SyncEntryRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
 
 /** Everything the desk can be asked. A failure is thrown as a Problem. */
 export const commands = {
@@ -80,6 +80,12 @@ export const commands = {
   exportAudit: (request: AuditExportRequest) => invoke<boolean>("export_audit", { request }),
   /** What waits to be sent, for whom, since when and why. */
   syncView: () => invoke<SyncView>("sync_view", { request: {} }),
+  /** Where orders and earlier reports come from, and how each source answered. */
+  inboundView: () => invoke<InboundView>("inbound_view", { request: {} }),
+  /** Asks every source of orders now. */
+  askSources: () => invoke<null>("ask_sources", { request: {} }),
+  /** Orders that no study here answers yet. */
+  expectedOrders: (request: ExpectedRequest) => invoke<ExpectedOrders>("expected_orders", { request }),
   /** Has an entry tried again that was refused. */
   syncRetry: (request: SyncEntryRequest) => invoke<null>("sync_retry", { request }),
   /** Lets an entry go: it need not go to this destination. */

@@ -280,7 +280,7 @@ studyUid: string,
 /**
  * From Open to the first image.
  */
-firstImageMs: number, } } | { "type": "sync", "body": SyncBadge } | { "type": "import", "body": ImportState } | { "type": "retrievals", "body": Array<RetrievalRow> } | { "type": "listener", "body": ListenerState } | { "type": "light_box", "body": LightBoxState } | { "type": "settings", "body": SettingsView } | { "type": "notice", "body": Notice } | { "type": "failure", "body": Problem };
+firstImageMs: number, } } | { "type": "sync", "body": SyncBadge } | { "type": "inbound" } | { "type": "import", "body": ImportState } | { "type": "retrievals", "body": Array<RetrievalRow> } | { "type": "listener", "body": ListenerState } | { "type": "light_box", "body": LightBoxState } | { "type": "settings", "body": SettingsView } | { "type": "notice", "body": Notice } | { "type": "failure", "body": Problem };
 
 export type DeskState = { 
 /**
@@ -365,6 +365,26 @@ answerMs: number | null,
  * Why there was none.
  */
 problem: Problem | null, };
+
+export type ExpectedOrders = { 
+/**
+ * The settings have a source of orders.
+ */
+isSetUp: boolean, 
+/**
+ * How many there are.
+ */
+total: number, 
+/**
+ * The first of them: the most urgent, then by time.
+ */
+orders: Array<OrderView>, };
+
+export type ExpectedRequest = { 
+/**
+ * Words over patient, accession number and procedure.
+ */
+text: string, };
 
 export type FacetCount = { 
 /**
@@ -668,6 +688,16 @@ cancelled: boolean,
  */
 failed: Problem | null, };
 
+export type InboundView = { 
+/**
+ * Sources of the settings.
+ */
+sources: Array<SourceView>, 
+/**
+ * They are being asked now.
+ */
+isAsking: boolean, };
+
 export type KeySourceInfo = { 
 /**
  * `keyring`, `file` or `credential`.
@@ -886,6 +916,98 @@ export type Nothing = Record<symbol, never>;
 
 export type Notice = "light_box_ended" | "light_box_given_up" | "not_saved" | "import_resumed" | "retrieval_resumed";
 
+export type OrderTime = { 
+/**
+ * Milliseconds since 1970.
+ */
+atMs: number | null, 
+/**
+ * `2026-11-23 08:30`, of the source's own clock.
+ */
+local: string, };
+
+export type OrderView = { 
+/**
+ * Name of the source.
+ */
+source: string, 
+/**
+ * What the source calls it: with the source its name for good.
+ */
+place: string, 
+/**
+ * `open`, `on_hold`, `completed`, `withdrawn`.
+ */
+status: string, 
+/**
+ * The source no longer has it.
+ */
+isGone: boolean, 
+/**
+ * `stat`, `urgent`, `routine`; empty where nothing is said.
+ */
+priority: string, 
+/**
+ * Patient's name.
+ */
+name: string, 
+/**
+ * Patient ID.
+ */
+id: string, 
+/**
+ * Accession number.
+ */
+accession: string, 
+/**
+ * What was asked for.
+ */
+procedure: string, 
+/**
+ * Its code: `24627-2 · http://loinc.org`; empty without one.
+ */
+code: string, 
+/**
+ * Why.
+ */
+reason: string, 
+/**
+ * Who asked.
+ */
+requester: string, 
+/**
+ * Who or what is to do it.
+ */
+performer: string, 
+/**
+ * Modality.
+ */
+modality: string, 
+/**
+ * When it was asked for: milliseconds since 1970, or the words of the source's own calendar.
+ */
+requested: OrderTime | null, 
+/**
+ * When it is to be done.
+ */
+scheduled: OrderTime | null, 
+/**
+ * Until when, milliseconds since 1970.
+ */
+dueMs: number | null, 
+/**
+ * Who has it at the source; empty where nobody has.
+ */
+owner: string, 
+/**
+ * How far that is: FHIR's word of a Task, or empty.
+ */
+taskStatus: string, 
+/**
+ * When the source last said so, milliseconds since 1970.
+ */
+seenMs: number, };
+
 export type Performed = { 
 /**
  * Id of the command, the key of its label; for undo and redo that of the command taken back or done again.
@@ -1083,6 +1205,18 @@ quotables: Array<Quotable>,
  * Earlier examinations, newest first.
  */
 priors: Array<PriorReport>, 
+/**
+ * Reports that other systems have of the patient, newest first.
+ */
+serverReports: Array<ServerReportView>, 
+/**
+ * How these systems answered when they were asked for them.
+ */
+serverSources: Array<SourceView>, 
+/**
+ * What the examination was asked for.
+ */
+orders: Array<OrderView>, 
 /**
  * Abbreviations.
  */
@@ -1346,6 +1480,64 @@ instances: number,
  */
 frames: number, };
 
+export type ServerReportView = { 
+/**
+ * Name of the source.
+ */
+source: string, 
+/**
+ * What the source calls it.
+ */
+place: string, 
+/**
+ * Its version there.
+ */
+version: string, 
+/**
+ * FHIR's word of its status.
+ */
+status: string, 
+/**
+ * It was withdrawn: what it says does not hold.
+ */
+isWithdrawn: boolean, 
+/**
+ * The source no longer has it.
+ */
+isGone: boolean, 
+/**
+ * What it is a report of.
+ */
+title: string, 
+/**
+ * Day of the examination.
+ */
+effective: string, 
+/**
+ * When this version was given out, milliseconds since 1970.
+ */
+issuedMs: number | null, 
+/**
+ * Who wrote it.
+ */
+performer: string, 
+/**
+ * Its words.
+ */
+text: string, 
+/**
+ * It has more words than are kept here.
+ */
+isCut: boolean, 
+/**
+ * Content types of forms that are no plain text.
+ */
+otherForms: Array<string>, 
+/**
+ * When the source last said so, milliseconds since 1970.
+ */
+seenMs: number, };
+
 export type SessionView = { 
 /**
  * Whether somebody is there.
@@ -1522,6 +1714,44 @@ atMs: number, };
 
 export type SortColumn = "name" | "id" | "date" | "modality" | "description" | "images" | "state" | "accession" | "imported" | "priority";
 
+export type SourceView = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * `fhir` or `worklist`.
+ */
+system: string, 
+/**
+ * Words of what it brings: `orders`, `reports`.
+ */
+brings: Array<string>, 
+/**
+ * Minutes from one asking for orders to the next; 0: only when a person asks.
+ */
+everyMin: number, 
+/**
+ * When it was last asked, milliseconds since 1970.
+ */
+askedMs: number | null, 
+/**
+ * When it last answered to the end.
+ */
+answeredMs: number | null, 
+/**
+ * Since when it does not.
+ */
+failingSinceMs: number | null, 
+/**
+ * Tries in vain since then.
+ */
+attempts: number, 
+/**
+ * Why not, and what to do.
+ */
+problem: Problem | null, };
+
 export type Standing = "signed_out" | "active" | "locked";
 
 export type StartState = { "state": "opening" } | { "state": "ready", "about": { 
@@ -1539,6 +1769,10 @@ study: StudyRow,
  * `NAME^GIVEN · 1957-03-14 (69 F) · ID 004711`.
  */
 identity: string, 
+/**
+ * The orders that it answers, the one that says most first.
+ */
+orders: Array<OrderView>, 
 /**
  * Series in the order of their numbers.
  */
@@ -1641,6 +1875,22 @@ importedMs: number,
  * `stat`, `urgent`, `routine`.
  */
 priority: string, 
+/**
+ * A person said so; else its order does, or nobody.
+ */
+isPrioritySet: boolean, 
+/**
+ * Until when its order wants it, milliseconds since 1970; absent where a person said how urgent it is.
+ */
+dueMs: number | null, 
+/**
+ * What its order asked for; empty without an order.
+ */
+ordered: string, 
+/**
+ * Who has its order at the other system; empty where nobody has.
+ */
+orderOwner: string, 
 /**
  * The account that is to read it, or empty.
  */
@@ -2042,9 +2292,9 @@ state: string, } } | { "do": "set_priority", "with": {
  */
 studyUid: string, 
 /**
- * The new priority.
+ * The new priority; `null`: as its order says.
  */
-priority: string, } } | { "do": "assign", "with": { 
+priority: string | null, } } | { "do": "assign", "with": { 
 /**
  * Study Instance UID.
  */
