@@ -10,7 +10,7 @@ use crate::{inbound, perform, reports, studies};
 use medsight_base::StudyUid;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,7 +25,7 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let has: Arc<Mutex<Vec<(&'static str, Value)>>> = Arc::default();
         let is_down = Arc::new(AtomicBool::new(false));
