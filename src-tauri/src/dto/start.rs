@@ -87,3 +87,11 @@ pub struct DeskState {
     /// Version of the program.
     pub version: String,
 }
+
+/// The window was asked to close.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct CloseAnswer {
+    /// What was being written is on the disk; else the window stays this once.
+    pub kept: bool,
+}
