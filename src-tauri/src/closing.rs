@@ -77,7 +77,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let closed = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&closed);
-        let close = Box::new(move || drop(count.fetch_add(1, Ordering::SeqCst)));
+        let close = Box::new(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+        });
         let desk = new_desk_with(folder.path(), Shell { close, ..shell(|_| None) });
         answered(&desk, CloseAnswer { kept: true }).unwrap();
         assert_eq!(closed.load(Ordering::SeqCst), 0, "nobody asked");
@@ -88,7 +90,9 @@ mod tests {
         assert!(asked(&desk), "the second time it goes");
         let other = tempfile::tempdir().unwrap();
         let count = Arc::clone(&closed);
-        let close = Box::new(move || drop(count.fetch_add(1, Ordering::SeqCst)));
+        let close = Box::new(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+        });
         let desk = new_desk_with(other.path(), Shell { close, ..shell(|_| None) });
         assert!(!asked(&desk));
         answered(&desk, CloseAnswer { kept: true }).unwrap();

@@ -81,10 +81,6 @@ impl Element {
     fn get(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
-
-    fn names(&self) -> Vec<&str> {
-        self.children.iter().map(|child| child.name.as_str()).collect()
-    }
 }
 
 fn plain(text: &str) -> String {

@@ -3,7 +3,7 @@
 
 use crate::PaperError;
 use krilla::color::rgb;
-use krilla::geom::{Path, PathBuilder, Point, Size, Transform};
+use krilla::geom::{Path, PathBuilder, Size, Transform};
 use krilla::image::{BitsPerComponent, CustomImage, Image, ImageColorspace};
 use krilla::paint::Stroke;
 use krilla::surface::Surface;

@@ -2,7 +2,7 @@
 
 use super::{ImportState, LightBoxState, ListenerState, Notice, RetrievalRow, SessionView, SettingsView};
 use crate::problem::Problem;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 /// What keeps the cache from being opened. Each has a screen of its own.
