@@ -11,6 +11,10 @@ use crate::report::Report;
 use anyhow::{Context as _, Result, ensure};
 use std::time::Duration;
 
+/// A form that the site has written.
+const HOUSE_FORM: &str = "id = \"house_ct\"\ntitle = { en = \"CT of this house\" }\nmodalities = [\"CT\"]\n[[section]]\n\
+    key = \"findings\"\nheading = { en = \"Findings\" }\n";
+
 /// Plays it all.
 pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     let logs = report.folder().to_path_buf();
@@ -20,6 +24,13 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     let state_file = machine.home("light-box-state.jsonl");
     let more = [("MEDSIGHT_STATE_FILE", state_file.clone().into_os_string())];
     let mut light_box = LightBox::new(&machine, state_file);
+    let forms = machine.home("config").join("medsight").join("report-forms");
+    std::fs::create_dir_all(&forms)?;
+    std::fs::write(forms.join("house.toml"), HOUSE_FORM)?;
+    std::fs::write(
+        forms.join("wrong.toml"),
+        HOUSE_FORM.replace("house_ct", "other").replace("Findings", ""),
+    )?;
     let desk = report.must("import a CT, measure it and mark an image", || {
         let desk = Desk::start(&machine, programs, &cache, &more)?;
         import::begin(&desk, &programs.samples.join("ct_head_tilted_uneven"))?;
@@ -42,11 +53,29 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
             Ok(())
         })
     });
+    report.step(
+        "the settings name the site's form that is used, and what is wrong with the one that is not",
+        || {
+            desk.click(&desk.find("settings", 5)?)?;
+            let used = desk.text(&desk.find("site-forms", 10)?)?;
+            ensure!(used.contains("CT of this house"), "it lists {used}");
+            let wrong = desk.text(&desk.find("wrong-forms", 5)?)?;
+            ensure!(
+                wrong.contains("wrong.toml") && wrong.contains("section.findings.heading"),
+                "it says {wrong}"
+            );
+            desk.click(&desk.find("worklist-page", 5)?)?;
+            desk.select("CT")
+        },
+    );
     report.must("the report begins with the form that fits", || {
         desk.click(&desk.find("open-report", 5)?)?;
         let forms = desk.find("templates", 10)?;
         let listed = desk.text(&forms)?;
         ensure!(listed.starts_with("CT head"), "the first form is {listed}");
+        let house = desk.text(&desk.find("template-house_ct", 5)?)?;
+        ensure!(house.contains("of the site"), "it is called {house}");
+        ensure!(desk.all("template-other")?.is_empty(), "the wrong form can be chosen");
         desk.click(&desk.find("template-ct_head", 5)?)?;
         desk.find("text-findings", 10).map(drop)
     })?;
