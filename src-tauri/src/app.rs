@@ -1,14 +1,16 @@
 //! The window around the desk: Tauri, its plug-ins, and the order of start and end.
 
 use crate::args::Args;
+use crate::closing;
 use crate::commands;
 use crate::desk::{Desk, EVENT, Shell};
 use crate::dto::DeskEvent;
 use crate::settings::person_path;
+use crate::web_view;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::sync::Arc;
-use tauri::{AppHandle, Emitter as _, Manager as _, RunEvent, WebviewUrl, WebviewWindowBuilder};
+use tauri::{AppHandle, Emitter as _, Manager as _, RunEvent, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 use tauri_plugin_dialog::{DialogExt as _, FilePath};
 
 /// Label of the one window; the capability file names it.
@@ -20,12 +22,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .dbus_id(instance_name(&args))
         .callback(|app, words, folder| another_start(app, &words, &folder))
         .build();
+    let name = instance_name(&args);
+    web_view::prepare(&name);
     let app = tauri::Builder::default()
         .plugin(instance)
         .plugin(tauri_plugin_dialog::init())
         .invoke_handler(commands::handler())
         .setup(move |app| {
-            let desk = Desk::new(args, person_path(), shell(app.handle()));
+            let desk = Desk::new(args, person_path(), shell(app.handle(), &name));
             app.manage(Arc::clone(&desk));
             WebviewWindowBuilder::new(app, WINDOW, WebviewUrl::default())
                 .title("MedSight")
@@ -33,6 +37,16 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 .min_inner_size(900.0, 560.0)
                 .on_navigation(|url| matches!(url.scheme(), "tauri" | "http") && is_own(url.host_str()))
                 .build()?;
+            let closing = Arc::clone(&desk);
+            if let Some(window) = app.get_webview_window(WINDOW) {
+                window.on_window_event(move |event| {
+                    if let WindowEvent::CloseRequested { api, .. } = event
+                        && !closing::asked(&closing)
+                    {
+                        api.prevent_close();
+                    }
+                });
+            }
             // The keyring may take its time; the window is there meanwhile.
             std::thread::Builder::new().name("start".into()).spawn(move || desk.start(false))?;
             Ok(())
@@ -80,8 +94,8 @@ fn another_start(app: &AppHandle, words: &[String], folder: &str) {
     }
 }
 
-fn shell(app: &AppHandle) -> Shell {
-    let (tell, choose, save) = (app.clone(), app.clone(), app.clone());
+fn shell(app: &AppHandle, name: &str) -> Shell {
+    let (tell, choose, save, close) = (app.clone(), app.clone(), app.clone(), app.clone());
     // The address goes to the browser by its arguments: it holds no secret.
     let open_in_browser = Box::new(|url: &str| webbrowser::open(url).is_ok());
     Shell {
@@ -98,5 +112,12 @@ fn shell(app: &AppHandle) -> Shell {
             save.dialog().file().set_file_name(name).blocking_save_file()?.into_path().ok()
         }),
         open_in_browser,
+        speller: web_view::speller(app, name),
+        close: Box::new(move || {
+            // A window that is gone already has ended the program.
+            if let Some(window) = close.get_webview_window(WINDOW) {
+                let _ = window.destroy();
+            }
+        }),
     }
 }

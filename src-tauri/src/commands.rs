@@ -8,21 +8,21 @@ use crate::app::WINDOW;
 use crate::bindings::Bindings;
 use crate::desk::Desk;
 use crate::dto::{
-    AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CodeRequest, CompareRequest,
-    DeskState, DocumentsRequest, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest,
-    FilmRequest, FindRequest, FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Nothing,
-    Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView,
-    RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest,
-    ShowPlaceRequest, SignInRequest, SignReportRequest, StartState, StudyDetails, StudyDocument,
-    StudyRequest, SyncEntryRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart,
-    TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand,
-    WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
+    AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CloseAnswer, CodeRequest,
+    CompareRequest, DeskState, DocumentsRequest, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece,
+    FilmPieceRequest, FilmRequest, FindRequest, FormsView, FoundStudies, ImportPaths, InboundView, NodeTest,
+    NodeTestRequest, Nothing, Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest,
+    ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest,
+    SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, SpellingRequest, SpellingState,
+    StartState, StudyDetails, StudyDocument, StudyRequest, SyncEntryRequest, SyncView, TellCriticalRequest,
+    TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest,
+    UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
 use crate::session::{self, Need};
 use crate::{
-    auditing, documents, films, importing, inbound, network, perform, reports, server_secret, studies,
-    syncing, thumbnails,
+    auditing, closing, documents, films, forms, importing, inbound, network, perform, reports, server_secret,
+    spelling, studies, syncing, thumbnails,
 };
 use medsight_record::Right;
 use std::sync::Arc;
@@ -129,6 +129,10 @@ commands! {
     compare_texts(CompareRequest) -> Vec<TextChange>, SEE => reports::compare;
     /// Shows the place of something that was drawn on the light box.
     show_place(ShowPlaceRequest) -> (), SEE => reports::show_place;
+    /// Reads the forms of the site again, and says which are used and what is wrong with the others.
+    report_forms(Nothing) -> FormsView, Need::Somebody => |desk: &Arc<Desk>, _| forms::read_again(desk);
+    /// Has the words of a report checked in its language.
+    check_spelling(SpellingRequest) -> SpellingState, REPORT => spelling::check;
     /// Events of the audit trail that fit a question, newest first.
     audit_events(AuditRequest) -> AuditRows, AUDIT => auditing::search;
     /// Checks the audit trail from its beginning.
@@ -163,6 +167,8 @@ commands! {
     unlock(UnlockRequest) -> (), Need::Nobody => session::unlock;
     /// Sets, changes or removes the code of who is signed in.
     set_code(CodeRequest) -> (), Need::Somebody => session::set_code;
+    /// What is being written is kept, or can't be: the window that was asked to close may, or stays this once.
+    may_close(CloseAnswer) -> (), Need::Nobody => closing::answered;
     /// Somebody moved the mouse or pressed a key: the lock waits.
     input(Nothing) -> (), Need::Somebody => |desk: &Arc<Desk>, _| { desk.session().input(); Ok(()) };
 }

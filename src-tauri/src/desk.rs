@@ -3,9 +3,11 @@
 //! It knows no Tauri: how to reach the window and how to ask for files come in as [`Shell`].
 
 use crate::args::Args;
+use crate::closing::Closing;
 use crate::dto::{
     DeskEvent, DeskState, ImportState, ListenerState, Notice, SessionView, StartState, Trouble, TroubleKind,
 };
+use crate::forms::Forms;
 use crate::importing::Importing;
 use crate::inbound::Inbounding;
 use crate::light_box::LightBox;
@@ -15,7 +17,8 @@ use crate::perform::Steps;
 use crate::problem::{Fault, Problem};
 use crate::retrieving::Retrieving;
 use crate::session::{self, Session};
-use crate::settings::SettingsFile;
+use crate::settings::{self, SettingsFile};
+use crate::spelling::{self, Speller};
 use crate::start::{self, Place};
 use crate::syncing::Syncing;
 use crate::thumbnails::Thumbnailer;
@@ -43,6 +46,10 @@ pub struct Shell {
     pub save_as: SaveAs,
     /// Opens an address of a sign-in server in the system's browser; false when there is none.
     pub open_in_browser: Box<dyn Fn(&str) -> bool + Send + Sync>,
+    /// The web view's checker of spelling, where the program has to tell it what to check by.
+    pub speller: Option<Speller>,
+    /// Closes the window for good, which ends the program.
+    pub close: Box<dyn Fn() + Send + Sync>,
 }
 
 /// The desk.
@@ -68,6 +75,8 @@ pub struct Desk {
     asking: Asking,
     steps: Steps,
     session: Session,
+    forms: Forms,
+    closing: Closing,
 }
 
 /// A panic elsewhere leaves plain values behind these locks, each complete.
@@ -86,8 +95,11 @@ impl Desk {
     pub fn new(args: Args, settings_path: Option<PathBuf>, shell: Shell) -> Arc<Self> {
         let (settings, fault) = SettingsFile::read(settings_path.clone());
         let session = Session::new(&settings.settings.identity);
+        let forms = Forms::new(settings::beside(settings_path.as_deref(), crate::forms::FOLDER));
         Arc::new(Self {
             session,
+            forms,
+            closing: Closing::default(),
             importing: Importing::new(args.import.clone()),
             args,
             settings_path,
@@ -178,6 +190,7 @@ impl Desk {
     /// crash: the next start goes on with them.
     pub fn end(&self) {
         self.session.end();
+        spelling::end(self, held(&self.cache).as_deref());
         self.retrieving.end();
         self.listening.end();
         self.syncing.end();
@@ -255,6 +268,23 @@ impl Desk {
 
     pub(crate) fn steps(&self) -> &Steps {
         &self.steps
+    }
+
+    pub(crate) fn forms(&self) -> &Forms {
+        &self.forms
+    }
+
+    pub(crate) fn closing(&self) -> &Closing {
+        &self.closing
+    }
+
+    pub(crate) fn speller(&self) -> Option<&Speller> {
+        self.shell.speller.as_ref()
+    }
+
+    /// Closes the window, which ends the program.
+    pub(crate) fn close_window(&self) {
+        (self.shell.close)();
     }
 
     pub(crate) fn session(&self) -> &Session {

@@ -164,6 +164,8 @@ mod tests {
                 answer.lock().unwrap().take()
             }),
             open_in_browser: Box::new(|_| false),
+            speller: None,
+            close: Box::new(|| ()),
         };
         let desk = Desk::new(args, Some(folder.path().join("settings.toml")), shell);
         desk.start(false);

@@ -14,6 +14,7 @@ mod inbound;
 mod listener;
 mod network;
 mod report;
+mod report_aids;
 mod report_content;
 mod retrieval;
 mod session;
@@ -48,13 +49,14 @@ pub use report::{
     TemplateStart, TextChange, VersionView,
 };
 pub(crate) use report::{annotation_id, report_id};
+pub use report_aids::{FormsView, SiteForm, SpellingRequest, SpellingState};
 pub use report_content::{
     CodeForm, ComparedForm, ContentForm, FieldForm, FindingForm, QuoteForm, SectionForm,
 };
 pub use retrieval::{RetrievalChoice, RetrievalPhase, RetrievalRow, RetrieveRequest, WantedStudy};
 pub use session::{CodeRequest, PersonView, SessionView, SignInFlow, SignInRequest, Standing, UnlockRequest};
 pub use settings::{KeySourceInfo, SettingsChange, SettingsView};
-pub use start::{DeskState, StartState, Trouble, TroubleKind};
+pub use start::{CloseAnswer, DeskState, StartState, Trouble, TroubleKind};
 pub use study::{Measurement, SeriesRow, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest};
 pub use sync::{SyncBadge, SyncDestination, SyncEntryRequest, SyncFailing, SyncStuck, SyncView};
 pub use worklist::{

@@ -11,17 +11,20 @@ pub mod app;
 pub mod args;
 mod auditing;
 pub mod bindings;
+mod closing;
 mod commands;
 pub mod desk;
 mod documents;
 pub mod dto;
 mod films;
+mod forms;
 mod importing;
 mod inbound;
 #[cfg(test)]
 mod inbound_journeys;
 #[cfg(test)]
 mod journeys;
+mod key_images;
 mod light_box;
 mod listening;
 #[cfg(test)]
@@ -41,10 +44,12 @@ mod retrieving;
 mod server_secret;
 mod session;
 mod settings;
+pub mod spelling;
 mod start;
 mod studies;
 #[cfg(test)]
 mod support;
 mod syncing;
 mod thumbnails;
+mod web_view;
 mod writing;

@@ -251,7 +251,7 @@ impl LightBox {
             // A window may not have come up: the reader is told here.
             FromLightBox::Problem(why) => desk.tell(DeskEvent::Failure(Fault::ViewerProblem(why).into())),
             // Measurements are listed in the panel without being selected; pictures have a process of their own.
-            FromLightBox::Selected(_) | FromLightBox::Thumbnail { .. } => {}
+            FromLightBox::Selected(_) | FromLightBox::Thumbnail { .. } | FromLightBox::Picture { .. } => {}
         }
     }
 

@@ -30,6 +30,8 @@ pub(crate) fn desk(folder: &Path) -> Arc<Desk> {
         choose: Box::new(|_| Vec::new()),
         save_as: Box::new(|_| None),
         open_in_browser: Box::new(|_| false),
+        speller: None,
+        close: Box::new(|| ()),
     };
     let desk = Desk::new(args, Some(folder.join("settings.toml")), shell);
     desk.start(false);

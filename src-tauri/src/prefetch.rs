@@ -145,7 +145,7 @@ mod tests {
         let (birth_date, name) = (day("19570314"), "Doe^Jane".to_owned());
         StudyRecord {
             uid: StudyUid::parse("1.9").unwrap(),
-            patient: Patient { id: id.into(), name, birth_date, sex: None },
+            patient: Patient { id: id.into(), issuer: None, name, birth_date, sex: None },
             date: day("20260401"),
             time: String::new(),
             accession: String::new(),

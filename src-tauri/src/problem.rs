@@ -13,6 +13,7 @@ use medsight_pacs::NetError;
 use medsight_paper::PaperError;
 use medsight_record::Refusal;
 use medsight_record::node::NodeError;
+use medsight_record::report::site_forms::FormError;
 use medsight_record::settings::SettingsError;
 use medsight_record::words::Words;
 use medsight_vault::{KeyError, KeySource};
@@ -149,6 +150,12 @@ pub(crate) enum Fault {
     /// A report could not be put on paper.
     #[error("{0}")]
     Paper(PaperError),
+    /// A form of the site that is not as it should be.
+    #[error("{0}")]
+    Form(FormError),
+    /// What is being written can't be kept, and whoever wants to leave is held back once.
+    #[error("What was written could not be kept.")]
+    NotKept,
     /// Nothing to make a picture of.
     #[error("This series has no images.")]
     NoImagesInSeries,
@@ -195,6 +202,8 @@ impl Fault {
             Self::NoImagesInSeries => "viewer.no-images-in-series",
             Self::Paper(PaperError::NoGlyph(_)) => "report.no-glyph",
             Self::Paper(_) => "report.no-paper",
+            Self::Form(_) => "report.form",
+            Self::NotKept => "report.not-kept",
         }
     }
 
@@ -206,6 +215,11 @@ impl Fault {
                 vec![("missing", missing.to_string()), ("listed", listed.to_string())]
             }
             Self::Paper(PaperError::NoGlyph(sign)) => vec![("sign", sign.to_string())],
+            Self::Form(error) => {
+                let fault = format!("@report.form_fault.{}", error.fault.word());
+                let (file, key) = (error.file.clone(), error.key.clone());
+                vec![("file", file), ("key", key), ("fault", fault), ("why", error.fault.why())]
+            }
             _ => Vec::new(),
         }
     }

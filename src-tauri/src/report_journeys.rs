@@ -8,6 +8,7 @@ use crate::problem::Problem;
 use crate::support::{import, only_study, open_desk};
 use crate::{desk::Desk, reports};
 use medsight_base::{StudyUid, Timestamp};
+use medsight_cache::AuditFilter;
 use medsight_record::report::Urgency;
 use medsight_record::{
     Annotation, AnnotationId, AnnotationKind, Measured, Place, ReadState, RecordCommand, ScaleSource,
@@ -131,6 +132,9 @@ fn a_report_quotes_a_number_is_signed_added_to_and_printed_and_is_there_after_a_
     let pdf = ReportPdfRequest { report: REPORT.into(), version: 2, utc_offset_min: 60 };
     assert!(reports::save_pdf(&desk, pdf).unwrap());
     assert!(std::fs::read(&out).unwrap().starts_with(b"%PDF-1.7"));
+    let printed = AuditFilter { actions: vec!["printed".into()], ..AuditFilter::default() };
+    let events = desk.cache().unwrap().audit_search(&printed, None, 9).unwrap().events;
+    assert_eq!((events.len(), &events[0].event.detail["version"]), (1, &serde_json::json!(2)));
     drop(desk);
 
     let desk = open_desk(folder.path(), |_| None);

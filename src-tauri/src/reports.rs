@@ -12,6 +12,7 @@ use crate::dto::{
     TemplateStart, TextChange, VersionView, annotation_id, report_id,
 };
 use crate::inbound;
+use crate::key_images;
 use crate::perform::perform;
 use crate::problem::{Fault, Problem};
 use crate::studies::measurement;
@@ -49,7 +50,7 @@ pub(crate) fn page(desk: &Arc<Desk>, request: ReportRequest) -> Result<ReportPag
         identity: study.patient.identity_line(study.date.or(DicomDate::parse(&request.today))),
         about: about(&study),
         reports: cache.reports(&uid)?.into_iter().map(view).collect(),
-        templates: templates(&study, locale),
+        templates: templates(desk, &study, locale),
         quotables: quotables(&cache, &uid)?,
         priors: priors(&cache, &study)?,
         server_reports,
@@ -68,8 +69,9 @@ pub(crate) fn page(desk: &Arc<Desk>, request: ReportRequest) -> Result<ReportPag
 /// The words that a report begins with.
 pub(crate) fn begin(desk: &Arc<Desk>, request: TemplateRequest) -> Result<TemplateStart, Problem> {
     let locale = desk.settings().locale();
-    let template = Template::built_in().into_iter().find(|template| template.id == request.template);
+    let template = desk.forms().all().into_iter().find(|template| template.id == request.template);
     let template = template.ok_or_else(|| Fault::BadRequest("there is no such template.".into()))?;
+    let locale = template.language(locale);
     let code = |code: &Option<Code>| code.as_ref().map(|code| code.0.clone().into());
     let fields = template.sections.iter().flat_map(|section| {
         section.fields.iter().map(|field| TemplateField {
@@ -142,11 +144,17 @@ pub(crate) fn save_pdf(desk: &Arc<Desk>, request: ReportPdfRequest) -> Result<bo
     let cache = desk.cache()?;
     let report = cache.report(report_id(&request.report)?)?;
     let study = cache.study(&report.study)?.ok_or(Fault::StudyGone)?;
+    let version = report.versions.iter().find(|version| version.number == request.version);
+    let pictures = match version {
+        Some(version) => key_images::pictures(desk, &report.study, &version.content)?,
+        None => Vec::new(),
+    };
     let around = Around {
         identity: &study.patient.identity_line(study.date),
         about: &about(&study),
         utc_offset_min: request.utc_offset_min,
         words: &desk.words(),
+        pictures: &pictures,
     };
     let pdf = medsight_paper::pdf(&report, request.version, &around).map_err(Fault::Paper)?;
     // A name with the patient in it would be for the person to give.
@@ -154,7 +162,7 @@ pub(crate) fn save_pdf(desk: &Arc<Desk>, request: ReportPdfRequest) -> Result<bo
     documents::write(&path, |file| file.write_all(&pdf))
         .map_err(|error| CacheError::Export { file: path.clone(), error })?;
     let detail = serde_json::json!({"report": report.id, "version": request.version});
-    cache.exported(&report.study, &desk.who(), now(), detail)?;
+    cache.printed(&report.study, &desk.who(), now(), detail)?;
     Ok(true)
 }
 
@@ -223,13 +231,14 @@ fn named(known: &KnownFinding, locale: Locale) -> NamedCode {
 }
 
 /// Those that fit first; what is for other modalities last, but there.
-fn templates(study: &StudyRecord, locale: Locale) -> Vec<TemplateChoice> {
+fn templates(desk: &Desk, study: &StudyRecord, locale: Locale) -> Vec<TemplateChoice> {
     let mut all: Vec<(u32, Template)> =
-        Template::built_in().into_iter().map(|template| (template.fits(study), template)).collect();
+        desk.forms().all().into_iter().map(|template| (template.fits(study), template)).collect();
     all.sort_by_key(|(fits, _)| std::cmp::Reverse(*fits));
     let choices = all.into_iter().enumerate().map(|(at, (fits, template))| TemplateChoice {
-        title: template.title.of(locale).to_owned(),
+        title: template.title.of(template.language(locale)).to_owned(),
         fits: at == 0 && fits > 0,
+        is_of_site: desk.forms().is_of_site(&template.id),
         id: template.id,
     });
     choices.collect()

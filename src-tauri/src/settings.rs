@@ -95,6 +95,13 @@ fn policy_path() -> Option<PathBuf> {
     }
 }
 
+/// Folders of a name beside the site's policy and beside the account's settings.
+pub(crate) fn beside(person: Option<&Path>, name: &str) -> Vec<PathBuf> {
+    let policy = policy_path();
+    let files = [policy.as_deref(), person];
+    files.into_iter().flatten().filter_map(|file| Some(file.parent()?.join(name))).collect()
+}
+
 fn system_locale() -> Option<Locale> {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     Locale::parse(&set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"))?)

@@ -26,18 +26,29 @@ pub(crate) fn new_desk(
     folder: &Path,
     save_as: impl Fn(&str) -> Option<PathBuf> + Send + Sync + 'static,
 ) -> Arc<Desk> {
+    new_desk_with(folder, shell(save_as))
+}
+
+/// As [`new_desk`], with what is around it.
+pub(crate) fn new_desk_with(folder: &Path, shell: Shell) -> Arc<Desk> {
     let args = Args {
         cache: Some(folder.join("cache")),
         key: format!("key-file:{}", folder.join("key").display()).parse().ok(),
         import: Vec::new(),
     };
-    let shell = Shell {
+    Desk::new(args, Some(folder.join("settings.toml")), shell)
+}
+
+/// A program around the desk that hears nothing and has no windows.
+pub(crate) fn shell(save_as: impl Fn(&str) -> Option<PathBuf> + Send + Sync + 'static) -> Shell {
+    Shell {
         tell: Box::new(|_| ()),
         choose: Box::new(|_| Vec::new()),
         save_as: Box::new(save_as),
         open_in_browser: Box::new(|_| false),
-    };
-    Desk::new(args, Some(folder.join("settings.toml")), shell)
+        speller: None,
+        close: Box::new(|| ()),
+    }
 }
 
 /// Imports a path and waits for the end.

@@ -1,4 +1,4 @@
-//! Small pictures of series: from the cache, else made by an imaging program that is started for them alone,
+//! Small pictures of series, and large ones of key images: from the cache, else made by an imaging program that is started for them alone,
 //! so that a picture that can't be made costs no window. It quits when nothing has been asked for a while.
 
 use crate::desk::{Desk, held, now};
@@ -10,7 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use medsight_base::{SeriesUid, StudyUid};
 use medsight_cache::Cache;
-use medsight_link::{FromLightBox, ToLightBox};
+use medsight_link::{BarePicture, FromLightBox, ToLightBox};
+use medsight_record::CellState;
 use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
@@ -23,8 +24,8 @@ const IDLE: Duration = Duration::from_secs(2);
 /// A picture that takes longer is not waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A picture in base64, or why there is none.
-type Answered = Receiver<Result<String, Problem>>;
+/// The imaging program's answer.
+type Answered = Receiver<FromLightBox>;
 
 /// The imaging program that makes small pictures.
 #[derive(Default)]
@@ -37,7 +38,7 @@ struct Inner {
     process: Option<Process>,
     run: u64,
     next: u64,
-    waiting: HashMap<u64, Sender<Result<String, Problem>>>,
+    waiting: HashMap<u64, Sender<FromLightBox>>,
     /// Series whose picture ended the program: not tried again until the next start.
     given_up: HashSet<SeriesUid>,
 }
@@ -52,7 +53,7 @@ pub(crate) fn thumbnail(desk: &Arc<Desk>, request: ThumbnailRequest) -> Result<T
     }
     let made = middle_image(&cache, &study, &series)?
         .ok_or_else(|| Fault::NoImagesInSeries.into())
-        .and_then(|(blob, frame)| desk.thumbnailer().make(desk, &series, blob, frame));
+        .and_then(|(blob, frame)| desk.thumbnailer().small(desk, &series, &blob, frame));
     Ok(match made {
         Ok(png_base64) => {
             // A series that is still coming in has another middle when it is all here. What can't be kept is
@@ -91,19 +92,50 @@ fn middle_image(
 }
 
 impl Thumbnailer {
+    /// A small picture: PNG in base64.
+    fn small(&self, desk: &Arc<Desk>, series: &SeriesUid, blob: &str, frame: u32) -> Result<String, Problem> {
+        let ask = |request| ToLightBox::Thumbnail { request, blob: blob.to_owned(), frame, edge_px: EDGE_PX };
+        match self.make(desk, series, ask)? {
+            FromLightBox::Thumbnail { png_base64: Ok(png), .. } => Ok(png),
+            _ => Err(Fault::NoPicture.into()),
+        }
+    }
+
+    /// A large picture as bare pixels, for paper.
+    pub(crate) fn large(
+        &self,
+        desk: &Arc<Desk>,
+        series: &SeriesUid,
+        (blob, frame): (&str, u32),
+        edge_px: u32,
+        look: Option<&CellState>,
+    ) -> Result<BarePicture, Problem> {
+        let look = look.map(|look| Box::new(look.clone()));
+        let ask = |request| ToLightBox::Picture {
+            request,
+            blob: blob.to_owned(),
+            frame,
+            edge_px,
+            look: look.clone(),
+        };
+        match self.make(desk, series, ask)? {
+            FromLightBox::Picture { made: Ok(made), .. } => Ok(made),
+            _ => Err(Fault::NoPicture.into()),
+        }
+    }
+
     /// Has a picture made and waits for it. A program that ends while it is asked may have been about to quit
     /// for having been idle, so it is asked a second time before the series is given up.
     fn make(
         &self,
         desk: &Arc<Desk>,
         series: &SeriesUid,
-        blob: String,
-        frame: u32,
-    ) -> Result<String, Problem> {
+        ask: impl Fn(u64) -> ToLightBox,
+    ) -> Result<FromLightBox, Problem> {
         for _ in 0..2 {
-            let answered = self.ask(desk, series, blob.clone(), frame)?;
+            let answered = self.ask(desk, series, &ask)?;
             match answered.recv_timeout(PATIENCE) {
-                Ok(picture) => return picture,
+                Ok(answer) => return Ok(answer),
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => {}
             }
@@ -116,8 +148,7 @@ impl Thumbnailer {
         &self,
         desk: &Arc<Desk>,
         series: &SeriesUid,
-        blob: String,
-        frame: u32,
+        ask: impl Fn(u64) -> ToLightBox,
     ) -> Result<Answered, Problem> {
         let (answer, answered) = mpsc::channel();
         let mut inner = held(&self.inner);
@@ -137,7 +168,7 @@ impl Thumbnailer {
         inner.next += 1;
         inner.waiting.insert(request, answer);
         if let Some(process) = &inner.process {
-            process.send(ToLightBox::Thumbnail { request, blob, frame, edge_px: EDGE_PX });
+            process.send(ask(request));
         }
         Ok(answered)
     }
@@ -145,10 +176,12 @@ impl Thumbnailer {
     fn hear(&self, message: Option<FromLightBox>, run: u64) {
         let mut inner = held(&self.inner);
         match message {
-            Some(FromLightBox::Thumbnail { request, png_base64 }) => {
-                if let Some(answer) = inner.waiting.remove(&request) {
+            Some(
+                answer @ (FromLightBox::Thumbnail { request, .. } | FromLightBox::Picture { request, .. }),
+            ) => {
+                if let Some(waiting) = inner.waiting.remove(&request) {
                     // Who asked may have stopped waiting.
-                    let _ = answer.send(png_base64.map_err(|_| Fault::NoPicture.into()));
+                    let _ = waiting.send(answer);
                 }
             }
             Some(_) => {}

@@ -287,6 +287,8 @@ mod tests {
             choose: Box::new(|_| Vec::new()),
             save_as: Box::new(|_| None),
             open_in_browser: Box::new(|_| false),
+            speller: None,
+            close: Box::new(|| ()),
         };
         let desk = Desk::new(args, Some(folder.join("settings.toml")), shell);
         desk.start(false);

@@ -105,8 +105,15 @@ impl PatientKey {
     /// A patient of the hospital's own numbering. `None` for an empty ID, which names nobody.
     #[must_use]
     pub fn local(id: &str) -> Option<Self> {
+        Self::of(id, None)
+    }
+
+    /// A patient by ID and, where it is known, whose numbering that is. `None` for an empty ID, which names nobody.
+    #[must_use]
+    pub fn of(id: &str, issuer: Option<&str>) -> Option<Self> {
         let id = id.trim();
-        (!id.is_empty()).then(|| Self { id: id.to_owned(), issuer: None })
+        let issuer = issuer.map(str::trim).filter(|issuer| !issuer.is_empty()).map(str::to_owned);
+        (!id.is_empty()).then(|| Self { id: id.to_owned(), issuer })
     }
 
     /// `ID^^^ISSUER`, as IHE's audit messages name a patient (HL7 v2 CX); the bare ID without an issuer.

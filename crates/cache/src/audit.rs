@@ -3,6 +3,7 @@
 //! An event that belongs to a change is written in the transaction of that change ([`crate::apply::note`]). What is
 //! here besides: events of the desk itself (sign-in, lock, print), the end of the chain, deliveries, verification.
 
+mod clock;
 mod deliver;
 mod ledger;
 mod left;

@@ -110,9 +110,35 @@ impl Cache {
         at: Timestamp,
         detail: serde_json::Value,
     ) -> Result<(), CacheError> {
+        self.given_out(study, who, Action::Exported, at, detail)
+    }
+
+    /// A report of a study was made into pages and given to a person: notes it in the audit trail. `detail` names the report and
+    /// its version, not the file.
+    ///
+    /// # Errors
+    /// [`CacheError::NotFound`], …
+    pub fn printed(
+        &self,
+        study: &StudyUid,
+        who: &str,
+        at: Timestamp,
+        detail: serde_json::Value,
+    ) -> Result<(), CacheError> {
+        self.given_out(study, who, Action::Printed, at, detail)
+    }
+
+    fn given_out(
+        &self,
+        study: &StudyUid,
+        who: &str,
+        what: Action,
+        at: Timestamp,
+        detail: serde_json::Value,
+    ) -> Result<(), CacheError> {
         self.write(|t| {
             apply::require(t, study)?;
-            apply::note(t, who, Action::Exported, at, study, detail)
+            apply::note(t, who, what, at, study, detail)
         })
     }
 

@@ -33,6 +33,7 @@ mod report;
 mod retrieval;
 mod schema;
 mod server_report;
+mod spelling;
 mod study;
 pub mod synthetic;
 mod tables;

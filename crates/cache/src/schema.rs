@@ -8,7 +8,7 @@ use crate::{CacheError, tables};
 use rusqlite::{Connection, Transaction};
 
 /// The newest version known here.
-pub(crate) const VERSION: i64 = 7;
+pub(crate) const VERSION: i64 = 8;
 /// Marks our files for `file(1)` and for anybody who lost the name: "MSgt".
 const APPLICATION_ID: i64 = 0x4d53_6774;
 
@@ -16,8 +16,16 @@ const APPLICATION_ID: i64 = 0x4d53_6774;
 type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// Step `i` makes version `i + 1`. Steps are never changed once released; new ones go behind.
-const MIGRATIONS: [Migration; VERSION as usize] =
-    [version_1, version_2, version_3, version_4, version_5, outbox_outlives_studies, from_servers];
+const MIGRATIONS: [Migration; VERSION as usize] = [
+    version_1,
+    version_2,
+    version_3,
+    version_4,
+    version_5,
+    outbox_outlives_studies,
+    from_servers,
+    issuer_of_patient_id,
+];
 
 fn version_1(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     for table in [
@@ -78,6 +86,11 @@ fn from_servers(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         transaction.execute_batch(step)?;
     }
     Ok(())
+}
+
+/// Adds a column.
+fn issuer_of_patient_id(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(tables::studies::ISSUER)
 }
 
 /// Refuses a database that asks for more than this program knows.

@@ -118,6 +118,7 @@ fn study(db: &rusqlite::Connection, numbers: &mut Numbers, seed: u64, n: usize) 
         series: SeriesUid::parse(&uid(2)).map_err(bad)?,
         patient: Patient {
             id: format!("P{:07}", numbers.below(10_000_000)),
+            issuer: None,
             name,
             birth_date,
             sex: [Some(Sex::F), Some(Sex::M), Some(Sex::O), None][numbers.below(4)],

@@ -214,3 +214,28 @@ fn a_hundred_thousand_events_are_handed_on_and_checked_without_holding_them() {
     // The trail itself has more than 50 MB.
     assert!(most < before + 40_000, "{before} kB before, {most} kB at most");
 }
+
+#[test]
+fn whose_numbering_a_patient_id_is_stands_in_each_event_of_the_study_also_after_it_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut of = record(1, 1, 1);
+    of.patient.issuer = Some("HOSPITAL".into());
+    let file = folder.path().join("one");
+    std::fs::write(&file, file_of(&of, 10)).unwrap();
+    let cache = Cache::open(&folder.path().join("cache"), &key()).unwrap();
+    import(&cache, &file);
+    cache.opened(&study_uid(1), "rita", NOON).unwrap();
+    let delete = medsight_record::RecordCommand::DeleteStudies(vec![study_uid(1)]);
+    cache.apply(&delete, "rita", NOON).unwrap();
+    cache.note_event(&AuditEvent::new("rita", Action::Queried, NOON, Some(study_uid(1)), Null)).unwrap();
+    let by = AuditFilter { study: Some(study_uid(1)), ..AuditFilter::default() };
+    let found = cache.audit_search(&by, None, 10).unwrap().events;
+    assert_eq!(found.len(), 4);
+    for link in &found {
+        let patient = link.event.more.patient.as_ref().unwrap();
+        assert_eq!((patient.id.as_str(), patient.issuer.as_deref()), ("PAT-0001", Some("HOSPITAL")));
+        assert!(medsight_audit::csv(link).contains(",PAT-0001,HOSPITAL,"));
+        assert!(medsight_audit::dicom(link, "site").contains("\"PAT-0001^^^HOSPITAL\""));
+        assert!(medsight_audit::fhir(link, "site").to_string().contains("\"display\":\"HOSPITAL\""));
+    }
+}

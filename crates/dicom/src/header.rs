@@ -54,6 +54,7 @@ pub fn instance_record(object: &Object<'_>) -> Result<InstanceRecord, Refusal> {
         series,
         patient: Patient {
             id: data.text_or_empty(tags::PATIENT_ID),
+            issuer: data.text(tags::ISSUER_OF_PATIENT_ID).filter(|issuer| !issuer.is_empty()),
             name: data.text_or_empty(tags::PATIENT_NAME),
             birth_date: data.text(tags::PATIENT_BIRTH_DATE).and_then(|d| DicomDate::parse(&d)),
             sex: data.text(tags::PATIENT_SEX).and_then(|s| Sex::parse(&s)),

@@ -313,6 +313,11 @@ impl App {
             ToLightBox::Thumbnail { request, blob, frame, edge_px } => {
                 self.thumbnail(request, &blob, frame, edge_px)
             }
+            ToLightBox::Picture { request, blob, frame, edge_px, look } => {
+                let draw = move |bytes| thumbnail::bare(bytes, frame, edge_px, look.as_deref());
+                let say = move |made| FromLightBox::Picture { request, made };
+                self.draw_file(&blob, draw, say);
+            }
             ToLightBox::Preferences { locale, screen_px_per_mm } => {
                 self.locale = Locale::parse(&locale).unwrap_or(self.locale);
                 self.screen_px_per_mm = screen_px_per_mm;
@@ -390,19 +395,27 @@ impl App {
         }
     }
 
-    /// Decoded off the event loop, two at a time at most (the pool's threads are shared with volumes).
     fn thumbnail(&self, request: u64, blob: &str, frame: u32, edge_px: u32) {
+        let draw = move |bytes| thumbnail::png_base64(bytes, frame, edge_px);
+        self.draw_file(blob, draw, move |png_base64| FromLightBox::Thumbnail { request, png_base64 });
+    }
+
+    /// Decoded off the event loop (the pool's threads are shared with volumes).
+    fn draw_file<T: Send + 'static>(
+        &self,
+        blob: &str,
+        draw: impl FnOnce(Vec<u8>) -> Result<T, String> + Send + 'static,
+        say: impl FnOnce(Result<T, String>) -> FromLightBox + Send + 'static,
+    ) {
         let (Some(desk), Some(store)) = (&self.desk, &self.store) else { return };
         let Ok(id) = blob.parse::<BlobId>() else {
-            let png_base64 = Err("the file has no valid place in the store".to_owned());
-            return desk.say(FromLightBox::Thumbnail { request, png_base64 });
+            return desk.say(say(Err("the file has no valid place in the store".to_owned())));
         };
         let (store, out) = (store.clone(), desk.sender());
         rayon::spawn(move || {
             let bytes = store.open(id).and_then(|blob| blob.read_all()).map_err(|e| e.to_string());
-            let png_base64 = bytes.and_then(|bytes| thumbnail::png_base64(bytes, frame, edge_px));
             // The writer is gone only when the desk is.
-            let _ = out.send(FromLightBox::Thumbnail { request, png_base64 });
+            let _ = out.send(say(bytes.and_then(draw)));
         });
     }
 

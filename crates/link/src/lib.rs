@@ -6,11 +6,13 @@
 pub mod wire;
 
 use medsight_base::{InstanceUid, SeriesUid, StudyUid};
-use medsight_record::{Annotation, AnnotationId, Manifest, ReadingSession, RecordCommand, ToWrite, Written};
+use medsight_record::{
+    Annotation, AnnotationId, CellState, Manifest, ReadingSession, RecordCommand, ToWrite, Written,
+};
 use serde::{Deserialize, Serialize};
 
 /// Raised when a message changes its meaning; two programs of different numbers refuse each other.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// First message to the light box: how to read the blobs, and how the person wants to see things.
 #[derive(Clone, Serialize, Deserialize)]
@@ -92,6 +94,19 @@ pub enum ToLightBox {
         /// Longer edge in pixels.
         edge_px: u32,
     },
+    /// Make a large picture of one image, as bare pixels, for paper.
+    Picture {
+        /// Returned with the picture.
+        request: u64,
+        /// Blob of the file.
+        blob: String,
+        /// Frame, from 0.
+        frame: u32,
+        /// Longer edge in pixels.
+        edge_px: u32,
+        /// How it was looked at last, where that is known; else as the file says.
+        look: Option<Box<CellState>>,
+    },
     /// How the person wants to see things, when that changed.
     Preferences {
         /// `en`, `es` or `de`.
@@ -130,6 +145,19 @@ pub enum ToLightBox {
     Close(StudyUid),
     /// End in order.
     Quit,
+}
+
+/// A picture as bare pixels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BarePicture {
+    /// Columns and rows of the picture.
+    pub size_px: [u32; 2],
+    /// Columns and rows of the frame it shows whole: what places on it are counted in.
+    pub frame_px: [u32; 2],
+    /// Centre and width of the window it is drawn with; `None` for colours and lookup tables.
+    pub window: Option<[f64; 2]>,
+    /// Red, green, blue of each pixel, row by row, in base64.
+    pub rgb_base64: String,
 }
 
 /// What the light box says.
@@ -197,6 +225,13 @@ pub enum FromLightBox {
         request: u64,
         /// PNG in base64, or why there is none.
         png_base64: Result<String, String>,
+    },
+    /// Large picture of an image.
+    Picture {
+        /// Number of the request.
+        request: u64,
+        /// The picture, or why there is none.
+        made: Result<BarePicture, String>,
     },
     /// Something went wrong that the reader is told about on the image too; no patient data.
     Problem(String),

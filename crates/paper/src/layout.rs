@@ -8,11 +8,16 @@ use krilla::page::PageSettings;
 use krilla::paint::{Fill, Stroke};
 use krilla::text::{Font, TextDirection};
 
+use crate::PaperError;
+use crate::picture::Picture;
+
 /// A4, points.
 const PAGE_PT: [f32; 2] = [595.0, 842.0];
 const MARGIN_PT: f32 = 56.0;
 const HEAD_PT: f32 = 44.0;
 const FOOT_PT: f32 = 28.0;
+/// Room above and below a picture, together.
+const PICTURE_PT: f32 = 12.0;
 const TEXT_PT: f32 = PAGE_PT[0] - 2.0 * MARGIN_PT;
 
 /// How a line looks.
@@ -53,10 +58,12 @@ impl Look {
     }
 }
 
-/// A line as it was written.
-pub(crate) struct Line {
+/// A line as it was written, or a picture.
+pub(crate) struct Line<'p> {
     pub(crate) look: Look,
     pub(crate) text: String,
+    /// Stands above the text, which is its caption.
+    pub(crate) picture: Option<&'p Picture>,
 }
 
 /// How wide texts are.
@@ -110,21 +117,41 @@ impl<'f> Measure<'f> {
     }
 }
 
-/// A piece of text and its baseline from the top of the page.
-pub(crate) struct Placed {
+/// A piece of text and its baseline from the top of the page, or a picture and its upper edge.
+pub(crate) struct Placed<'p> {
     look: Look,
     text: String,
+    picture: Option<&'p Picture>,
     y_pt: f32,
 }
 
-/// Lines by pages. A heading is never the last of its page.
-pub(crate) fn pages(lines: Vec<Line>, measure: &Measure<'_>) -> Vec<Vec<Placed>> {
+/// Lines by pages. A heading is never the last of its page, and a picture stands on one with its caption.
+pub(crate) fn pages<'p>(lines: Vec<Line<'p>>, measure: &Measure<'_>) -> Vec<Vec<Placed<'p>>> {
     let top = MARGIN_PT + HEAD_PT;
     let bottom = PAGE_PT[1] - MARGIN_PT - FOOT_PT;
-    let (mut pages, mut page, mut y_pt): (Vec<Vec<Placed>>, Vec<Placed>, f32) = (Vec::new(), Vec::new(), top);
-    for line in lines {
+    let (mut pages, mut page, mut y_pt): (Vec<Vec<Placed<'p>>>, Vec<Placed<'p>>, f32) =
+        (Vec::new(), Vec::new(), top);
+    let height = |line: &Line<'_>| {
+        line.picture.and_then(Picture::size_pt).map_or(0.0, |[_, height]| height + PICTURE_PT)
+    };
+    let next: Vec<f32> = lines.iter().skip(1).map(height).chain([0.0]).collect();
+    for (line, next) in lines.into_iter().zip(next) {
         let [above, step] = line.look.room_pt();
-        let keeps_next = if line.look == Look::Heading { Look::Text.room_pt()[1] } else { 0.0 };
+        let keeps_next = if line.look == Look::Heading { Look::Text.room_pt()[1] + next } else { 0.0 };
+        let height = height(&line);
+        if height > 0.0 {
+            if y_pt + height + 2.0 * step > bottom && !page.is_empty() {
+                pages.push(std::mem::take(&mut page));
+                y_pt = top;
+            }
+            page.push(Placed {
+                look: line.look,
+                text: String::new(),
+                picture: line.picture,
+                y_pt: y_pt + PICTURE_PT / 2.0,
+            });
+            y_pt += height;
+        }
         for (at, text) in measure.broken(&line.text.replace('\t', "    "), line.look).into_iter().enumerate()
         {
             let above = if at == 0 { above } else { 0.0 };
@@ -133,7 +160,7 @@ pub(crate) fn pages(lines: Vec<Line>, measure: &Measure<'_>) -> Vec<Vec<Placed>>
                 y_pt = top;
             }
             y_pt += above + step;
-            page.push(Placed { look: line.look, text, y_pt });
+            page.push(Placed { look: line.look, text, picture: None, y_pt });
         }
     }
     pages.push(page);
@@ -144,15 +171,19 @@ pub(crate) fn pages(lines: Vec<Line>, measure: &Measure<'_>) -> Vec<Vec<Placed>>
 pub(crate) fn draw(
     document: &mut Document,
     font: &Font,
-    pages: &[Vec<Placed>],
+    pages: &[Vec<Placed<'_>>],
     [identity, about]: [&str; 2],
     foot: &str,
     measure: &Measure<'_>,
-) {
+) -> Result<(), PaperError> {
     for (at, placed) in pages.iter().enumerate() {
         let Some(settings) = PageSettings::from_wh(PAGE_PT[0], PAGE_PT[1]) else { continue };
         let mut page = document.start_page_with(settings);
         let mut surface = page.surface();
+        let mut labels = Vec::new();
+        for (picture, y_pt) in placed.iter().filter_map(|one| Some((one.picture?, one.y_pt))) {
+            labels.extend(picture.draw(&mut surface, [MARGIN_PT, y_pt])?);
+        }
         let mut write = |text: &str, x: f32, y: f32, size: f32, grey: u8| {
             surface.set_fill(Some(Fill {
                 paint: rgb::Color::new(grey, grey, grey).into(),
@@ -163,8 +194,14 @@ pub(crate) fn draw(
         };
         write(identity, MARGIN_PT, MARGIN_PT + 8.0, 10.5, 0);
         write(about, MARGIN_PT, MARGIN_PT + 22.0, 8.5, 90);
-        for Placed { look, text, y_pt } in placed.iter().filter(|placed| !placed.text.is_empty()) {
+        for Placed { look, text, y_pt, .. } in placed.iter().filter(|placed| !placed.text.is_empty()) {
             write(text, MARGIN_PT, *y_pt, look.size_pt(), look.grey());
+        }
+        for label in &labels {
+            // Dark below bright, as the lines.
+            for (shift, grey) in [(0.6, 0), (0.0, 255)] {
+                write(&label.text, label.at[0] + shift, label.at[1] + shift, 9.0, grey);
+            }
         }
         let foot = foot.replace("{page}", &(at + 1).to_string()).replace("{pages}", &pages.len().to_string());
         let right = PAGE_PT[0] - MARGIN_PT - measure.width_pt(&foot, 8.5);
@@ -184,6 +221,7 @@ pub(crate) fn draw(
         surface.finish();
         page.finish();
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -208,8 +246,8 @@ mod tests {
     fn a_heading_is_never_the_last_line_of_a_page() {
         let measure = Measure::new(crate::FONT).unwrap();
         for before in 30..60 {
-            let line = |look, text: &str| Line { look, text: text.to_owned() };
-            let mut lines: Vec<Line> = (0..before).map(|_| line(Look::Text, "text")).collect();
+            let line = |look, text: &str| Line { look, text: text.to_owned(), picture: None };
+            let mut lines: Vec<Line<'_>> = (0..before).map(|_| line(Look::Text, "text")).collect();
             lines.push(line(Look::Heading, "Impression"));
             lines.push(line(Look::Text, "text"));
             for page in pages(lines, &measure) {

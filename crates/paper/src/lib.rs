@@ -4,6 +4,7 @@
 //! (`medsight-dicom`).
 
 mod layout;
+mod picture;
 
 use krilla::configure::{Archival, ConfigurationBuilder};
 use krilla::metadata::{DateTime, Metadata};
@@ -13,6 +14,7 @@ use layout::{Line, Look, Measure, pages};
 use medsight_base::{CivilTime, Timestamp};
 use medsight_record::report::{CriticalResult, Report, ReportVersion};
 use medsight_record::words::Words;
+pub use picture::{Mark, Picture, Pixels, Shape};
 
 /// DejaVu Sans: Latin, Greek, Cyrillic, Hebrew, Arabic, and the signs of medicine.
 const FONT: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans.ttf");
@@ -47,6 +49,8 @@ pub struct Around<'a> {
     pub utc_offset_min: i32,
     /// Words of the interface's language, for what is not in the report itself.
     pub words: &'a Words,
+    /// Key images that the report speaks of, in its order.
+    pub pictures: &'a [Picture],
 }
 
 /// One version of a report, with all that was added up to it, as PDF.
@@ -62,8 +66,15 @@ pub fn pdf(report: &Report, number: u32, around: &Around<'_>) -> Result<Vec<u8>,
         Measure::new(FONT).ok_or_else(|| PaperError::Refused("its font can't be read".to_owned()))?;
     let head = [around.identity, around.about];
     let foot = around.words.text("report.paper.page");
-    if let Some(missing) =
-        lines.iter().map(|line| line.text.as_str()).chain(head).chain([foot]).find_map(|t| measure.missing(t))
+    let labels =
+        around.pictures.iter().flat_map(|picture| picture.marks.iter().map(|mark| mark.label.as_str()));
+    if let Some(missing) = lines
+        .iter()
+        .map(|line| line.text.as_str())
+        .chain(head)
+        .chain([foot])
+        .chain(labels)
+        .find_map(|t| measure.missing(t))
     {
         return Err(PaperError::NoGlyph(missing));
     }
@@ -86,18 +97,18 @@ pub fn pdf(report: &Report, number: u32, around: &Around<'_>) -> Result<Vec<u8>,
     );
     let font = Font::new(FONT.to_vec().into(), 0)
         .ok_or_else(|| PaperError::Refused("its font can't be read".to_owned()))?;
-    layout::draw(&mut document, &font, &pages(lines, &measure), head, foot, &measure);
+    layout::draw(&mut document, &font, &pages(lines, &measure), head, foot, &measure)?;
     document.finish().map_err(|error| refused(&error))
 }
 
-fn lines(
+fn lines<'p>(
     upto: &[ReportVersion],
     version: &ReportVersion,
     critical: &[CriticalResult],
-    around: &Around<'_>,
-) -> Vec<Line> {
+    around: &Around<'p>,
+) -> Vec<Line<'p>> {
     let words = around.words;
-    let line = |look, text: &str| Line { look, text: text.to_owned() };
+    let line = |look, text: &str| Line { look, text: text.to_owned(), picture: None };
     let moment = |ms| local(ms, around.utc_offset_min);
     let status = words.text(&format!("report.status.{}", version.status.word())).to_owned();
     let mut lines = vec![line(Look::Title, &version.content.title), line(Look::Small, &status)];
@@ -136,6 +147,15 @@ fn lines(
             });
             lines.push(line(Look::Text, &format!("{}: {told}, {back}", one.result)));
         }
+    }
+    if !around.pictures.is_empty() {
+        lines.push(line(Look::Heading, words.text("report.paper.key_images")));
+        let shown = |picture: &'p Picture| Line {
+            look: Look::Small,
+            text: picture.caption.clone(),
+            picture: Some(picture),
+        };
+        lines.extend(around.pictures.iter().map(shown));
     }
     lines.push(line(Look::Heading, words.text("report.paper.signed")));
     lines.extend(

@@ -1,13 +1,16 @@
 //! A report on a study: its text by sections, its coded findings, what was measured, and how it becomes final.
 //!
 //! A report has one working text that is saved at every pause, and versions that are fixed once signed. What may follow
-//! what is in [`rules`]; the forms a report begins with are in [`template`]; what differs between two texts in
-//! [`changes`]. Not here: the database (`medsight-cache`) and forms for other systems (`medsight-sync`).
+//! what is in [`rules`]; the forms a report begins with are in [`template`], what those of a site have to be in
+//! [`site_forms`]; what differs between two texts in [`changes`]; the words a checker of spelling should know in
+//! [`vocabulary`]. Not here: the database (`medsight-cache`) and forms for other systems (`medsight-sync`).
 
 pub mod changes;
 mod content;
 pub mod rules;
+pub mod site_forms;
 pub mod template;
+pub mod vocabulary;
 
 pub use content::{CodedFinding, Compared, Content, FieldValue, Quote, Section};
 

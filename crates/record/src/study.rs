@@ -43,6 +43,9 @@ impl Sex {
 pub struct Patient {
     /// Patient ID (0010,0020), as in the file.
     pub id: String,
+    /// Issuer of Patient ID (0010,0021): whose numbering it is. `None` where the file does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// Patient's Name (0010,0010), decoded, components divided by `^`.
     pub name: String,
     /// Patient's Birth Date (0010,0030).
@@ -223,6 +226,7 @@ mod tests {
     fn identity_reads_the_same_everywhere() {
         let patient = Patient {
             id: "004711".into(),
+            issuer: None,
             name: "DOE^JANE".into(),
             birth_date: DicomDate::parse("19570314"),
             sex: Some(Sex::F),

@@ -53,6 +53,7 @@ pub use series::{
     FrameState, ImageScale, RealWorld, Said, Series, Slice, SliceFacts, SlicePlace, UltrasoundScale,
     VolumeState,
 };
+pub use session::window_of;
 pub use solids::SolidsOf;
 pub use surface::{Space, Surface};
 pub use ui::{Textures, setup};

@@ -93,7 +93,9 @@ fn function_name(function: VoiFunction) -> &'static str {
     }
 }
 
-fn window_of(state: &CellState) -> Option<Window> {
+/// The window of a cell, where it was changed from that of the file.
+#[must_use]
+pub fn window_of(state: &CellState) -> Option<Window> {
     let [center, width] = state.window?;
     let function = match state.window_function.as_deref() {
         Some("LINEAR_EXACT") => VoiFunction::LinearExact,

@@ -79,6 +79,8 @@ pub enum DeskEvent {
     Settings(Box<SettingsView>),
     /// Something a person should know.
     Notice(Notice),
+    /// The window is asked to close: what is being written is to be kept first.
+    Closing,
     /// Something failed that no answer tells.
     Failure(Problem),
 }
@@ -88,9 +90,12 @@ impl DeskEvent {
     /// file is in it.
     pub(crate) fn is_for_everybody(&self) -> bool {
         match self {
-            Self::Start(_) | Self::Session(_) | Self::LightBox(_) | Self::Settings(_) | Self::Notice(_) => {
-                true
-            }
+            Self::Start(_)
+            | Self::Session(_)
+            | Self::LightBox(_)
+            | Self::Settings(_)
+            | Self::Notice(_)
+            | Self::Closing => true,
             Self::WorklistChanged
             | Self::StudyChanged { .. }
             | Self::StudyShown { .. }

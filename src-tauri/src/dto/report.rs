@@ -96,6 +96,8 @@ pub struct TemplateChoice {
     pub title: String,
     /// It fits the study best.
     pub fits: bool,
+    /// The site or the account wrote it.
+    pub is_of_site: bool,
 }
 
 /// A field as the template has it.

@@ -188,6 +188,8 @@ fn behind_the_lock_a_window_is_told_nothing_of_studies() {
         choose: Box::new(|_| Vec::new()),
         save_as: Box::new(|_| None),
         open_in_browser: Box::new(|_| false),
+        speller: None,
+        close: Box::new(|| ()),
     };
     let desk = Desk::new(args, Some(folder.path().join("settings.toml")), shell);
     assert!(matches!(desk.start(false), StartState::Ready { .. }));

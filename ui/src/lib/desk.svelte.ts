@@ -71,6 +71,9 @@ export class Desk {
   expected = new Expected();
   /** Raised when other systems are asked or have answered. */
   inboundChanges = $state(0);
+  /** Keeps what is being written; true when it is on the disk. Set by the page on which something is written. */
+  keep: (() => Promise<boolean>) | null = null;
+  #warned = false;
   /** Puts the cursor into the search; set by the toolbar. */
   focusSearch: () => void = () => {};
   /** Puts the focus on the reading state; set by the study panel. */
@@ -121,12 +124,15 @@ export class Desk {
     this.page = "report";
   }
 
-  /** Has the desk do a command; what undo takes back is offered for a while. */
-  async perform(command: WindowCommand): Promise<void> {
+  /** Has the desk do a command; what undo takes back is offered for a while. True when it is done. */
+  async perform(command: WindowCommand): Promise<boolean> {
+    // What was typed a moment ago is kept in the name of who typed it, before the session is another's or nobody's.
+    if ((command.do === "lock" || command.do === "sign_out") && !(await this.#mayLeave())) return false;
     const done = await this.try(() => commands.perform(command));
-    if (done === undefined) return;
+    if (done === undefined) return false;
     if (command.do === "delete_studies") this.worklist.removed(command.with.studyUids);
     this.done = done.undoable || done.redoable ? done : null;
+    return true;
   }
 
   /** "I am reading this": the selected study, or the one named; also from somebody else where that is said. */
@@ -140,8 +146,8 @@ export class Desk {
   }
 
   /** Changes one setting. */
-  change(change: SettingsChange): Promise<void> {
-    return this.perform({ do: "change_setting", with: change });
+  async change(change: SettingsChange): Promise<void> {
+    await this.perform({ do: "change_setting", with: change });
   }
 
   /** Asks before a study is deleted, by name. */
@@ -212,6 +218,20 @@ export class Desk {
       this.openingUid = null;
       return undefined;
     }
+  }
+
+  /** The window is asked to close: what is being written is kept first, and it stays this once when that fails. */
+  async #close(): Promise<void> {
+    if (await this.#mayLeave()) await commands.mayClose({ kept: true });
+  }
+
+  /** Keeps what is being written. What can't be kept holds a person back once, and says so; the second time they may go. */
+  async #mayLeave(): Promise<boolean> {
+    const kept = this.keep === null || (await this.keep());
+    const may = kept || this.#warned;
+    this.#warned = !may;
+    if (!may) await this.try(() => commands.mayClose({ kept: false }));
+    return may;
   }
 
   #started(start: StartState): void {
@@ -304,6 +324,8 @@ export class Desk {
       case "notice":
         this.notice = event.body;
         return;
+      case "closing":
+        return void this.#close();
       case "failure":
         this.failure = event.body;
         this.openingUid = null;

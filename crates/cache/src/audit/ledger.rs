@@ -1,9 +1,10 @@
 //! What every event needs beside itself: the site's keys, where we are, who is signed in, and the mark outside of the
 //! records. And [`Act`], the transaction that knows them.
 
+use super::clock::SystemClock;
 use super::mark::Mark;
 use crate::{CacheError, tables};
-use medsight_audit::{AuditEvent, Clock, ClockState, Origin, Position, SiteKeys};
+use medsight_audit::{AuditEvent, Clock, Origin, Position, SiteKeys};
 use medsight_base::Timestamp;
 use medsight_record::Person;
 use medsight_vault::{BlobKey, MasterKey, Purpose, seal, unseal};
@@ -59,6 +60,7 @@ pub(crate) struct Ledger {
     /// `None` in a cache that was opened for reading and has events of form 1 only.
     site: Option<Site>,
     context: Mutex<Context>,
+    clock: SystemClock,
     mark: Mutex<Option<Mark>>,
 }
 
@@ -105,7 +107,10 @@ impl Ledger {
         let program = format!("medsight {}", env!("CARGO_PKG_VERSION"));
         let origin = Origin { station: station(), program };
         let context = Mutex::new(Context { origin, people: HashMap::new() });
-        Self { site, context, mark: Mutex::new(mark) }
+        // Asked now, so that there is an answer when the first event comes.
+        let clock = SystemClock::default();
+        clock.state();
+        Self { site, context, clock, mark: Mutex::new(mark) }
     }
 
     /// The keys of a cache that can be written.
@@ -150,7 +155,7 @@ impl Ledger {
         }
         more.from.get_or_insert_with(|| context.origin.clone());
         more.clock.get_or_insert_with(|| Clock {
-            state: clock_state(),
+            state: self.clock.state(),
             went_back: before.is_some_and(|before| event.when < before),
         });
     }
@@ -231,17 +236,4 @@ fn station() -> String {
     #[cfg(not(unix))]
     let name = std::env::var("COMPUTERNAME").ok();
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "unnamed".to_owned())
-}
-
-/// What the platform says of its clock. systemd-timesyncd leaves a file when it has set the clock since the start of the
-/// computer (systemd-timesyncd.service(8)); other services and platforms don't tell without being asked at length.
-fn clock_state() -> ClockState {
-    let folder = Path::new("/run/systemd/timesync");
-    if !cfg!(target_os = "linux") || !folder.is_dir() {
-        ClockState::Unknown
-    } else if folder.join("synchronized").exists() {
-        ClockState::Synchronised
-    } else {
-        ClockState::Unsynchronised
-    }
 }

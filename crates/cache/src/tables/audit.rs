@@ -124,12 +124,12 @@ fn position(row: &Row<'_>) -> rusqlite::Result<Position> {
 /// Whose study it is, as long as it is here; after that, as the events before say.
 fn patient_of(db: &Connection, study: Option<&StudyUid>) -> rusqlite::Result<Option<PatientKey>> {
     let Some(study) = study else { return Ok(None) };
-    let id: Option<String> = db
-        .prepare_cached("SELECT patient_id FROM studies WHERE uid = ?1")?
-        .query_row([study.as_str()], |row| row.get(0))
+    let known: Option<(String, Option<String>)> = db
+        .prepare_cached("SELECT patient_id, patient_issuer FROM studies WHERE uid = ?1")?
+        .query_row([study.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    if let Some(id) = id {
-        return Ok(PatientKey::local(&id));
+    if let Some((id, issuer)) = known {
+        return Ok(PatientKey::of(&id, issuer.as_deref()));
     }
     let more: Option<String> = db
         .prepare_cached(

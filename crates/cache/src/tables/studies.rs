@@ -46,9 +46,12 @@ pub(crate) const PRIORITY_SET: &str = "
     UPDATE studies SET priority_set = 1 WHERE priority <> 'routine';
 ";
 
+/// Whose numbering the Patient ID is (0010,0021).
+pub(crate) const ISSUER: &str = "ALTER TABLE studies ADD COLUMN patient_issuer TEXT";
+
 const COLUMNS: &str = "uid, patient_id, patient_name, birth_date, sex, date, time, accession, description,
     modalities, series_count, instance_count, bytes, state, imported_at,
-    priority, assigned_to, claimed_by, claimed_at, priority_set";
+    priority, assigned_to, claimed_by, claimed_at, priority_set, patient_issuer";
 
 /// The stored word of a state.
 pub(crate) fn state_word(state: ReadState) -> &'static str {
@@ -77,6 +80,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<StudyRecord> {
         uid: StudyUid::parse(text(0)?).map_err(|e| unreadable(0, e))?,
         patient: Patient {
             id: row.get(1)?,
+            issuer: row.get(20)?,
             name: row.get(2)?,
             birth_date: date(3)?,
             sex: row.get::<_, Option<String>>(4)?.and_then(|letter| Sex::parse(&letter)),
@@ -138,7 +142,7 @@ pub(crate) fn each(db: &Connection, mut see: impl FnMut(i64, StudyRecord)) -> ru
     let mut statement = db.prepare(&format!("SELECT {COLUMNS}, id FROM studies"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        see(row.get(20)?, from_row(row)?);
+        see(row.get(21)?, from_row(row)?);
     }
     Ok(())
 }
@@ -171,8 +175,8 @@ pub(crate) fn ensure(db: &Connection, of: &InstanceRecord, at: Timestamp) -> rus
     }
     db.prepare_cached(
         "INSERT INTO studies (uid, patient_id, patient_name, birth_date, sex, date, time, accession, description,
-             modalities, series_count, instance_count, bytes, state, imported_at, last_used)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, '', 0, 0, 0, 'unread', ?10, ?10)",
+             modalities, series_count, instance_count, bytes, state, imported_at, last_used, patient_issuer)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, '', 0, 0, 0, 'unread', ?10, ?10, ?11)",
     )?
     .execute(params![
         of.study.as_str(),
@@ -185,6 +189,7 @@ pub(crate) fn ensure(db: &Connection, of: &InstanceRecord, at: Timestamp) -> rus
         of.accession,
         of.study_description,
         at.0,
+        of.patient.issuer,
     ])?;
     Ok(db.last_insert_rowid())
 }

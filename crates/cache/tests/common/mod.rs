@@ -47,6 +47,7 @@ pub(crate) fn record(study: u32, series: u32, instance: u32) -> InstanceRecord {
         series: SeriesUid::parse(&format!("1.2.{study}.{series}")).unwrap(),
         patient: Patient {
             id: format!("PAT-{study:04}"),
+            issuer: None,
             name: format!("MÜLLER^JOSÉ {study}"),
             birth_date: DicomDate::parse("19570314"),
             sex: None,

@@ -4,13 +4,14 @@
 //! Like RadReport's templates (IHE MRRT) they have sections, text to begin with, and fields to choose or fill in. Codes
 //! of documents and headings are those of PS3.16 CID 7000 and 7001.
 
-use super::{Content, Section};
+use super::{Content, Section, site_forms};
 use crate::words::Locale;
 use crate::{CodedName, StudyRecord};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// A text in the three languages.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Texts {
     /// English.
     #[serde(default)]
@@ -32,6 +33,12 @@ impl Texts {
             Locale::Es => &self.es,
             Locale::De => &self.de,
         }
+    }
+
+    /// Whether there are words of a language.
+    #[must_use]
+    pub fn has(&self, locale: Locale) -> bool {
+        !self.of(locale).trim().is_empty()
     }
 }
 
@@ -115,29 +122,13 @@ pub struct Template {
 }
 
 impl Template {
-    /// Reads one file.
-    ///
-    /// # Errors
-    /// Where in the file something is not as it should be, and what.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let template: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        let mut keys: Vec<&str> = template.sections.iter().map(|section| section.key.as_str()).collect();
-        keys.sort_unstable();
-        let count = keys.len();
-        keys.dedup();
-        if keys.is_empty() || keys.len() != count {
-            return Err(format!("{}: sections need keys of their own, and there has to be one", template.id));
-        }
-        Ok(template)
-    }
-
     /// The forms that come with the program.
     ///
     /// # Panics
     /// When a built-in file is wrong: a test reads all of them.
     #[must_use]
     pub fn built_in() -> Vec<Self> {
-        const FILES: [&str; 8] = [
+        const FILES: [&str; 11] = [
             include_str!("../../../../assets/reports/general.toml"),
             include_str!("../../../../assets/reports/ct_chest.toml"),
             include_str!("../../../../assets/reports/ct_abdomen.toml"),
@@ -146,8 +137,13 @@ impl Template {
             include_str!("../../../../assets/reports/xr_chest.toml"),
             include_str!("../../../../assets/reports/us_abdomen.toml"),
             include_str!("../../../../assets/reports/pet.toml"),
+            include_str!("../../../../assets/reports/mr_spine.toml"),
+            include_str!("../../../../assets/reports/us_thyroid.toml"),
+            include_str!("../../../../assets/reports/us_leg_veins.toml"),
         ];
-        FILES.iter().map(|text| Self::parse(text).unwrap_or_else(|why| panic!("{why}"))).collect()
+        let read =
+            |text: &&str| site_forms::read("assets/reports", text, &[]).unwrap_or_else(|e| panic!("{e}"));
+        FILES.iter().map(read).collect()
     }
 
     /// How well the form fits a study: 0 not at all, 1 any study, more for its modality and for words of its description.
@@ -165,9 +161,17 @@ impl Template {
         1 + u32::from(modality) + 2 * u32::from(words)
     }
 
-    /// The words a report begins with, in a language.
+    /// The language in which it is read: the one that is asked for, else the first that it has.
     #[must_use]
-    pub fn begin(&self, locale: Locale) -> Content {
+    pub fn language(&self, asked: Locale) -> Locale {
+        let has = |locale: &Locale| self.title.has(*locale);
+        [asked].into_iter().chain(Locale::ALL).find(has).unwrap_or(asked)
+    }
+
+    /// The words a report begins with, in a language, or in [`Self::language`] where it does not have that one.
+    #[must_use]
+    pub fn begin(&self, asked: Locale) -> Content {
+        let locale = self.language(asked);
         let code = |code: &Option<Code>| code.as_ref().map(|code| code.0.clone());
         Content {
             template: self.id.clone(),
@@ -287,11 +291,5 @@ mod tests {
         shorts.sort_unstable();
         shorts.dedup();
         assert_eq!(shorts.len(), count);
-    }
-
-    #[test]
-    fn a_form_that_does_not_say_its_sections_is_refused() {
-        assert!(Template::parse("id = \"x\"\nsection = []\n[title]\nen = \"X\"").is_err());
-        assert!(Template::parse("id = \"x\"\ncolour = 1\n").is_err_and(|why| why.contains("colour")));
     }
 }

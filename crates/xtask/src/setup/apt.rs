@@ -7,8 +7,17 @@ use anyhow::{Result, bail};
 /// To build: a C compiler, the web view, OpenSSL for SQLCipher, D-Bus for the window library.
 const BUILD: &[&str] =
     &["build-essential", "pkg-config", "libwebkit2gtk-4.1-dev", "libssl-dev", "libdbus-1-dev"];
-/// To run: software Vulkan for machines without a graphics card, a font, the keyring service.
-const SHOW: &[&str] = &["libvulkan1", "mesa-vulkan-drivers", "fonts-dejavu-core", "libxkbcommon-x11-0"];
+/// To run: software Vulkan for machines without a graphics card, a font, the keyring service, dictionaries.
+const SHOW: &[&str] = &[
+    "libvulkan1",
+    "mesa-vulkan-drivers",
+    "fonts-dejavu-core",
+    "libxkbcommon-x11-0",
+    // What the web view checks spelling by.
+    "hunspell-en-us",
+    "hunspell-es",
+    "hunspell-de-de",
+];
 /// To run without a screen: one of its own, a window manager, input, a keyring, a driver for the web view.
 const TOUR: &[&str] = &[
     "xvfb",
@@ -23,6 +32,9 @@ const TOUR: &[&str] = &[
     "gstreamer1.0-plugins-good",
     "gstreamer1.0-plugins-bad",
     "procps",
+    // Validates audit messages; reads reports as PDF.
+    "libxml2-utils",
+    "ghostscript",
 ];
 
 /// Installs the packages that are missing, where that is possible without asking anything.

@@ -47,6 +47,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     sign_in(report, &machine, &desk, &browser, &light_box)?;
     lock(report, &machine, &desk, &browser, &light_box)?;
     others(report, &desk, &browser, &mut light_box)?;
+    typed_last(report, &desk, &browser)?;
     device(report, &desk)?;
     smuggled(report, &desk);
     report
@@ -247,6 +248,29 @@ fn others(report: &mut Report, desk: &Desk, browser: &Browser, light_box: &mut L
 fn switch(desk: &Desk) -> Result<()> {
     desk.click(&desk.find("user-menu", 10)?)?;
     desk.click(&desk.find("menu-switch", 5)?)
+}
+
+/// The words are kept 0.7 s after typing rests; who signs out before that has rested for less.
+fn typed_last(report: &mut Report, desk: &Desk, browser: &Browser) -> Result<()> {
+    const TYPED: &str = "Typed a moment before she leaves";
+    report.must("what she types a moment before she signs out is there when she comes back", || {
+        desk.select(PATIENT)?;
+        desk.click(&desk.find("open-report", 10)?)?;
+        desk.click(&desk.find("template-general", 10)?)?;
+        desk.type_into(&desk.find("text-findings", 10)?, TYPED)?;
+        desk.click(&desk.find("user-menu", 10)?)?;
+        desk.click(&desk.find("menu-sign-out", 5)?)?;
+        standing(desk, "signed_out")?;
+        desk.click(&desk.find("sign-in", 10)?)?;
+        browser.sign_in("rita")?;
+        is_in(desk, "Rita Radiologist")?;
+        desk.select(PATIENT)?;
+        desk.click(&desk.find("open-report", 10)?)?;
+        let text = desk.property(&desk.find("text-findings", 10)?, "value")?;
+        ensure!(text == TYPED, "the text is {text}");
+        desk.click(&desk.find("report-back", 5)?)?;
+        desk.find("worklist", 10).map(drop)
+    })
 }
 
 fn device(report: &mut Report, desk: &Desk) -> Result<()> {
