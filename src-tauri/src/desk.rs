@@ -4,7 +4,8 @@
 
 use crate::args::Args;
 use crate::dto::{
-    DeskEvent, DeskState, ImportState, ListenerState, Notice, SessionView, StartState, Trouble, TroubleKind,
+    DeskEvent, DeskState, ImportState, ListenerState, Notice, SessionView, StartState, SyncBadge, Trouble,
+    TroubleKind,
 };
 use crate::importing::Importing;
 use crate::inbound::Inbounding;
@@ -17,7 +18,7 @@ use crate::retrieving::Retrieving;
 use crate::session::{self, Session};
 use crate::settings::SettingsFile;
 use crate::start::{self, Place};
-use crate::syncing::Syncing;
+use crate::syncing::{self, Syncing};
 use crate::thumbnails::Thumbnailer;
 use medsight_base::Timestamp;
 use medsight_cache::Cache;
@@ -198,6 +199,7 @@ impl Desk {
             import: if is_open { self.importing.state() } else { ImportState::Idle },
             retrievals: if is_open { self.retrieving.rows() } else { Vec::new() },
             listener: if is_open { self.listening.state() } else { ListenerState::Off },
+            sync: if is_open { syncing::badge(self) } else { SyncBadge::default() },
             notice: *held(&self.notice),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }

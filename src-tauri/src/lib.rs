@@ -12,7 +12,10 @@ pub mod args;
 mod auditing;
 pub mod bindings;
 mod commands;
+mod conflicts;
 pub mod desk;
+#[cfg(test)]
+mod destination_journeys;
 mod documents;
 pub mod dto;
 mod films;

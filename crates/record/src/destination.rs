@@ -3,9 +3,11 @@
 //! Plain data, like [`crate::node`]. Not here: the sending, which is the business of `medsight-sync`; and secrets: a token
 //! or password is in the keyring of the operating system, under the destination's URL.
 
-use crate::node::{SignIn, Tls};
+use crate::identity::{IdentityError, Provider};
+use crate::node::Tls;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// Kinds of entries in the outbox. The words are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,8 +105,8 @@ pub struct FhirServer {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pins: Vec<String>,
     /// How this workstation shows who it is.
-    #[serde(default, skip_serializing_if = "SignIn::is_none")]
-    pub sign_in: SignIn,
+    #[serde(default, skip_serializing_if = "Access::is_none")]
+    pub sign_in: Access,
     /// Most resources of one transaction.
     #[serde(default = "fifty")]
     pub bundle: u16,
@@ -125,6 +127,71 @@ pub struct FhirServer {
     /// Seconds to wait for an answer.
     #[serde(default = "sixty")]
     pub answer_s: u16,
+}
+
+/// How this workstation shows a FHIR server who it is. Secrets are in the keyring of the operating system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Access {
+    /// Not at all, or by the certificate of the connection.
+    #[default]
+    None,
+    /// By a bearer token that does not change (RFC 6750).
+    Bearer,
+    /// By name and password (RFC 7617).
+    Basic {
+        /// The name.
+        user: String,
+    },
+    /// By short-lived tokens that an OpenID provider gives to this workstation itself.
+    Client(ClientAccess),
+}
+
+/// This workstation as a client with a secret of its own at an OpenID provider (OAuth 2.0 client credentials, RFC 6749 4.4):
+/// what waits is sent also while nobody is signed in. The secret is in the keyring under issuer and `client_id`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientAccess {
+    /// As the provider names itself, to the letter. Without TLS only on this computer.
+    pub issuer: String,
+    /// This workstation's name there.
+    pub client_id: String,
+    /// What is asked for, divided by spaces: `system/*.cruds`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scopes: String,
+    /// For whom the tokens are (RFC 8707), where the provider asks for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub resource: String,
+    /// PEM file of the authorities of the provider's TLS certificate; without one those of the system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorities: Option<PathBuf>,
+}
+
+impl Access {
+    /// Nothing is shown.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+
+    /// Under which address and name the keyring has the secret for the server at `url`; `None` where there is none.
+    #[must_use]
+    pub fn secret_of<'a>(&'a self, url: &'a str) -> Option<(&'a str, &'a str)> {
+        match self {
+            Self::None => None,
+            Self::Bearer => Some((url, "")),
+            Self::Basic { user } => Some((url, user)),
+            Self::Client(client) => Some((&client.issuer, &client.client_id)),
+        }
+    }
+}
+
+impl ClientAccess {
+    /// The provider that gives the tokens.
+    #[must_use]
+    pub fn provider(&self) -> Provider {
+        Provider { authorities: self.authorities.clone(), ..Provider::new(&self.issuer, &self.client_id) }
+    }
 }
 
 /// How a patient is named in resources.
@@ -220,6 +287,9 @@ pub enum DestinationError {
     /// A pin is 32 bytes in base64.
     #[error("a pinned key has to be the base64 of a SHA-256")]
     Pin,
+    /// The provider of its tokens can't be used.
+    #[error("the sign-in server of the destination: {0}")]
+    SignIn(IdentityError),
     /// A name that HTTP Basic cannot carry (RFC 7617 2: no colon), or none.
     #[error("signing in with a password needs a name without a colon")]
     User,
@@ -273,10 +343,12 @@ impl Destination {
             if !(1..=1000).contains(&to.bundle) || !(1..=16).contains(&to.parallel) {
                 return Err(E::Limits);
             }
-            if let SignIn::Basic { user } = &to.sign_in
-                && (user.trim().is_empty() || user.contains(':'))
-            {
-                return Err(E::User);
+            match &to.sign_in {
+                Access::Basic { user } if user.trim().is_empty() || user.contains(':') => {
+                    return Err(E::User);
+                }
+                Access::Client(client) => client.provider().check().map_err(E::SignIn)?,
+                _ => {}
             }
         }
         Ok(())
