@@ -154,16 +154,20 @@ fn away(report: &mut Report, desk: &Desk, fhir: &FhirServer) -> Result<()> {
             );
             ensure!(said.contains("audit events wait"), "it says {said}");
             until("the badge to count what waits", 10, || {
-            let said = text_of(desk, "Hospital")?;
-            let number = |words: &str| number_before(&said, words).with_context(|| format!("no number in {said}"));
-            let (entries, events) = (number(" wait since")?, number(" audit events wait")?);
-            // The measurement and the report, at the least.
-            ensure!(entries >= 2, "{entries} wait: {said}");
-            let counted = badge(desk)?;
-            ensure!(counted == format!("! {}", entries + events), "the badge says {counted}, the page {said}");
-            Ok(())
-        })?;
-        settled(desk, "Images")
+                let said = text_of(desk, "Hospital")?;
+                let number =
+                    |words: &str| number_before(&said, words).with_context(|| format!("no number in {said}"));
+                let (entries, events) = (number(" wait since")?, number(" audit events wait")?);
+                // The measurement and the report, at the least.
+                ensure!(entries >= 2, "{entries} wait: {said}");
+                let counted = badge(desk)?;
+                ensure!(
+                    counted == format!("! {}", entries + events),
+                    "the badge says {counted}, the page {said}"
+                );
+                Ok(())
+            })?;
+            settled(desk, "Images")
         },
     )?;
     report.must("when it is there, Try now sends everything, and the badge goes", || {
