@@ -163,6 +163,18 @@ mod tests {
     use std::path::Path;
 
     #[test]
+    fn every_action_that_an_auditor_may_look_for_has_a_name_in_each_language() {
+        use medsight_record::words::{Locale, Words};
+        for locale in [Locale::En, Locale::Es, Locale::De] {
+            let words = Words::new(locale);
+            for action in medsight_audit::Action::ALL {
+                let key = format!("audit.action.{}", action.word());
+                assert!(words.all().contains_key(&key), "{key} in {locale:?}");
+            }
+        }
+    }
+
+    #[test]
     fn an_auditor_finds_who_did_what_to_a_study_and_takes_a_copy_which_is_noted_too() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("trail.csv");

@@ -9,20 +9,21 @@ use crate::bindings::Bindings;
 use crate::desk::Desk;
 use crate::dto::{
     AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CloseAnswer, CodeRequest,
-    CompareRequest, DeskState, DocumentsRequest, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece,
-    FilmPieceRequest, FilmRequest, FindRequest, FormsView, FoundStudies, ImportPaths, InboundView, NodeTest,
-    NodeTestRequest, Nothing, Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest,
-    ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest,
-    SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, SpellingRequest, SpellingState,
-    StartState, StudyDetails, StudyDocument, StudyRequest, SyncEntryRequest, SyncView, TellCriticalRequest,
+    CompareRequest, DeskState, DestinationTestRequest, DocumentsRequest, EchoAnswer, ExpectedOrders,
+    ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FormsView,
+    FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Nothing, Performed, ProviderForm,
+    ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice,
+    RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest,
+    SignReportRequest, SpellingRequest, SpellingState, StartState, StudyDetails, StudyDocument, StudyRequest,
+    SyncConflict, SyncDestinationRequest, SyncEntryRequest, SyncSettleRequest, SyncView, TellCriticalRequest,
     TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest,
     UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
 use crate::session::{self, Need};
 use crate::{
-    auditing, closing, documents, films, forms, importing, inbound, network, perform, reports, server_secret,
-    spelling, studies, syncing, thumbnails,
+    auditing, closing, conflicts, documents, films, forms, importing, inbound, network, perform, reports,
+    server_secret, spelling, studies, syncing, thumbnails,
 };
 use medsight_record::Right;
 use std::sync::Arc;
@@ -94,8 +95,12 @@ commands! {
     import_paths(ImportPaths) -> (), BRING => importing::import_paths;
     /// Asks a server, as it stands in the form, whether it is there and knows this workstation.
     test_node(NodeTestRequest) -> NodeTest, CONFIGURE => network::test_node;
+    /// Asks a destination, as it stands in the form, whether it is there and lets this workstation in.
+    test_destination(DestinationTestRequest) -> EchoAnswer, CONFIGURE => syncing::test;
+    /// Asks a sign-in server, as it stands in the form, whether it is one that this workstation can use.
+    test_provider(ProviderForm) -> EchoAnswer, CONFIGURE => session::test_provider;
     /// Keeps the token or password of a server in the keyring, or takes it out.
-    keep_secret(SecretRequest) -> (), CONFIGURE => |_: &Arc<Desk>, request| server_secret::keep(request);
+    keep_secret(SecretRequest) -> (), CONFIGURE => |desk: &Arc<Desk>, request| server_secret::keep(desk, request);
     /// Looks for studies on a server of the settings.
     find_on_server(FindRequest) -> FoundStudies, BRING => network::find;
     /// Calls off what servers are being asked by test and search.
@@ -151,6 +156,12 @@ commands! {
     expected_orders(ExpectedRequest) -> ExpectedOrders, SEE => inbound::expected;
     /// Has an entry tried again that was refused.
     sync_retry(SyncEntryRequest) -> (), REPORT => syncing::retry;
+    /// Both versions of what somebody else changed at a destination meanwhile.
+    sync_conflict(SyncEntryRequest) -> SyncConflict, SEE => conflicts::view;
+    /// Settles a conflict: ours on top of theirs, theirs, or a merge that is signed as an addendum.
+    sync_settle(SyncSettleRequest) -> (), Need::Right(Right::Sign) => conflicts::settle;
+    /// Tries a destination now that nothing goes to at present.
+    sync_now(SyncDestinationRequest) -> (), Need::Somebody => syncing::try_now;
     /// Lets an entry go: it need not go to this destination.
     sync_drop(SyncEntryRequest) -> (), Need::Right(Right::Sign) => syncing::drop_entry;
     /// Puts the summary of the last import away.

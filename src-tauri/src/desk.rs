@@ -5,7 +5,8 @@
 use crate::args::Args;
 use crate::closing::Closing;
 use crate::dto::{
-    DeskEvent, DeskState, ImportState, ListenerState, Notice, SessionView, StartState, Trouble, TroubleKind,
+    DeskEvent, DeskState, ImportState, ListenerState, Notice, SessionView, StartState, SyncBadge, Trouble,
+    TroubleKind,
 };
 use crate::forms::Forms;
 use crate::importing::Importing;
@@ -20,7 +21,7 @@ use crate::session::{self, Session};
 use crate::settings::{self, SettingsFile};
 use crate::spelling::{self, Speller};
 use crate::start::{self, Place};
-use crate::syncing::Syncing;
+use crate::syncing::{self, Syncing};
 use crate::thumbnails::Thumbnailer;
 use medsight_base::Timestamp;
 use medsight_cache::Cache;
@@ -211,6 +212,7 @@ impl Desk {
             import: if is_open { self.importing.state() } else { ImportState::Idle },
             retrievals: if is_open { self.retrieving.rows() } else { Vec::new() },
             listener: if is_open { self.listening.state() } else { ListenerState::Off },
+            sync: if is_open { syncing::badge(self) } else { SyncBadge::default() },
             notice: *held(&self.notice),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }

@@ -5,6 +5,7 @@
 
 mod audit;
 mod command;
+mod destination;
 mod document;
 mod event;
 mod film;
@@ -28,6 +29,9 @@ pub use audit::{
     AuditBreak, AuditExportRequest, AuditRequest, AuditRow, AuditRows, AuditState, UnusualRequest, UnusualRow,
 };
 pub use command::{Performed, WindowCommand};
+pub use destination::{
+    AccessForm, DestinationForm, DestinationTestRequest, FhirForm, Hl7Form, PacsForm, RepositoryForm, ToForm,
+};
 pub use document::{DocumentsRequest, SaveDocumentRequest, StudyDocument};
 pub use event::{DeskEvent, LightBoxState, Notice};
 pub use film::{FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FilmRow};
@@ -58,7 +62,10 @@ pub use session::{CodeRequest, PersonView, SessionView, SignInFlow, SignInReques
 pub use settings::{KeySourceInfo, SettingsChange, SettingsView};
 pub use start::{CloseAnswer, DeskState, StartState, Trouble, TroubleKind};
 pub use study::{Measurement, SeriesRow, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest};
-pub use sync::{SyncBadge, SyncDestination, SyncEntryRequest, SyncFailing, SyncStuck, SyncView};
+pub use sync::{
+    SyncBadge, SyncConflict, SyncDestination, SyncDestinationRequest, SyncEntryRequest, SyncFailing,
+    SyncSettleRequest, SyncStuck, SyncView,
+};
 pub use worklist::{
     DateRange, FacetCount, SortColumn, StudyRow, WorklistFacets, WorklistFilter, WorklistPage,
     WorklistRequest,

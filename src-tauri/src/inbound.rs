@@ -96,7 +96,7 @@ impl Inbounding {
         if settings.sources.is_empty() {
             return;
         }
-        let (stop, secrets) = (CancellationToken::new(), syncing::secrets(settings.nodes.clone()));
+        let (stop, secrets) = (CancellationToken::new(), syncing::secrets(settings.nodes.clone(), None));
         let Sources { sources, destinations, nodes } = settings.clone();
         let inbound = Arc::new(Inbound::new(cache, sources, destinations, nodes, secrets));
         let (by_itself, token, telling) = (Arc::clone(&inbound), stop.clone(), Arc::downgrade(desk));

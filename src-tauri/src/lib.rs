@@ -13,7 +13,10 @@ mod auditing;
 pub mod bindings;
 mod closing;
 mod commands;
+mod conflicts;
 pub mod desk;
+#[cfg(test)]
+mod destination_journeys;
 mod documents;
 pub mod dto;
 mod films;

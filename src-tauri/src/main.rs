@@ -6,5 +6,6 @@
 use clap::Parser as _;
 
 fn main() -> anyhow::Result<()> {
+    medsight_vault::leave_no_core_files();
     medsight_desk::app::run(medsight_desk::args::Args::parse())
 }

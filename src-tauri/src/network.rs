@@ -31,7 +31,7 @@ const MOST_FOUND: usize = 500;
 pub(crate) struct Asking(Mutex<CancellationToken>);
 
 impl Asking {
-    fn token(&self) -> CancellationToken {
+    pub(crate) fn token(&self) -> CancellationToken {
         held(&self.0).child_token()
     }
 
@@ -70,7 +70,7 @@ pub(crate) fn test_node(desk: &Arc<Desk>, request: NodeTestRequest) -> Result<No
     })
 }
 
-fn answer(answer: Result<f64, Problem>) -> EchoAnswer {
+pub(crate) fn answer(answer: Result<f64, Problem>) -> EchoAnswer {
     match answer {
         Ok(ms) => EchoAnswer { answer_ms: Some(ms), problem: None },
         Err(why) => EchoAnswer { answer_ms: None, problem: Some(why) },

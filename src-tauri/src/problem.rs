@@ -3,9 +3,11 @@
 //! The window has a text for each code in each language (`problem.*` in `assets/locales`); `cargo xtask tidy` fails
 //! when one is missing. Nothing here carries patient data.
 
+mod destination;
 mod listening;
 mod session;
 
+pub(crate) use destination::DestinationFault;
 pub(crate) use listening::ListenFault;
 use medsight_base::UidError;
 use medsight_cache::{CacheError, Rejected};
@@ -313,9 +315,8 @@ impl From<SettingsError> for Problem {
             SettingsError::Node(why) => Fault::Node(why),
             SettingsError::Listener(why) => return ListenFault::Settings(why).into(),
             SettingsError::Identity(why) => return why.into(),
-            SettingsError::Format { .. } | SettingsError::Destination(_) | SettingsError::Source(_) => {
-                Fault::BadRequest(error.to_string())
-            }
+            SettingsError::Destination(why) => return DestinationFault(why).into(),
+            SettingsError::Format { .. } | SettingsError::Source(_) => Fault::BadRequest(error.to_string()),
         }
         .into()
     }

@@ -2,11 +2,15 @@
 //!
 //! A secret is never part of the settings, of an error or a log line, and never crosses to the window.
 
+use crate::desk::Desk;
 use crate::dto::{SecretRequest, SignInForm};
 use crate::problem::{Fault, Problem};
+use crate::session;
+use medsight_audit::Action;
 use medsight_pacs::Auth;
 use medsight_record::node::{SignIn, Web};
 use medsight_vault::ServerSecret;
+use serde_json::json;
 use zeroize::Zeroizing;
 
 /// What requests carry. `typed`: the secret in a form that is not kept yet.
@@ -18,7 +22,7 @@ pub(crate) fn auth(web: &Web, by: &SignIn, typed: Option<Zeroizing<String>>) -> 
 pub(crate) fn of(url: &str, by: &SignIn, typed: Option<Zeroizing<String>>) -> Result<Auth, Problem> {
     let secret = |user: &str| match typed {
         Some(typed) => Ok(typed),
-        None => ServerSecret::of(url, user).load()?.ok_or_else(|| Problem::from(Fault::NoSecret)),
+        None => kept(url, user),
     };
     Ok(match by {
         SignIn::None => Auth::None,
@@ -27,15 +31,26 @@ pub(crate) fn of(url: &str, by: &SignIn, typed: Option<Zeroizing<String>>) -> Re
     })
 }
 
+/// What the keyring has under an address and a name.
+pub(crate) fn kept(address: &str, name: &str) -> Result<Zeroizing<String>, Problem> {
+    ServerSecret::of(address, name).load()?.ok_or_else(|| Fault::NoSecret.into())
+}
+
 /// Keeps what was typed into a form, or takes it out of the keyring.
-pub(crate) fn keep(request: SecretRequest) -> Result<(), Problem> {
+pub(crate) fn keep(desk: &Desk, request: SecretRequest) -> Result<(), Problem> {
     let user = match &request.sign_in {
         SignInForm::None | SignInForm::Bearer => "",
         SignInForm::Basic { user } => user.trim(),
     };
     let name = ServerSecret::of(request.url.trim(), user);
+    let is_kept = request.secret.is_some();
     match request.secret.map(Zeroizing::new) {
-        Some(secret) => Ok(name.keep(Zeroizing::new(secret.trim().to_owned()))?),
-        None => Ok(name.forget()?),
+        Some(secret) => name.keep(Zeroizing::new(secret.trim().to_owned()))?,
+        None => name.forget()?,
     }
+    let detail = json!({"setting": "secret", "kept": is_kept});
+    session::note(desk, Action::SettingChanged, detail);
+    // What was refused for want of it may go now.
+    desk.syncing().try_all_now();
+    Ok(())
 }

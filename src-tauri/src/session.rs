@@ -11,7 +11,7 @@ mod idle;
 mod known;
 mod lock;
 
-pub(crate) use browser::{begin, cancel};
+pub(crate) use browser::{begin, cancel, test_provider};
 pub(crate) use lock::{lock, set_code, unlock};
 
 use crate::desk::{Desk, held, now};
@@ -77,7 +77,7 @@ struct Inner {
 }
 
 /// The account of the operating system.
-fn system_account() -> String {
+pub(crate) fn system_account() -> String {
     let account = std::env::var("USER").or_else(|_| std::env::var("USERNAME"));
     account.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown account".to_owned())
 }
@@ -242,7 +242,7 @@ pub(crate) fn allowed(desk: &Desk, need: Need) -> Result<(), Problem> {
 }
 
 /// An event of the session. That it can't be written must not keep anybody out or in.
-fn note(desk: &Desk, what: Action, detail: serde_json::Value) {
+pub(crate) fn note(desk: &Desk, what: Action, detail: serde_json::Value) {
     if let Ok(cache) = desk.cache() {
         let event = AuditEvent::new(&desk.who(), what, now(), None, detail);
         let _ = cache.note_event(&event);

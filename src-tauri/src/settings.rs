@@ -1,12 +1,17 @@
 //! Settings on disk: the person's differences in a file of their own, the site's policy read only.
 
 use crate::desk::Desk;
-use crate::dto::{DeskEvent, IdentityForm, ListenerForm, NodeForm, SettingsView};
+use crate::dto::{DeskEvent, DestinationForm, IdentityForm, ListenerForm, NodeForm, SettingsView};
 use crate::problem::{Fault, Problem};
 use crate::session;
-use medsight_record::Priority;
+use medsight_audit::Action;
+use medsight_record::destination::Destination;
+use medsight_record::node::Node;
 use medsight_record::settings::{Density, SettingChange, Settings, Theme};
 use medsight_record::words::Locale;
+use medsight_record::{Priority, Source};
+use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -114,6 +119,7 @@ pub(crate) fn change(desk: &Arc<Desk>, change: SettingChange) -> Result<SettingC
         let back = file.settings.change(change)?;
         (back, file.write())
     };
+    noted(desk, &back);
     desk.light_box().settings_changed(desk);
     desk.keep_to_quota();
     desk.listening().apply(desk);
@@ -123,6 +129,42 @@ pub(crate) fn change(desk: &Arc<Desk>, change: SettingChange) -> Result<SettingC
     session::settings_changed(desk);
     desk.tell(DeskEvent::Settings(Box::new(desk.settings_view())));
     stored.map(|()| back)
+}
+
+/// A setting was changed that concerns all who use the workstation: in the audit trail with its name and, of lists, the
+/// names of what came, went or is another now. Addresses and secrets are not in it.
+fn noted(desk: &Desk, before: &SettingChange) {
+    let after = desk.settings().settings.clone();
+    let detail = match before {
+        SettingChange::Destinations(before) => {
+            let of = |one: &Destination| one.name.clone();
+            json!({"setting": "destinations", "changed": differing(before, &after.destinations, of)})
+        }
+        SettingChange::Nodes(before) => {
+            let of = |one: &Node| one.name.clone();
+            json!({"setting": "nodes", "changed": differing(before, &after.nodes, of)})
+        }
+        SettingChange::Sources(before) => {
+            let of = |one: &Source| one.name.clone();
+            json!({"setting": "sources", "changed": differing(before, &after.sources, of)})
+        }
+        SettingChange::Listener(_) | SettingChange::Identity(_) | SettingChange::CacheQuotaGib(_) => {
+            json!({"setting": before.name()})
+        }
+        // A person's own: how the window looks.
+        SettingChange::Locale(_)
+        | SettingChange::Theme(_)
+        | SettingChange::Density(_)
+        | SettingChange::ScreenPxPerMm(_)
+        | SettingChange::WorklistColumns(_) => return,
+    };
+    session::note(desk, Action::SettingChanged, detail);
+}
+
+/// Names of what is in one list and not, or otherwise, in the other.
+fn differing<T: PartialEq>(before: &[T], after: &[T], name: impl Fn(&T) -> String) -> BTreeSet<String> {
+    let gone = before.iter().filter(|one| !after.contains(one));
+    gone.chain(after.iter().filter(|one| !before.contains(one))).map(name).collect()
 }
 
 impl Desk {
@@ -154,6 +196,7 @@ impl Desk {
             nodes: settings.nodes.iter().map(NodeForm::from).collect(),
             listener: ListenerForm::from(&settings.listener),
             identity: IdentityForm::from(&settings.identity),
+            destinations: settings.destinations.iter().map(DestinationForm::from).collect(),
             locked: settings.locked().to_vec(),
             key_source: place.as_ref().map(|p| p.key_source_info()).unwrap_or_default(),
             cache_folder: place.map(|p| p.folder.display().to_string()).unwrap_or_default(),

@@ -6,11 +6,12 @@
 
 use crate::desk::{Desk, held, now};
 use crate::dto::{
-    DeskEvent, Nothing, SyncBadge, SyncDestination, SyncEntryRequest, SyncFailing, SyncStuck, SyncView,
+    DeskEvent, DestinationTestRequest, EchoAnswer, Nothing, SyncBadge, SyncDestination,
+    SyncDestinationRequest, SyncEntryRequest, SyncFailing, SyncStuck, SyncView,
 };
-use crate::problem::Problem;
+use crate::problem::{DestinationFault, Problem};
 use crate::reports::about;
-use crate::server_secret;
+use crate::{network, server_secret, session};
 use medsight_cache::{Cache, DestinationStatus, Failing, Stuck};
 use medsight_pacs::CancellationToken;
 use medsight_record::destination::{Destination, To};
@@ -18,8 +19,9 @@ use medsight_record::node::Node;
 use medsight_sync::{Auth, Engine, Secrets, rule_of};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use zeroize::Zeroizing;
 
 /// Changes within this time are told as one.
 const REST: Duration = Duration::from_millis(400);
@@ -33,6 +35,7 @@ pub(crate) struct Syncing {
 struct Running {
     destinations: Vec<Destination>,
     nodes: Vec<Node>,
+    engine: Arc<Engine>,
     stop: CancellationToken,
 }
 
@@ -58,15 +61,32 @@ impl Syncing {
         // Before the cache is open there is nothing to send; its opening comes here again.
         let Ok(cache) = desk.cache() else { return };
         let stop = CancellationToken::new();
-        let secrets = secrets(nodes.clone());
-        match Engine::new(Arc::clone(&cache), destinations.clone(), nodes.clone(), secrets, &desk.who()) {
+        let secrets = secrets(nodes.clone(), None);
+        // It sends by itself, whoever is here: not in the name of a person.
+        let account = session::system_account();
+        match Engine::new(Arc::clone(&cache), destinations.clone(), nodes.clone(), secrets, &account) {
             Ok(engine) => {
-                let token = stop.clone();
-                tauri::async_runtime::spawn(async move { engine.run(token).await });
+                let (engine, token) = (Arc::new(engine), stop.clone());
+                let runs = Arc::clone(&engine);
+                tauri::async_runtime::spawn(async move { runs.run(token).await });
                 tell(desk, &cache, stop.clone());
-                *running = Some(Running { destinations, nodes, stop });
+                *running = Some(Running { destinations, nodes, engine, stop });
             }
             Err(error) => desk.tell(DeskEvent::Failure(error.into())),
+        }
+    }
+
+    /// A person says that a destination is back: it is not waited for any longer.
+    pub(crate) fn try_now(&self, destination: &str) {
+        if let Some(running) = held(&self.running).as_ref() {
+            running.engine.try_now(destination);
+        }
+    }
+
+    /// As [`Syncing::try_now`], every destination.
+    pub(crate) fn try_all_now(&self) {
+        if let Some(running) = held(&self.running).as_ref() {
+            running.destinations.iter().for_each(|destination| running.engine.try_now(&destination.name));
         }
     }
 
@@ -77,10 +97,21 @@ impl Syncing {
 }
 
 /// Tokens and passwords are in the keyring, under the address that they are for.
-pub(crate) fn secrets(nodes: Vec<Node>) -> Secrets {
+/// `typed`: the secret in a form that is not kept yet.
+pub(crate) fn secrets(nodes: Vec<Node>, typed: Option<Zeroizing<String>>) -> Secrets {
     Arc::new(move |destination: &Destination| {
         let (url, by) = match &destination.to {
-            To::Fhir(server) => (server.url.as_str(), &server.sign_in),
+            To::Fhir(server) => {
+                let secret = |address: &str, name: &str| match &typed {
+                    Some(typed) => Ok(typed.clone()),
+                    None => server_secret::kept(address, name).map_err(|problem| problem.detail),
+                };
+                return Ok(match server.sign_in.secret_of(&server.url) {
+                    None => Auth::None,
+                    Some((address, "")) => Auth::Bearer(secret(address, "")?),
+                    Some((address, name)) => Auth::Basic(name.to_owned(), secret(address, name)?),
+                });
+            }
             To::Pacs(pacs) => match nodes.iter().find(|node| node.name == pacs.node) {
                 Some(Node { web: Some(web), sign_in, .. }) => (web.url.as_str(), sign_in),
                 _ => return Ok(Auth::None),
@@ -91,7 +122,8 @@ pub(crate) fn secrets(nodes: Vec<Node>) -> Secrets {
     })
 }
 
-/// Tells the window the numbers of the badge when the records have changed and rest.
+/// Tells the window when what waits, since when or why has changed, and the records rest: with the numbers of the badge.
+/// What a locked window was not told it reads when it opens.
 fn tell(desk: &Arc<Desk>, cache: &Cache, stop: CancellationToken) {
     let changed = Arc::new(Notify::new());
     let wake = Arc::clone(&changed);
@@ -99,19 +131,17 @@ fn tell(desk: &Arc<Desk>, cache: &Cache, stop: CancellationToken) {
     cache.on_change(Arc::downgrade(&listener));
     let desk = Arc::downgrade(desk);
     tauri::async_runtime::spawn(async move {
-        let mut before = None;
+        let mut before: Option<SyncView> = None;
         loop {
             let Some(desk) = desk.upgrade() else { break };
             let now = tauri::async_runtime::spawn_blocking(move || {
-                let badge = view(&desk, Nothing {}).map(|view| view.badge);
-                if let Ok(badge) = badge {
-                    if before != Some(badge) {
-                        desk.tell(DeskEvent::Sync(badge));
-                    }
+                let now = present(&desk).ok();
+                if let Some(view) = now.as_ref().filter(|view| before.as_ref() != Some(view)) {
+                    desk.tell(DeskEvent::Sync(view.badge));
                 }
-                badge.ok()
+                now.or(before)
             });
-            before = now.await.ok().flatten().or(before);
+            before = now.await.ok().flatten();
             tokio::select! {
                 () = changed.notified() => {}
                 () = stop.cancelled() => break,
@@ -124,6 +154,10 @@ fn tell(desk: &Arc<Desk>, cache: &Cache, stop: CancellationToken) {
 
 /// What waits, for whom, since when and why.
 pub(crate) fn view(desk: &Arc<Desk>, _: Nothing) -> Result<SyncView, Problem> {
+    present(desk)
+}
+
+fn present(desk: &Desk) -> Result<SyncView, Problem> {
     let destinations = desk.settings().settings.destinations.clone();
     let cache = desk.cache()?;
     let rules: Vec<_> = destinations.iter().map(rule_of).collect();
@@ -134,16 +168,45 @@ pub(crate) fn view(desk: &Arc<Desk>, _: Nothing) -> Result<SyncView, Problem> {
     view.badge = SyncBadge {
         is_set_up: !destinations.is_empty(),
         waiting: view.destinations.iter().map(|d| d.waiting + d.audit_waiting.unwrap_or(0)).sum(),
-        stuck: view.destinations.iter().flat_map(|d| &d.stuck).filter(|s| s.next_ms.is_none()).count() as u64,
+        // What waits for its next try is on its way; what was refused or changed there waits for a person.
+        stuck: view.destinations.iter().flat_map(|d| &d.stuck).filter(|s| s.state != "waiting").count()
+            as u64,
         failing: u32::try_from(view.destinations.iter().filter(|d| d.failing.is_some()).count())
             .unwrap_or(u32::MAX),
     };
     Ok(view)
 }
 
+/// The numbers of the badge, for a window that has heard none yet.
+pub(crate) fn badge(desk: &Desk) -> SyncBadge {
+    present(desk).map(|view| view.badge).unwrap_or_default()
+}
+
 /// Has an entry tried again that was refused.
 pub(crate) fn retry(desk: &Arc<Desk>, request: SyncEntryRequest) -> Result<(), Problem> {
-    Ok(desk.cache()?.outbox_retry(request.id, &request.destination)?)
+    desk.cache()?.outbox_retry(request.id, &request.destination)?;
+    desk.syncing().try_now(&request.destination);
+    Ok(())
+}
+
+/// Tries a destination now that nothing goes to.
+pub(crate) fn try_now(desk: &Arc<Desk>, request: SyncDestinationRequest) -> Result<(), Problem> {
+    desk.syncing().try_now(&request.destination);
+    Ok(())
+}
+
+/// Asks a destination by what its form says.
+pub(crate) fn test(desk: &Arc<Desk>, request: DestinationTestRequest) -> Result<EchoAnswer, Problem> {
+    let destination: Destination = request.destination.into();
+    destination.check().map_err(DestinationFault)?;
+    let nodes = desk.settings().settings.nodes.clone();
+    let typed = request.secret.filter(|secret| !secret.is_empty()).map(Zeroizing::new);
+    let secrets = secrets(nodes.clone(), typed);
+    let cancel = desk.asking().token();
+    let begun = Instant::now();
+    let asked = tauri::async_runtime::block_on(medsight_sync::probe(&destination, &nodes, secrets, &cancel));
+    let told = asked.map(|()| begun.elapsed().as_secs_f64() * 1e3);
+    Ok(network::answer(told.map_err(|trouble| problem(trouble.code().to_owned(), trouble.to_string()))))
 }
 
 /// Lets an entry go: it need not go to this destination. In the audit trail, with who said so.

@@ -107,6 +107,8 @@ actions! {
     DeliveryRefused = "delivery_refused",
     /// What waited for another system need not go there: a person said so.
     DeliveryDropped = "delivery_dropped",
+    /// Somebody else had changed at another system what was sent there: a person decided which version holds.
+    ConflictSettled = "conflict_settled",
 }
 
 impl Action {

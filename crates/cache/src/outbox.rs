@@ -3,11 +3,13 @@
 //! An entry is added in the transaction of what it tells about. It counts as sent when every destination that takes its
 //! kind is done with it; while none takes it, it waits. Not here: the sending (`medsight-sync`).
 
+mod conflict;
 mod content;
 mod note;
 mod status;
 mod wake;
 
+pub use conflict::{Choice, Conflict};
 pub use content::{Content, DrawnContent};
 pub use note::{Delivered, Outcome, Remote};
 pub use status::{DestinationStatus, Failing, Stuck};

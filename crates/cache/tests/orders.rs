@@ -27,6 +27,7 @@ fn order(n: u32, version: &str, priority: Option<Priority>) -> Order {
             name: format!("MÜLLER^JOSÉ {n}"),
             birth_date: None,
             sex: None,
+            issuer: None,
         },
         accession: format!("ACC{n}"),
         procedure: "CT of the head".into(),

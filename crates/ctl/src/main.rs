@@ -78,6 +78,7 @@ impl Verb {
 }
 
 fn main() -> ExitCode {
+    medsight_vault::leave_no_core_files();
     let cli = Cli::parse(); // ends with code 2 on wrong usage
     let out = Output::new(cli.json);
     std::panic::set_hook(Box::new(output::report_fault));

@@ -33,6 +33,7 @@ const USAGE: &str = "medsight-imaging PATH…   open files and folders\n\
                      medsight-imaging --probe print the graphics adapter";
 
 fn main() -> ExitCode {
+    medsight_vault::leave_no_core_files();
     fault::end_at_once();
     let started = Instant::now();
     let arguments: Vec<String> = std::env::args().skip(1).collect();

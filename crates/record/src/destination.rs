@@ -3,62 +3,16 @@
 //! Plain data, like [`crate::node`]. Not here: the sending, which is the business of `medsight-sync`; and secrets: a token
 //! or password is in the keyring of the operating system, under the destination's URL.
 
-use crate::node::{SignIn, Tls};
+mod access;
+mod kind;
+
+pub use access::{Access, ClientAccess};
+pub use kind::Kind;
+
+use crate::identity::IdentityError;
+use crate::node::Tls;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-
-/// Kinds of entries in the outbox. The words are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Files that came in here and are not known to be elsewhere.
-    Study,
-    /// What a reader drew or measured.
-    Annotation,
-    /// How far the reading has come.
-    ReadState,
-    /// A version of a report.
-    Report,
-    /// A critical result that was passed on.
-    Critical,
-    /// A series made here: SR, SEG, presentation state, key objects, PDF.
-    Object,
-    /// Events of the audit trail. They have no entries of their own: the trail itself is the queue.
-    Audit,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Kind; 7] = [
-        Self::Study,
-        Self::Annotation,
-        Self::ReadState,
-        Self::Report,
-        Self::Critical,
-        Self::Object,
-        Self::Audit,
-    ];
-
-    /// The stored word.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Study => "study",
-            Self::Annotation => "annotation",
-            Self::ReadState => "read_state",
-            Self::Report => "report",
-            Self::Critical => "critical",
-            Self::Object => "object",
-            Self::Audit => "audit",
-        }
-    }
-
-    /// The kind of a stored word.
-    #[must_use]
-    pub fn of_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
-    }
-}
 
 /// One destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,8 +57,8 @@ pub struct FhirServer {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pins: Vec<String>,
     /// How this workstation shows who it is.
-    #[serde(default, skip_serializing_if = "SignIn::is_none")]
-    pub sign_in: SignIn,
+    #[serde(default, skip_serializing_if = "Access::is_none")]
+    pub sign_in: Access,
     /// Most resources of one transaction.
     #[serde(default = "fifty")]
     pub bundle: u16,
@@ -220,6 +174,9 @@ pub enum DestinationError {
     /// A pin is 32 bytes in base64.
     #[error("a pinned key has to be the base64 of a SHA-256")]
     Pin,
+    /// The provider of its tokens can't be used.
+    #[error("the sign-in server of the destination: {0}")]
+    SignIn(IdentityError),
     /// A name that HTTP Basic cannot carry (RFC 7617 2: no colon), or none.
     #[error("signing in with a password needs a name without a colon")]
     User,
@@ -273,10 +230,12 @@ impl Destination {
             if !(1..=1000).contains(&to.bundle) || !(1..=16).contains(&to.parallel) {
                 return Err(E::Limits);
             }
-            if let SignIn::Basic { user } = &to.sign_in
-                && (user.trim().is_empty() || user.contains(':'))
-            {
-                return Err(E::User);
+            match &to.sign_in {
+                Access::Basic { user } if user.trim().is_empty() || user.contains(':') => {
+                    return Err(E::User);
+                }
+                Access::Client(client) => client.provider().check().map_err(E::SignIn)?,
+                _ => {}
             }
         }
         Ok(())

@@ -35,6 +35,11 @@ impl RepositoryLink {
         Ok(Self { address, message_id: printable(&repository.message_id, 32), site })
     }
 
+    /// Whether the other side takes our certificate: a connection that ends in order.
+    pub(crate) async fn probe(&self) -> Result<(), Trouble> {
+        self.send(&[]).await
+    }
+
     pub(crate) async fn deliver_audit(
         &self,
         events: &[Link],

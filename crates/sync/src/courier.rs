@@ -26,6 +26,8 @@ pub(crate) struct Courier {
     pub(crate) rules: Arc<Vec<Route>>,
     pub(crate) secrets: Secrets,
     pub(crate) wake: Arc<Notify>,
+    /// Somebody says that the destination is back.
+    pub(crate) hurry: Arc<Notify>,
     pub(crate) cancel: CancellationToken,
     /// In whose name the sending is noted in the audit trail.
     pub(crate) who: String,
@@ -63,6 +65,7 @@ impl Courier {
             rules,
             secrets,
             wake: Arc::new(Notify::new()),
+            hurry: Arc::default(),
             cancel,
             who,
             link: None,
@@ -92,6 +95,7 @@ impl Courier {
                     // New entries do not cut it short: the destination is what is missing.
                     tokio::select! {
                         () = self.cancel.cancelled() => return,
+                        () = self.hurry.notified() => {}
                         () = tokio::time::sleep(pause) => {}
                     }
                     continue;

@@ -7,7 +7,9 @@ use medsight_cache::{Cache, CacheError, DestinationStatus, Route};
 use medsight_pacs::Auth;
 use medsight_record::destination::{Destination, Kind};
 use medsight_record::node::Node;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +40,8 @@ pub struct Engine {
     rules: Arc<Vec<Route>>,
     secrets: Secrets,
     who: String,
+    /// Ends the pause of a destination that was tried in vain.
+    hurry: BTreeMap<String, Arc<Notify>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -64,7 +68,16 @@ impl Engine {
         }
         cache.outbox_settle(&rules, now())?;
         let (nodes, rules) = (Arc::new(nodes), Arc::new(rules));
-        Ok(Self { cache, destinations, nodes, rules, secrets, who: who.to_owned() })
+        let hurry = destinations.iter().map(|to| (to.name.clone(), Arc::default())).collect();
+        Ok(Self { cache, destinations, nodes, rules, secrets, who: who.to_owned(), hurry })
+    }
+
+    /// Tries a destination now that is waited for after tries in vain: a person knows that it is back. Does nothing where
+    /// none is waited for.
+    pub fn try_now(&self, destination: &str) {
+        if let Some(hurry) = self.hurry.get(destination) {
+            hurry.notify_waiters();
+        }
     }
 
     /// Sends what comes, until cancelled. An idle engine does nothing: it is woken by changes of the records.
@@ -110,7 +123,7 @@ impl Engine {
 
     fn couriers(&self, cancel: &CancellationToken) -> impl Iterator<Item = Courier> {
         self.destinations.iter().map(|destination| {
-            Courier::new(
+            let mut courier = Courier::new(
                 Arc::clone(&self.cache),
                 destination.clone(),
                 Arc::clone(&self.nodes),
@@ -118,7 +131,11 @@ impl Engine {
                 Arc::clone(&self.secrets),
                 self.who.clone(),
                 cancel.clone(),
-            )
+            );
+            if let Some(hurry) = self.hurry.get(&destination.name) {
+                courier.hurry = Arc::clone(hurry);
+            }
+            courier
         })
     }
 }

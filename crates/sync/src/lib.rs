@@ -17,6 +17,7 @@ mod inbound;
 mod link;
 mod moment;
 mod pacs;
+mod probe;
 pub mod sign_in;
 mod stream;
 mod trouble;
@@ -26,4 +27,5 @@ pub use inbound::{Answered, Inbound};
 pub use medsight_pacs::Auth;
 #[doc(hidden)]
 pub use moment::set_clock_offset_ms;
+pub use probe::probe;
 pub use trouble::Trouble;

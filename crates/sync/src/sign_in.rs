@@ -7,6 +7,7 @@
 //! (`medsight-record`), and a person's session on the desk.
 
 mod claims;
+mod client;
 mod device;
 mod discovery;
 mod error;

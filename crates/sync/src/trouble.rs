@@ -28,6 +28,11 @@ pub enum Trouble {
     /// 401, or no token is at hand.
     #[error("The server wants to know who asks. Sign in again.")]
     SignIn,
+    /// The provider of tokens gives none.
+    #[error(
+        "No token was given out: {0}. Check the sign-in server, the client and its secret in the settings."
+    )]
+    SignInServer(String),
     /// 403.
     #[error("The server does not permit this account to write. Ask its administrator.")]
     NotPermitted,
@@ -67,6 +72,7 @@ impl Trouble {
             Self::Lost(_) => "sync.lost",
             Self::Busy { .. } => "sync.busy",
             Self::SignIn => "sync.sign-in",
+            Self::SignInServer(_) => "sync.sign-in-server",
             Self::NotPermitted => "sync.not-permitted",
             Self::Server(_) => "sync.server",
             Self::Redirected => "sync.redirected",

@@ -13,6 +13,7 @@ mod hex;
 mod id;
 mod key;
 mod keysource;
+mod memory;
 mod store;
 
 pub use blob::{BlobReader, BlobWriter, Durability, seal, unseal};
@@ -20,4 +21,5 @@ pub use error::{BlobError, KeyError, KeyFileFault};
 pub use id::{BadBlobId, BlobId};
 pub use key::{BlobKey, DerivedKey, MasterKey, Purpose};
 pub use keysource::{KeySource, ServerSecret, SignInSecret};
+pub use memory::leave_no_core_files;
 pub use store::{BlobEntry, BlobStore};

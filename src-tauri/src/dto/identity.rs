@@ -73,21 +73,27 @@ impl From<&Identity> for IdentityForm {
 impl From<IdentityForm> for Identity {
     fn from(form: IdentityForm) -> Self {
         Self {
-            provider: form.provider.map(|provider| Provider {
-                issuer: provider.issuer.trim().to_owned(),
-                client_id: provider.client_id.trim().to_owned(),
-                scopes: provider.scopes.trim().to_owned(),
-                role_claim: provider.role_claim.trim().to_owned(),
-                role_words: provider.role_words,
-                redirect_port: provider.redirect_port,
-                also_hosts: provider.also_hosts,
-                browser_session: provider.browser_session,
-                authorities: provider.authorities.filter(|path| !path.is_empty()).map(PathBuf::from),
-            }),
+            provider: form.provider.map(Provider::from),
             idle_lock_min: form.idle_lock_min,
             idle_lock_max_min: form.idle_lock_max_min,
             offline_unlock_hours: form.offline_unlock_hours,
             break_glass_min: form.break_glass_min,
+        }
+    }
+}
+
+impl From<ProviderForm> for Provider {
+    fn from(provider: ProviderForm) -> Self {
+        Self {
+            issuer: provider.issuer.trim().to_owned(),
+            client_id: provider.client_id.trim().to_owned(),
+            scopes: provider.scopes.trim().to_owned(),
+            role_claim: provider.role_claim.trim().to_owned(),
+            role_words: provider.role_words,
+            redirect_port: provider.redirect_port,
+            also_hosts: provider.also_hosts,
+            browser_session: provider.browser_session,
+            authorities: provider.authorities.filter(|path| !path.is_empty()).map(PathBuf::from),
         }
     }
 }

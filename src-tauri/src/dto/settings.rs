@@ -1,6 +1,6 @@
 //! Settings as the settings page shows and changes them.
 
-use super::{IdentityForm, ListenerForm, NodeForm};
+use super::{DestinationForm, IdentityForm, ListenerForm, NodeForm};
 use crate::problem::Problem;
 use medsight_record::settings::{Density, SettingChange, Theme};
 use medsight_record::words::Locale;
@@ -48,6 +48,8 @@ pub struct SettingsView {
     pub listener: ListenerForm,
     /// Sign-in and lock.
     pub identity: IdentityForm,
+    /// Systems that findings, reports, objects and audit events are sent to.
+    pub destinations: Vec<DestinationForm>,
     /// Names of settings the site has fixed.
     pub locked: Vec<String>,
     /// Where the key is kept.
@@ -80,6 +82,8 @@ pub enum SettingsChange {
     Listener(Box<ListenerForm>),
     /// Sign-in and lock.
     Identity(Box<IdentityForm>),
+    /// Where findings, reports, objects and audit events go, all of them.
+    Destinations(Vec<DestinationForm>),
 }
 
 impl TryFrom<SettingsChange> for SettingChange {
@@ -95,6 +99,9 @@ impl TryFrom<SettingsChange> for SettingChange {
             SettingsChange::WorklistColumns(columns) => Self::WorklistColumns(columns),
             SettingsChange::Nodes(nodes) => Self::Nodes(nodes.into_iter().map(Into::into).collect()),
             SettingsChange::Listener(form) => Self::Listener(Box::new((*form).try_into()?)),
+            SettingsChange::Destinations(forms) => {
+                Self::Destinations(forms.into_iter().map(Into::into).collect())
+            }
             SettingsChange::Identity(form) => Self::Identity(Box::new((*form).into())),
         })
     }

@@ -1,6 +1,8 @@
 //! How the start went: what the window shows before there is a worklist.
 
-use super::{ImportState, LightBoxState, ListenerState, Notice, RetrievalRow, SessionView, SettingsView};
+use super::{
+    ImportState, LightBoxState, ListenerState, Notice, RetrievalRow, SessionView, SettingsView, SyncBadge,
+};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -82,6 +84,8 @@ pub struct DeskState {
     pub retrievals: Vec<RetrievalRow>,
     /// The listener.
     pub listener: ListenerState,
+    /// What waits to be sent, in numbers.
+    pub sync: SyncBadge,
     /// What the person has not yet put away.
     pub notice: Option<Notice>,
     /// Version of the program.

@@ -101,3 +101,39 @@ pub struct SyncEntryRequest {
     /// The entry.
     pub id: i64,
 }
+
+/// Two versions of a thing that somebody else changed at a destination meanwhile.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncConflict {
+    /// Ours, in words.
+    pub ours: String,
+    /// Theirs, in words; absent when it was taken away there.
+    pub theirs: Option<String>,
+    /// When theirs was written, as the server says it.
+    pub their_time: Option<String>,
+    /// The report, where it is one: what is merged becomes an addendum to it.
+    pub report: Option<String>,
+}
+
+/// What a person decided about an entry that is in conflict.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SyncSettleRequest {
+    /// The destination.
+    pub destination: String,
+    /// The entry.
+    pub id: i64,
+    /// `ours`, `theirs` or `merged`.
+    pub choice: String,
+    /// Of a merge: the words that are signed as an addendum.
+    pub addendum: String,
+}
+
+/// Names a destination.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SyncDestinationRequest {
+    /// Its name.
+    pub destination: String,
+}

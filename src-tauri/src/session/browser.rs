@@ -2,7 +2,8 @@
 
 use super::{Standing, changed, entered, leave, note};
 use crate::desk::{Desk, held, now};
-use crate::dto::{SignInFlow, SignInRequest};
+use crate::dto::{EchoAnswer, ProviderForm, SignInFlow, SignInRequest};
+use crate::network;
 use crate::problem::{Problem, SessionFault};
 use medsight_audit::Action;
 use medsight_pacs::CancellationToken;
@@ -11,6 +12,7 @@ use medsight_sync::sign_in::{Ask, Pages, SignIn, SignInError, SignedIn};
 use medsight_vault::SignInSecret;
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Begins a sign-in; how it goes on is told by events. One that runs is ended.
 pub(crate) fn begin(desk: &Arc<Desk>, request: SignInRequest) -> Result<(), Problem> {
@@ -40,6 +42,17 @@ pub(crate) fn begin(desk: &Arc<Desk>, request: SignInRequest) -> Result<(), Prob
         ended(&desk, &provider, done, attempt, if request.by_device { "device" } else { "browser" });
     });
     Ok(())
+}
+
+/// Asks a sign-in server by what its form says. Nobody comes or goes by it.
+pub(crate) fn test_provider(desk: &Arc<Desk>, form: ProviderForm) -> Result<EchoAnswer, Problem> {
+    let provider = Provider::from(form);
+    provider.check()?;
+    let cancel = desk.asking().token();
+    let begun = Instant::now();
+    let asked = tauri::async_runtime::block_on(SignIn::discover(&provider, &cancel));
+    let told = asked.map(|_| begun.elapsed().as_secs_f64() * 1e3);
+    Ok(network::answer(told.map_err(Problem::from)))
 }
 
 /// Calls off the sign-in that runs.

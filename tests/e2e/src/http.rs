@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// A port of the loopback interface that nobody uses now.
@@ -70,6 +71,19 @@ pub(crate) fn page(url: &str, form: Option<&str>, cookies: &str) -> Result<Answe
     let is_chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
     let body = if is_chunked { unchunked(&answer[at + 4..])? } else { answer[at + 4..].to_vec() };
     Ok(Answer { status, headers, text: String::from_utf8_lossy(&body).into_owned() })
+}
+
+/// Asks a server by curl, which shares no code with the programs under test: status and JSON of the answer.
+pub(crate) fn curl(method: &str, url: &str, more: &[&str], body: Option<&Value>) -> Result<(u16, Value)> {
+    let mut command = Command::new("curl");
+    command.args(["-s", "-X", method, "-w", "\n%{http_code}", "--max-time", "30"]).args(more);
+    if let Some(body) = body {
+        command.args(["--data-binary", &body.to_string()]);
+    }
+    let output = command.arg(url).stdin(Stdio::null()).output().context("curl is not installed")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (body, status) = text.rsplit_once('\n').context("no answer")?;
+    Ok((status.trim().parse()?, serde_json::from_str(body).unwrap_or(Value::Null)))
 }
 
 /// Reads until the length that the header names is there, or the last chunk.

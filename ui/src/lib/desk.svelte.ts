@@ -25,7 +25,7 @@ import { problemOf, setLocale } from "./words.svelte";
 import { Worklist } from "./worklist.svelte";
 
 /** What lies over the worklist. */
-export type Overlay = "palette" | "help" | "import" | "find" | "listener" | "columns" | "glass" | { deleting: StudyRow } | { server: number } | { film: ShownFilm } | { signing: SignReportRequest["act"][] } | { critical: true } | { discarding: true } | null;
+export type Overlay = "palette" | "help" | "import" | "find" | "listener" | "provider" | "columns" | "glass" | { deleting: StudyRow } | { server: number } | { destination: number } | { conflict: { destination: string; id: number } } | { film: ShownFilm } | { signing: SignReportRequest["act"][] } | { critical: true } | { discarding: true } | null;
 
 /** A film, and what stands over it. */
 export interface ShownFilm {
@@ -99,6 +99,7 @@ export class Desk {
     if (!heard.has("import")) this.importing = state.import;
     if (!heard.has("retrievals")) this.retrievals = state.retrievals;
     if (!heard.has("listener")) this.listener = state.listener;
+    if (!heard.has("sync")) this.sync = state.sync;
     if (!heard.has("notice")) this.notice = state.notice;
     this.version = state.version;
     if (!heard.has("start")) this.#started(state.start);
@@ -257,6 +258,7 @@ export class Desk {
       this.importing = { state: "idle" };
       this.retrievals = [];
       this.listener = { state: "off" };
+      this.sync = null;
     }
     if (other) {
       this.page = "worklist";
@@ -276,6 +278,7 @@ export class Desk {
     this.importing = state.import;
     this.retrievals = state.retrievals;
     this.listener = state.listener;
+    this.sync = state.sync;
     if (sees && this.start.state === "ready") await this.worklist.ask();
   }
 

@@ -74,7 +74,7 @@ pub(super) fn shape(action: Option<Action>) -> Shape {
         Some(A::Exported | A::Printed) => (EXPORT, None, 'R', Disclosure),
         Some(A::Sent) => (TRANSFERRED, None, 'R', Dicom),
         Some(A::Queried) => (QUERY, None, 'E', Dicom),
-        Some(A::DeliveryRefused | A::DeliveryDropped) => (TRANSFERRED, None, 'R', Dicom),
+        Some(A::DeliveryRefused | A::DeliveryDropped | A::ConflictSettled) => (TRANSFERRED, None, 'R', Dicom),
         Some(A::SignedIn | A::SignInFailed | A::Unlocked | A::UnlockFailed) => {
             (AUTHENTICATION, Some(LOGIN), 'E', Dicom)
         }

@@ -58,6 +58,12 @@ pub(super) fn of(db: &Connection, waiting: &Waiting) -> Result<Content, CacheErr
     Ok(content)
 }
 
+/// What an entry is about, so that another one of the same thing is known: its kind and the name of the thing.
+pub(super) fn thing_of(waiting: &Waiting) -> Option<(String, String)> {
+    let name = ["annotation", "report"].iter().find_map(|key| waiting.payload[*key].as_str());
+    Some((waiting.kind.clone(), name?.to_owned()))
+}
+
 fn report(db: &Connection, waiting: &Waiting) -> Result<Option<Report>, CacheError> {
     let id: ReportId = serde_json::from_value(waiting.payload["report"].clone())?;
     let Some(head) = tables::reports::by_id(db, id)? else { return Ok(None) };

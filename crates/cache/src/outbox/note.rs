@@ -200,7 +200,7 @@ fn stored(outcome: &Outcome) -> Stored<'_> {
 }
 
 /// An entry whose kind nobody takes is never closed here.
-fn close_if_done(
+pub(super) fn close_if_done(
     t: &Connection,
     entry: i64,
     kind: &str,

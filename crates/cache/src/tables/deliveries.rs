@@ -128,6 +128,35 @@ pub(crate) fn is_closed(db: &Connection, entry: i64, destination: &str) -> rusql
     .query_row(params![entry, destination], |row| row.get(0))
 }
 
+/// Tries so far and their version of an entry that is in conflict.
+pub(crate) fn in_conflict(
+    db: &Connection,
+    entry: i64,
+    destination: &str,
+) -> rusqlite::Result<Option<(u32, Option<String>)>> {
+    db.prepare_cached(
+        "SELECT attempts, theirs FROM deliveries WHERE entry = ?1 AND destination = ?2 AND state = 'conflict'",
+    )?
+    .query_row(params![entry, destination], |row| Ok((row.get(0)?, row.get(1)?)))
+    .optional()
+}
+
+/// Entries that are in conflict, in their order.
+pub(crate) fn conflicts(db: &Connection, destination: &str) -> rusqlite::Result<Vec<i64>> {
+    db.prepare_cached(
+        "SELECT entry FROM deliveries WHERE destination = ?1 AND state = 'conflict' ORDER BY entry",
+    )?
+    .query_map([destination], |row| row.get(0))?
+    .collect()
+}
+
+/// The destination has nothing of this name any more.
+pub(crate) fn forget_remote(db: &Connection, destination: &str, identity: &str) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM remotes WHERE destination = ?1 AND identity = ?2")?
+        .execute([destination, identity])?;
+    Ok(())
+}
+
 pub(crate) fn remote(
     db: &Connection,
     destination: &str,

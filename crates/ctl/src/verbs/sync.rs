@@ -14,6 +14,7 @@ use medsight_vault::ServerSecret;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -209,7 +210,17 @@ fn refused(of: &DestinationStatus) -> Vec<Value> {
 fn secrets(nodes: Vec<Node>) -> Secrets {
     Arc::new(move |destination| {
         let (url, by) = match &destination.to {
-            To::Fhir(server) => (server.url.clone(), server.sign_in.clone()),
+            To::Fhir(server) => match server.sign_in.secret_of(&server.url) {
+                None => return Ok(Auth::None),
+                Some((address, name)) => {
+                    let secret = kept(address, name)?;
+                    return Ok(if name.is_empty() {
+                        Auth::Bearer(secret)
+                    } else {
+                        Auth::Basic(name.to_owned(), secret)
+                    });
+                }
+            },
             To::Pacs(pacs) => {
                 let node = nodes.iter().find(|node| node.name == pacs.node);
                 let url = node.and_then(|node| node.web.as_ref()).map(|web| web.url.clone());
@@ -222,11 +233,16 @@ fn secrets(nodes: Vec<Node>) -> Secrets {
             SignIn::Bearer => String::new(),
             SignIn::Basic { user } => user.clone(),
         };
-        let missing = "The keyring has no token or password for this destination. Sign in, or put it there.";
-        let secret = ServerSecret::of(&url, &user).load().map_err(|why| why.to_string())?;
-        let secret = secret.ok_or_else(|| missing.to_owned())?;
+        let secret = kept(&url, &user)?;
         Ok(if user.is_empty() { Auth::Bearer(secret) } else { Auth::Basic(user, secret) })
     })
+}
+
+/// What the keyring has for an address and a name.
+fn kept(address: &str, name: &str) -> Result<Zeroizing<String>, String> {
+    let missing = "The keyring has no token or password for this destination. Sign in, or put it there.";
+    let secret = ServerSecret::of(address, name).load().map_err(|why| why.to_string())?;
+    secret.ok_or_else(|| missing.to_owned())
 }
 
 fn text(document: &Value) -> String {

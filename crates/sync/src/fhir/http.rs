@@ -1,5 +1,6 @@
 //! Requests to a FHIR server: to its own address only, within limits, and with what a person can do in each error.
 
+use super::access::Access;
 use crate::Trouble;
 use medsight_base::{DicomDate, Timestamp, time::seconds_of_day};
 use medsight_pacs::{Auth, client_pinned};
@@ -18,7 +19,7 @@ const MEDIA: &str = "application/fhir+json";
 pub(crate) struct Http {
     client: Client,
     base: Url,
-    auth: Auth,
+    access: Access,
     patience: Duration,
 }
 
@@ -34,14 +35,14 @@ pub(crate) struct Answer {
 }
 
 impl Http {
-    pub(crate) fn new(server: &FhirServer, auth: Auth) -> Result<Self, Trouble> {
+    pub(crate) fn new(server: &FhirServer, access: Access) -> Result<Self, Trouble> {
         let unusable = |why: &str| Trouble::Settings(why.to_owned());
         let mut base = Url::parse(&server.url).map_err(|_| unusable("the address is no URL"))?;
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
         let is_here = matches!(base.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-        if !matches!(auth, Auth::None) && base.scheme() != "https" && !is_here {
+        if !matches!(access, Access::Fixed(Auth::None)) && base.scheme() != "https" && !is_here {
             return Err(unusable("a token or password goes to https:// addresses only"));
         }
         let client = Client::builder()
@@ -55,7 +56,7 @@ impl Http {
             .user_agent(concat!("MedSight/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|_| unusable("TLS cannot be set up"))?;
-        Ok(Self { client, base, auth, patience: Duration::from_secs(u64::from(server.answer_s.max(1))) })
+        Ok(Self { client, base, access, patience: Duration::from_secs(u64::from(server.answer_s.max(1))) })
     }
 
     /// A resource below the base: `Patient/7`, `Patient?identifier=…`, or empty for the base itself.
@@ -74,13 +75,39 @@ impl Http {
         headers: HeaderMap,
         cancel: &CancellationToken,
     ) -> Result<Answer, Trouble> {
+        let tokens = match &self.access {
+            Access::Fixed(auth) => return self.as_one(auth, method, path, body, headers, cancel).await,
+            Access::Client(tokens) => tokens,
+        };
+        let token = tokens.bearer(None, cancel).await?;
+        let auth = Auth::Bearer(token.clone());
+        match self.as_one(&auth, method.clone(), path, body, headers.clone(), cancel).await {
+            // The provider may have taken it back, or have other keys now: once, with another one. What was not let in had
+            // no effect.
+            Err(Trouble::SignIn) => {
+                let auth = Auth::Bearer(tokens.bearer(Some(&token), cancel).await?);
+                self.as_one(&auth, method, path, body, headers, cancel).await
+            }
+            done => done,
+        }
+    }
+
+    async fn as_one(
+        &self,
+        auth: &Auth,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: HeaderMap,
+        cancel: &CancellationToken,
+    ) -> Result<Answer, Trouble> {
         let mut url = self.below(path)?;
         if path.is_empty() {
             let trimmed = url.path().trim_end_matches('/').to_owned();
             url.set_path(&trimmed);
         }
         let mut request = self.client.request(method, url).header(ACCEPT, MEDIA).headers(headers);
-        request = match &self.auth {
+        request = match auth {
             Auth::None => request,
             Auth::Bearer(token) => request.bearer_auth(token.as_str()),
             Auth::Basic(user, password) => request.basic_auth(user, Some(password.as_str())),
@@ -218,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_token_never_goes_over_an_open_connection_or_to_another_address() {
-        let bearer = || Auth::Bearer(zeroize::Zeroizing::new("secret".into()));
+        let bearer = || Access::Fixed(Auth::Bearer(zeroize::Zeroizing::new("secret".into())));
         let refused = Http::new(&server("http://fhir.hospital/r4"), bearer()).err().unwrap();
         assert_eq!(refused.code(), "sync.settings");
         let http = Http::new(&server("https://fhir.hospital/r4"), bearer()).unwrap();

@@ -1,5 +1,6 @@
 //! The way to one FHIR server: parcels into transactions, and what the answers mean for each.
 
+use super::access::{Access, ClientTokens};
 use super::bundle::Slot;
 use super::fate::{Reply, again, refused, several, taken_away};
 use super::http::Http;
@@ -9,12 +10,14 @@ use crate::engine::Secrets;
 use crate::link::Round;
 use futures_util::future::join_all;
 use medsight_cache::{Cache, Delivered, Entry, Outcome, Remote};
-use medsight_record::destination::{Destination, FhirServer};
+use medsight_pacs::Auth;
+use medsight_record::destination::{Access as SignInBy, Destination, FhirServer};
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderValue};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 /// Tries of one thing at which a server fails while it takes others: then a person looks at it.
@@ -26,6 +29,8 @@ pub(crate) struct FhirLink {
     pub(super) shared: Arc<Shared>,
     secrets: Secrets,
     destination: Destination,
+    /// The tokens of a client, for as long as the way holds.
+    tokens: OnceCell<Arc<ClientTokens>>,
 }
 
 pub(super) struct Shared {
@@ -54,7 +59,8 @@ impl FhirLink {
             server: server.clone(),
             limit: AtomicUsize::new(usize::from(server.bundle.max(1))),
         };
-        Ok(Self { shared: Arc::new(shared), secrets, destination: destination.clone() })
+        let tokens = OnceCell::new();
+        Ok(Self { shared: Arc::new(shared), secrets, destination: destination.clone(), tokens })
     }
 
     /// Entries of one round.
@@ -64,10 +70,7 @@ impl FhirLink {
 
     /// A client with the token of now: tokens are short-lived.
     pub(super) async fn http(&self) -> Result<Http, Trouble> {
-        let (secrets, destination) = (Arc::clone(&self.secrets), self.destination.clone());
-        let asked = tokio::task::spawn_blocking(move || secrets(&destination)).await;
-        let auth = asked.map_err(|_| Trouble::SignIn)?.map_err(Trouble::Secret)?;
-        Http::new(&self.shared.server, auth)
+        connect(&self.destination, &self.shared.server, &self.secrets, &self.tokens).await
     }
 
     pub(crate) async fn deliver(&self, entries: Vec<Entry>, cancel: &CancellationToken) -> Round {
@@ -104,6 +107,56 @@ impl FhirLink {
             round.trouble = round.trouble.or(ended.trouble);
         }
         round
+    }
+}
+
+/// A client of a server, with what it is to be shown.
+pub(crate) async fn connect(
+    destination: &Destination,
+    server: &FhirServer,
+    secrets: &Secrets,
+    tokens: &OnceCell<Arc<ClientTokens>>,
+) -> Result<Http, Trouble> {
+    let secret = || async {
+        let (secrets, destination) = (Arc::clone(secrets), destination.clone());
+        let asked = tokio::task::spawn_blocking(move || secrets(&destination)).await;
+        asked.map_err(|_| Trouble::SignIn)?.map_err(Trouble::Secret)
+    };
+    let access = match &server.sign_in {
+        SignInBy::Client(client) => {
+            let begin = || async {
+                match secret().await? {
+                    Auth::Basic(_, secret) => Ok(Arc::new(ClientTokens::new(client, secret))),
+                    Auth::None | Auth::Bearer(_) => Err(Trouble::SignIn),
+                }
+            };
+            Access::Client(Arc::clone(tokens.get_or_try_init(begin).await?))
+        }
+        SignInBy::None | SignInBy::Bearer | SignInBy::Basic { .. } => Access::Fixed(secret().await?),
+    };
+    Http::new(server, access)
+}
+
+/// Asks a server whether it speaks FHIR R4, and whether it lets us in. What it has is only counted.
+pub(crate) async fn probe(
+    destination: &Destination,
+    server: &FhirServer,
+    secrets: &Secrets,
+    cancel: &CancellationToken,
+) -> Result<(), Trouble> {
+    let http = connect(destination, server, secrets, &OnceCell::new()).await?;
+    let said = http.request(Method::GET, "metadata", None, HeaderMap::new(), cancel).await?;
+    if said.body["resourceType"] != "CapabilityStatement" {
+        return Err(Trouble::Answer("it is no FHIR service"));
+    }
+    if !said.body["fhirVersion"].as_str().is_some_and(|version| version.starts_with("4.0")) {
+        return Err(Trouble::Answer("it speaks another version of FHIR than R4"));
+    }
+    let counting = "DiagnosticReport?_summary=count";
+    let counted = http.request(Method::GET, counting, None, HeaderMap::new(), cancel).await?;
+    match counted.status.as_u16() {
+        status @ 500.. => Err(Trouble::Server(status)),
+        _ => Ok(()),
     }
 }
 

@@ -5,8 +5,10 @@
 //! still has the version that was last seen there (If-Match): a request that is sent twice has one effect, and what
 //! somebody else changed is never written over.
 
+mod access;
 mod audit;
 mod bundle;
+mod conflict;
 mod fate;
 pub(crate) mod http;
 mod link;
@@ -15,6 +17,7 @@ mod parcel;
 mod report;
 mod resources;
 
-pub(crate) use link::FhirLink;
+pub use conflict::{Versions, settle, versions};
+pub(crate) use link::{FhirLink, connect, probe};
 pub use names::uuid_of;
 pub(crate) use report::words as report_words;

@@ -14,7 +14,7 @@ mod worklist;
 use crate::backoff::Backoff;
 use crate::fhir::http::Http;
 use crate::moment::now;
-use crate::{Secrets, Trouble};
+use crate::{Secrets, Trouble, fhir};
 use feed::{Feed, blocking};
 use futures_util::future::join_all;
 use medsight_cache::{AskedOf, Cache, CameIn, OrderPage};
@@ -24,6 +24,7 @@ use medsight_record::node::{Dimse, Node};
 use medsight_record::source::{Brings, From};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 /// How a source answered.
@@ -181,10 +182,9 @@ impl Inbound {
         let Some((destination, To::Fhir(server))) = named.map(|named| (named, &named.to)) else {
             return Err(no_such_system());
         };
-        let (secrets, destination) = (Arc::clone(&self.secrets), destination.clone());
-        let asked = tokio::task::spawn_blocking(move || secrets(&destination)).await;
-        let auth = asked.map_err(|_| Trouble::SignIn)?.map_err(Trouble::Secret)?;
-        Ok((server.clone(), Http::new(server, auth)?))
+        // A token of a provider is asked for anew each time: this is done seldom.
+        let http = fhir::connect(destination, server, &self.secrets, &OnceCell::new()).await?;
+        Ok((server.clone(), http))
     }
 
     fn dimse(&self, source: &Source) -> Result<&Dimse, Trouble> {

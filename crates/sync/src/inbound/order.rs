@@ -72,6 +72,7 @@ pub(super) fn order(
             name: text(&resource["subject"]["display"]),
             birth_date: None,
             sex: None,
+            issuer: None,
         },
     };
     let codings = resource["code"]["coding"].as_array().into_iter().flatten();

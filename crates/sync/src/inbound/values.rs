@@ -128,6 +128,8 @@ pub(super) fn patient(resource: &Value, system: &str) -> Patient {
             Some("other") => Some(Sex::O),
             _ => None,
         },
+        // The system of the settings stands for it; what DICOM calls the issuer is not told.
+        issuer: None,
     }
 }
 

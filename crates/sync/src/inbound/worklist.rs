@@ -89,6 +89,7 @@ fn step_of(row: &Row, source: &str) -> Option<Order> {
             name: of(row, tags::PATIENT_NAME),
             birth_date: DicomDate::parse(&row.text(tags::PATIENT_BIRTH_DATE)),
             sex: Sex::parse(&row.text(tags::PATIENT_SEX)),
+            issuer: Some(of(row, tags::ISSUER_OF_PATIENT_ID)).filter(|issuer| !issuer.is_empty()),
         },
         study: StudyUid::parse(&row.text(tags::STUDY_INSTANCE_UID)).ok(),
         accession: of(row, tags::ACCESSION_NUMBER),

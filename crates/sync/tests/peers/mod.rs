@@ -65,12 +65,17 @@ impl Drop for Peer {
 }
 
 fn start(folder: &str, args: &[&str], port_variable: &str) -> Option<Peer> {
+    start_in(&state(), folder, args, &[(port_variable, free_port().to_string())])
+}
+
+/// The first of `variables` is that of the port.
+fn start_in(state: &Path, folder: &str, args: &[&str], variables: &[(&str, String)]) -> Option<Peer> {
     let scripts = scripts()?.join(folder);
-    let (port, state) = (free_port(), state());
+    let (port, state) = (variables[0].1.parse().unwrap(), state.to_path_buf());
     let run = |script: &str| {
         let mut command = Command::new("bash");
         command.arg(scripts.join(script)).args(args).env("PEERS_STATE", &state);
-        command.env(port_variable, port.to_string());
+        command.envs(variables.iter().map(|(name, value)| (*name, value)));
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     };
@@ -108,6 +113,38 @@ pub fn helios() -> Option<Arc<Peer>> {
         return None;
     }
     shared(&KNOWN, || start("fhir", &["hfs"], "PEER_HFS_PORT"))
+}
+
+/// An OpenID provider whose access tokens last for so many seconds, and Helios FHIR, which wants them.
+pub fn helios_with_tokens(seconds: u32) -> Option<(Peer, Peer)> {
+    if std::env::var_os("PEER_HFS_BIN").is_none() {
+        skipped("Helios FHIR is not here (build it with the peers' script and name it in PEER_HFS_BIN)");
+        return None;
+    }
+    // Beside the one that wants none: the scripts know one of each in a folder. What is installed is shared.
+    let beside = state().join("with-tokens");
+    std::fs::create_dir_all(&beside).unwrap();
+    drop(medplum()?);
+    let link = beside.join("fhir-medplum");
+    if !link.exists() {
+        std::os::unix::fs::symlink(state().join("fhir-medplum"), link).unwrap();
+    }
+    let oidc_port = free_port().to_string();
+    let lasting = ("PEER_OIDC_ACCESS_SECONDS", seconds.to_string());
+    let oidc = start_in(&beside, "oidc", &[], &[("PEER_OIDC_PORT", oidc_port.clone()), lasting])?;
+    let wants = [
+        ("PEER_HFS_PORT", free_port().to_string()),
+        ("PEER_HFS_AUTH", "1".to_owned()),
+        ("PEER_OIDC_PORT", oidc_port),
+    ];
+    Some((oidc, start_in(&beside, "fhir", &["hfs"], &wants)?))
+}
+
+/// TLS in front of a server, with the certificate `server` of the peers' authority.
+pub fn tls_before(port: u16) -> Option<Peer> {
+    let at = free_port().to_string();
+    let (name, plain) = (format!("sync-{port}"), port.to_string());
+    start_in(&state(), "tlsfront", &[&name, &at, &plain], &[("PEER_UNUSED_PORT", at.clone())])
 }
 
 /// rsyslog as audit record repository.

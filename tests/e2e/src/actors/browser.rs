@@ -1,6 +1,7 @@
 //! The system's browser, as the desk opens it, and the OpenID provider that it shows: a script notes the address, and a
 //! person with a name and a password follows it.
 
+use super::peer::Peer;
 use crate::http;
 use crate::machine::Machine;
 use crate::process::until;
@@ -9,7 +10,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 /// What is started as the browser of a machine.
 pub(crate) struct Browser {
@@ -111,43 +111,15 @@ impl Person {
 /// The OpenID provider of the hospital, started by the peers' own script.
 pub(crate) struct Provider {
     pub(crate) issuer: String,
-    port: u16,
-    scripts: PathBuf,
-    state: PathBuf,
+    _peer: Peer,
 }
 
 impl Provider {
     /// Starts it; `None` where its scripts are not here.
-    pub(crate) fn start(machine: &Machine) -> Result<Option<Self>> {
-        let named = std::env::var_os("MEDSIGHT_PEERS").map(PathBuf::from);
-        let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/peers");
-        let scripts = named.unwrap_or(beside).join("oidc");
-        if !scripts.join("start.sh").is_file() {
-            return Ok(None);
-        }
-        // Its modules are installed once, and kept.
-        let kept = std::env::var_os("PEERS_STATE").map(PathBuf::from);
-        let state = kept.unwrap_or_else(|| std::env::temp_dir().join("medsight-oidc-peer"));
-        std::fs::create_dir_all(&state)?;
+    pub(crate) fn start() -> Result<Option<Self>> {
         let port = http::free_port()?;
-        let peer = Self { issuer: format!("http://127.0.0.1:{port}"), port, scripts, state };
-        peer.run("stop.sh")?;
-        let log = machine.logs().join("provider.log");
-        ensure!(peer.run("start.sh")?, "the OpenID provider does not start: see {}", log.display());
-        Ok(Some(peer))
-    }
-
-    fn run(&self, script: &str) -> Result<bool> {
-        let mut command = Command::new("bash");
-        command.arg(self.scripts.join(script)).env("PEERS_STATE", &self.state);
-        command.env("PEER_OIDC_PORT", self.port.to_string());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(command.status()?.success())
-    }
-}
-
-impl Drop for Provider {
-    fn drop(&mut self) {
-        self.run("stop.sh").ok();
+        let Some(peer) = Peer::find("oidc", &[], ("PEER_OIDC_PORT", port))? else { return Ok(None) };
+        peer.begin()?;
+        Ok(Some(Self { issuer: format!("http://127.0.0.1:{port}"), _peer: peer }))
     }
 }

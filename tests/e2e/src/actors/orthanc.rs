@@ -2,9 +2,9 @@
 
 use super::archive::{loopback_only, program};
 use crate::Programs;
-use crate::http::free_port;
+use crate::http::{curl, free_port};
 use crate::machine::Machine;
-use crate::process::{Owned, until};
+use crate::process::{Owned, signal, until};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use std::net::TcpStream;
@@ -22,9 +22,12 @@ pub(crate) enum Wants {
     Token,
 }
 
-/// A running server. Dropping it ends it.
+/// A server that keeps what it has when it ends. Dropping it ends it.
 pub(crate) struct Orthanc {
-    _server: Owned,
+    server: Option<Owned>,
+    name: String,
+    folder: PathBuf,
+    http_port: u16,
     pub(crate) dimse_port: u16,
     /// Base of its DICOMweb service.
     pub(crate) url: String,
@@ -61,19 +64,39 @@ impl Orthanc {
                 "AllowEcho": true, "AllowStore": true, "AllowFind": true, "AllowGet": false, "AllowMove": true,
             }},
         });
-        let file: PathBuf = folder.join("orthanc.json");
-        std::fs::write(&file, config.to_string())?;
+        std::fs::write(folder.join("orthanc.json"), config.to_string())?;
+        let url = format!("http://127.0.0.1:{http_port}/dicom-web");
+        let mut orthanc = Self { server: None, name: name.to_owned(), folder, http_port, dimse_port, url };
+        orthanc.begin(machine)?;
+        Ok(orthanc)
+    }
+
+    /// Starts it, also again over what it had.
+    pub(crate) fn begin(&mut self, machine: &Machine) -> Result<()> {
         let mut command = machine.command(program("Orthanc").context("Orthanc is not installed")?);
-        command.arg(&file).stdout(Stdio::null());
-        if let Some(shim) = loopback_only(&folder) {
+        command.arg(self.folder.join("orthanc.json")).stdout(Stdio::null());
+        if let Some(shim) = loopback_only(&self.folder) {
             command.env("LD_PRELOAD", shim);
         }
-        let server = Owned::start(&mut command, machine.logs(), name)?;
-        for port in [dimse_port, http_port] {
+        self.server = Some(Owned::start(&mut command, machine.logs(), &self.name)?);
+        for port in [self.dimse_port, self.http_port] {
             until("Orthanc", 60, || TcpStream::connect(("127.0.0.1", port)).context("no answer"))?;
         }
-        let url = format!("http://127.0.0.1:{http_port}/dicom-web");
-        Ok(Self { _server: server, dimse_port, url })
+        Ok(())
+    }
+
+    /// Kills it as a power cut would.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        let server = self.server.take().context("it does not run")?;
+        signal(server.id(), "KILL")
+    }
+
+    /// How many studies and objects it has, asked by its own interface (`/statistics`).
+    pub(crate) fn holds(&self) -> Result<(u64, u64)> {
+        let url = format!("http://127.0.0.1:{}/statistics", self.http_port);
+        let answer = curl("GET", &url, &["--user", "rita:password of this run"], None)?.1;
+        let count = |name: &str| answer[name].as_u64().with_context(|| format!("{name} of {answer}"));
+        Ok((count("CountStudies")?, count("CountInstances")?))
     }
 
     /// Sends it the files of a folder.

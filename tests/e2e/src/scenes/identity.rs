@@ -2,15 +2,16 @@
 //! break the glass; and what a script that was smuggled into the page, or somebody who reads along, gets of it.
 
 use super::import;
+use super::searching::read_along;
 use crate::Programs;
 use crate::actors::{Browser, Desk, LightBox, Person, Provider};
 use crate::machine::Machine;
 use crate::phantom;
-use crate::process::{descendants, until};
+use crate::process::until;
 use crate::report::Report;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The name of the patient whose study is open while people come and go.
 const PATIENT: &str = "Phantom";
@@ -20,29 +21,22 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     let logs = report.folder().to_path_buf();
     let machine = report.must("a desktop session with a keyring", || Machine::start(&logs))?;
     report.watch(&machine.display);
-    let Some(provider) = report.must("an OpenID provider", || Provider::start(&machine))? else {
+    let Some(provider) = report.must("an OpenID provider", Provider::start)? else {
         println!("SKIPPED: the peers' OpenID provider is not here, so NOTHING of signing in was tested");
         return Ok(());
     };
     let browser = Browser::install(&machine)?;
     let settings = machine.home("config").join("medsight");
     std::fs::create_dir_all(&settings)?;
-    std::fs::write(
-        settings.join("settings.toml"),
-        format!(
-            "[identity]\nidle_lock_min = 1\n[identity.provider]\nissuer = \"{}\"\nclient_id = \"workstation\"\n",
-            provider.issuer
-        ),
-    )?;
+    std::fs::write(settings.join("settings.toml"), "[identity]\nidle_lock_min = 1\n")?;
     let state_file = machine.home("light-box-state.jsonl");
     let more = [("MEDSIGHT_STATE_FILE", state_file.clone().into_os_string()), browser.variable()];
     let cache = machine.home("cache-of-people");
     let mut light_box = LightBox::new(&machine, state_file);
-    let desk = report.must("the desk starts and asks who is there", || {
-        let desk = Desk::launch(&machine, programs, &cache, &more)?;
-        standing(&desk, "signed_out")?;
-        Ok(desk)
+    let desk = report.must("the desk starts for the account of the computer", || {
+        Desk::start(&machine, programs, &cache, &more)
     })?;
+    set_provider(report, &desk, &provider.issuer)?;
     signed_out(report, &desk);
     sign_in(report, &machine, &desk, &browser, &light_box)?;
     lock(report, &machine, &desk, &browser, &light_box)?;
@@ -50,11 +44,34 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     typed_last(report, &desk, &browser)?;
     device(report, &desk)?;
     smuggled(report, &desk);
+    led_away(report, &desk);
     report
         .step("no token is in logs, in the list of processes, in files of the desk or in the cache", || {
-            read_along(&machine, &desk, &browser, &logs, &cache)
+            tokens(&machine, &desk, &browser, &logs, &cache)
         });
     Ok(())
+}
+
+/// Whoever keeps the workstation sets the sign-in server; one that does not answer would keep everybody out.
+fn set_provider(report: &mut Report, desk: &Desk, issuer: &str) -> Result<()> {
+    report.must("a sign-in server that does not answer is not saved", || {
+        desk.click(&desk.find("settings", 10)?)?;
+        desk.click(&desk.find("provider-change", 10)?)?;
+        desk.type_into(&desk.find("provider-issuer", 10)?, "http://127.0.0.1:1")?;
+        desk.type_into(&desk.find("provider-client", 5)?, "workstation")?;
+        desk.click(&desk.find("provider-save", 5)?)?;
+        until("the answer", 20, || {
+            let dialog = desk.all_css("[data-testid=\"provider-dialog\"] [data-testid=\"echo-answer\"]")?;
+            let said = desk.text(dialog.first().context("no answer is shown")?)?;
+            ensure!(said.contains('▲'), "it says {said}");
+            Ok(())
+        })
+    })?;
+    report.must("one that answers is, and the desk asks who is there", || {
+        desk.type_into(&desk.find("provider-issuer", 5)?, issuer)?;
+        desk.click(&desk.find("provider-save", 5)?)?;
+        standing(desk, "signed_out")
+    })
 }
 
 fn standing(desk: &Desk, wanted: &str) -> Result<()> {
@@ -330,9 +347,40 @@ fn smuggled(report: &mut Report, desk: &Desk) {
     });
 }
 
+/// What a script in the page would try next: to lead it away, or to talk to others by what is not `fetch`.
+fn led_away(report: &mut Report, desk: &Desk) {
+    report.step("the page is not led away, and opens no window, socket or worker and sends no form", || {
+        let tried = desk.inject(
+            "const done = arguments[0]; const out = {}; const breaches = []; \
+             document.addEventListener('securitypolicyviolation', (e) => breaches.push(e.effectiveDirective)); \
+             try { out.window = window.open('http://127.0.0.1:1/') !== null } catch { out.window = false } \
+             try { const w = new Worker(URL.createObjectURL(new Blob(['postMessage(1)'], { type: 'text/javascript' }))); \
+                   w.onmessage = () => (out.worker = true) } catch { } \
+             try { const s = new WebSocket('ws://127.0.0.1:1/'); s.onopen = () => (out.socket = true) } catch { } \
+             try { navigator.sendBeacon('http://127.0.0.1:1/', 'x') } catch { } \
+             const f = document.createElement('form'); f.action = 'http://127.0.0.1:1/'; f.method = 'post'; \
+             document.body.append(f); f.submit(); \
+             setTimeout(() => { location.href = 'http://127.0.0.1:1/elsewhere'; setTimeout(() => { f.remove(); \
+                done(JSON.stringify({ ...out, at: location.href, breaches })) }, 1200) }, 800)",
+            &[],
+        )?;
+        let tried: Value = serde_json::from_str(tried.as_str().context("no answer")?)?;
+        let at = tried["at"].as_str().unwrap_or_default();
+        ensure!(at.starts_with("tauri://localhost"), "the page was led away: {tried}");
+        for name in ["window", "worker", "socket"] {
+            ensure!(tried[name] != true, "it got a {name}: {tried}");
+        }
+        let breaches = tried["breaches"].to_string();
+        for directive in ["connect-src", "form-action"] {
+            ensure!(breaches.contains(directive), "{directive} did not refuse: {tried}");
+        }
+        Ok(())
+    });
+}
+
 /// Looks for the refresh token that the keyring keeps, and for anything that looks like a token, wherever somebody else
 /// could read.
-fn read_along(machine: &Machine, desk: &Desk, browser: &Browser, logs: &Path, cache: &Path) -> Result<()> {
+fn tokens(machine: &Machine, desk: &Desk, browser: &Browser, logs: &Path, cache: &Path) -> Result<()> {
     let kept = machine.output("secret-tool", &["search", "--all", "--unlock", "service", "medsight"])?;
     // Names of entries are on its standard error. The key of the cache is 64 digits, a refresh token is not.
     let mut wanted: Vec<&str> = kept.lines().filter_map(|line| line.strip_prefix("secret = ")).collect();
@@ -340,35 +388,11 @@ fn read_along(machine: &Machine, desk: &Desk, browser: &Browser, logs: &Path, ca
     ensure!(wanted.iter().any(|secret| !is_key(secret)), "the keyring keeps no refresh token");
     // Every JWT begins like this.
     wanted.extend(["eyJhbGciOi", "planted-code-"]);
-    let found_in = |bytes: &[u8]| {
-        wanted.iter().any(|text| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
-    };
-    for id in descendants(desk.family()) {
-        for name in ["cmdline", "environ"] {
-            let bytes = std::fs::read(format!("/proc/{id}/{name}")).unwrap_or_default();
-            ensure!(!found_in(&bytes), "it is in {name} of a process");
-        }
-    }
     for address in browser.addresses() {
-        ensure!(!found_in(address.as_bytes()) && !address.contains("token"), "the browser got {address}");
+        let is_told = wanted.iter().any(|text| address.contains(text));
+        ensure!(!is_told && !address.contains("token"), "the browser got {address}");
     }
     let mut folders = vec![logs.to_path_buf(), cache.to_path_buf()];
     folders.extend(["config", "cache", "run", "data"].map(|name| machine.home(name)));
-    for file in folders.iter().flat_map(|folder| files(folder)) {
-        ensure!(!found_in(&std::fs::read(&file).unwrap_or_default()), "it is in {}", file.display());
-    }
-    Ok(())
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() {
-            found.extend(files(&entry.path()));
-        } else if kind.is_file() {
-            found.push(entry.path());
-        }
-    }
-    found
+    read_along(desk, &wanted, &folders)
 }

@@ -1,0 +1,112 @@
+//! Things that somebody else changed at a destination meanwhile: both versions for a person, and what the person decided.
+//!
+//! Not here: what the versions say in words, which is the sender's business (`medsight-sync`).
+
+use super::{Entry, Remote, Route, content, note};
+use crate::tables::deliveries::{self, Stored};
+use crate::{Cache, CacheError, apply, tables};
+use medsight_audit::Action;
+use medsight_base::Timestamp;
+use serde_json::json;
+
+/// An entry that is in conflict.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conflict {
+    /// Ours.
+    pub entry: Entry,
+    /// Theirs, as it was when it was met; `None` when it was taken away there.
+    pub theirs: Option<String>,
+}
+
+/// What a person decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// Ours goes on top of theirs.
+    Ours,
+    /// Theirs stays; ours need not go there.
+    Theirs,
+    /// Theirs was taken up into a new version of ours, which goes on top of theirs.
+    Merged,
+}
+
+impl Choice {
+    /// As it stands in the audit trail.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Theirs => "theirs",
+            Self::Merged => "merged",
+        }
+    }
+}
+
+impl Cache {
+    /// Both versions of an entry that is in conflict at a destination.
+    ///
+    /// # Errors
+    /// [`CacheError::NotFound`] when it is in none there, …
+    pub fn outbox_conflict(&self, entry: i64, destination: &str) -> Result<Conflict, CacheError> {
+        self.read(|db| {
+            let (attempts, theirs) =
+                deliveries::in_conflict(db, entry, destination)?.ok_or(CacheError::NotFound("conflict"))?;
+            let waiting = tables::outbox::by_id(db, entry)?.ok_or(CacheError::NotFound("entry"))?;
+            Ok(Conflict { entry: self.entry(db, waiting, attempts)?, theirs })
+        })
+    }
+
+    /// Settles a conflict as a person decided: for this entry and every other of the same thing that is in conflict there.
+    /// `remote` is what the destination calls it and the version that the person saw; without one it is made anew there.
+    ///
+    /// # Errors
+    /// [`CacheError::NotFound`] when it is in no conflict there, …
+    pub fn outbox_settle_conflict(
+        &self,
+        entry: i64,
+        destination: &str,
+        (identity, remote): (&str, Option<&Remote>),
+        choice: Choice,
+        rules: &[Route],
+        (who, at): (&str, Timestamp),
+    ) -> Result<(), CacheError> {
+        self.wake.again();
+        self.write(|t| {
+            deliveries::in_conflict(t, entry, destination)?.ok_or(CacheError::NotFound("conflict"))?;
+            let this = tables::outbox::by_id(t, entry)?.ok_or(CacheError::NotFound("entry"))?;
+            match remote {
+                Some(remote) => {
+                    deliveries::set_remote(
+                        t,
+                        destination,
+                        identity,
+                        &remote.place,
+                        remote.version.as_deref(),
+                    )?;
+                }
+                None => deliveries::forget_remote(t, destination, identity)?,
+            }
+            let thing = content::thing_of(&this);
+            for id in deliveries::conflicts(t, destination)? {
+                let Some(other) = tables::outbox::by_id(t, id)? else { continue };
+                if id != entry && (thing.is_none() || content::thing_of(&other) != thing) {
+                    continue;
+                }
+                let state = match choice {
+                    Choice::Ours => "waiting",
+                    // What was signed to merge both may have been tried already, and met the conflict too.
+                    Choice::Merged if id > entry => "waiting",
+                    Choice::Theirs | Choice::Merged => "dropped",
+                };
+                let row =
+                    Stored { state, next_try: None, code: None, words: None, remote: None, theirs: None };
+                deliveries::note(t, id, destination, &row, at)?;
+                note::close_if_done(t, id, &other.kind, rules, at)?;
+            }
+            let Some(study) = this.study_uid else { return Ok(()) };
+            let detail = json!({
+                "destination": destination, "kind": this.kind, "entry": entry, "choice": choice.word(),
+            });
+            apply::note(t, who, Action::ConflictSettled, at, &study, detail)
+        })
+    }
+}

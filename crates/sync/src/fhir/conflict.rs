@@ -1,0 +1,176 @@
+//! What somebody else changed at a server meanwhile: both versions as a person reads them, and what the person decided.
+//!
+//! Nothing is sent here: what the person decides is noted, and goes the usual way, guarded by the version that the person
+//! saw (If-Match). Who changes it once more meanwhile makes another conflict.
+
+use super::link::FhirLink;
+use super::parcel::parcels;
+use crate::Trouble;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use medsight_base::Timestamp;
+use medsight_cache::{Cache, CacheError, Choice, Conflict, Remote, Route};
+use medsight_pacs::Auth;
+use medsight_record::destination::{Destination, To};
+use medsight_record::report::ReportId;
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// Fields that say nothing to a reader: names, versions, and the narrative, which repeats the rest.
+const SILENT: [&str; 6] = ["resourceType", "id", "meta", "identifier", "text", "contained"];
+
+/// Two versions of one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versions {
+    /// FHIR's word for what it is.
+    pub kind: String,
+    /// Ours, in words: the text, then every other field in a line.
+    pub ours: String,
+    /// Theirs, in the same way; `None` when it was taken away there.
+    pub theirs: Option<String>,
+    /// When theirs was written, as the server says it.
+    pub their_time: Option<String>,
+    /// The report, where it is one.
+    pub report: Option<ReportId>,
+}
+
+/// Both versions of an entry that is in conflict at a FHIR server.
+///
+/// # Errors
+/// [`Trouble::Cache`] with [`CacheError::NotFound`] when it is in none there, …
+pub fn versions(cache: &Arc<Cache>, destination: &Destination, entry: i64) -> Result<Versions, Trouble> {
+    let To::Fhir(server) = &destination.to else {
+        return Err(CacheError::NotFound("conflict").into());
+    };
+    let conflict = cache.outbox_conflict(entry, &destination.name)?;
+    let theirs = theirs_of(&conflict)?;
+    let link = FhirLink::new(destination, server, Arc::clone(cache), Arc::new(|_| Ok(Auth::None)))?;
+    let report = conflict.entry.content.report.as_ref().map(|report| report.id);
+    let (parcels, _) = parcels(cache, &destination.name, &link.shared.sync_id, vec![conflict.entry])?;
+    let parcel = parcels.first().ok_or(CacheError::NotFound("entry"))?;
+    let known = link.shared.known(&parcel.study)?;
+    let ours = parcel.resource(&link.shared.about(&parcel.study, &known));
+    Ok(Versions {
+        kind: parcel.kind().to_owned(),
+        ours: ours.as_ref().map(in_words).unwrap_or_default(),
+        their_time: theirs
+            .as_ref()
+            .and_then(|theirs| theirs["meta"]["lastUpdated"].as_str())
+            .map(str::to_owned),
+        theirs: theirs.as_ref().map(in_words),
+        report,
+    })
+}
+
+/// Notes what a person decided about an entry that is in conflict.
+///
+/// # Errors
+/// As [`versions`].
+pub fn settle(
+    cache: &Arc<Cache>,
+    destination: &Destination,
+    entry: i64,
+    choice: Choice,
+    rules: &[Route],
+    by: (&str, Timestamp),
+) -> Result<(), Trouble> {
+    let conflict = cache.outbox_conflict(entry, &destination.name)?;
+    let theirs = theirs_of(&conflict)?;
+    let sync_id = cache.sync_id()?;
+    let (parcels, _) = parcels(cache, &destination.name, &sync_id, vec![conflict.entry])?;
+    let parcel = parcels.first().ok_or(CacheError::NotFound("entry"))?;
+    let remote = theirs.as_ref().and_then(|theirs| {
+        Some(Remote {
+            identity: parcel.identity(),
+            place: format!("{}/{}", theirs["resourceType"].as_str()?, theirs["id"].as_str()?),
+            version: theirs["meta"]["versionId"].as_str().map(str::to_owned),
+        })
+    });
+    let thing = (parcel.identity(), remote);
+    cache.outbox_settle_conflict(
+        entry,
+        &destination.name,
+        (&thing.0, thing.1.as_ref()),
+        choice,
+        rules,
+        by,
+    )?;
+    Ok(())
+}
+
+fn theirs_of(conflict: &Conflict) -> Result<Option<Value>, Trouble> {
+    let read = |text: &String| serde_json::from_str(text).map_err(CacheError::from);
+    Ok(conflict.theirs.as_ref().map(read).transpose()?)
+}
+
+/// A resource as a person reads it: its text first, then each field that says something, in a line, by name.
+fn in_words(resource: &Value) -> String {
+    let mut words = String::new();
+    for form in resource["presentedForm"].as_array().into_iter().flatten() {
+        if let Some(text) = text_of(form) {
+            words.push_str(text.trim_end());
+            words.push_str("\n\n");
+        }
+    }
+    let mut lines = Vec::new();
+    for (name, value) in resource.as_object().into_iter().flatten() {
+        if !SILENT.contains(&name.as_str()) {
+            leaves(name, value, &mut lines);
+        }
+    }
+    lines.sort();
+    for (name, value) in lines {
+        // Writing to a String cannot fail.
+        let _ = writeln!(words, "{name}: {value}");
+    }
+    words
+}
+
+/// The text of an attachment that is one.
+fn text_of(form: &Value) -> Option<String> {
+    let is_text = form["contentType"].as_str().is_some_and(|kind| kind.starts_with("text/"));
+    let bytes = STANDARD.decode(form["data"].as_str().filter(|_| is_text)?).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
+fn leaves(path: &str, value: &Value, lines: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => {
+            let is_shown = text_of(value).is_some();
+            for (name, value) in fields.iter().filter(|(name, _)| !(is_shown && *name == "data")) {
+                leaves(&format!("{path}.{name}"), value, lines);
+            }
+        }
+        Value::Array(values) => {
+            for (at, value) in values.iter().enumerate() {
+                let path = if values.len() == 1 { path.to_owned() } else { format!("{path}[{}]", at + 1) };
+                leaves(&path, value, lines);
+            }
+        }
+        Value::String(text) => lines.push((path.to_owned(), text.clone())),
+        Value::Null => {}
+        other => lines.push((path.to_owned(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_report_reads_as_its_text_and_then_every_field_that_differs_could_be_seen() {
+        let report = json!({
+            "resourceType": "DiagnosticReport", "id": "7", "meta": {"versionId": "2"}, "status": "amended",
+            "conclusion": "A node.", "result": [{"display": "12 mm"}, {"display": "9 mm"}],
+            "presentedForm": [{"contentType": "text/plain; charset=utf-8", "data": STANDARD.encode("Findings\nA node.")}],
+        });
+        let words = in_words(&report);
+        assert!(words.starts_with("Findings\nA node.\n\n"), "{words}");
+        for line in ["status: amended", "conclusion: A node.", "result[2].display: 9 mm"] {
+            assert!(words.lines().any(|one| one == line), "{line} in {words}");
+        }
+        assert!(!words.contains("versionId") && !words.contains("data:"), "{words}");
+    }
+}
