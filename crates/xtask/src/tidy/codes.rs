@@ -6,10 +6,11 @@ use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 
 /// Errors with a function `code` (its texts are whole codes) or `word` (the fault of a key file).
-const ERRORS: [&str; 5] = [
+const ERRORS: [&str; 6] = [
     "crates/vault/src/error.rs",
     "crates/cache/src/error.rs",
     "src-tauri/src/problem.rs",
+    "src-tauri/src/problem/destination.rs",
     "src-tauri/src/problem/listening.rs",
     "src-tauri/src/problem/session.rs",
 ];

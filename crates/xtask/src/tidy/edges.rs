@@ -40,6 +40,7 @@ const ALL_BUT_DESK: &str = "ctl";
 
 /// What the desk must not contain, however far down: decoders, and the GPU; nor what other viewers were attacked
 /// through: a program that replaces itself (ICSMA-25-051-01), and links that choose a server (ICSMA-26-176-02).
+/// zune-jpeg is there, by krilla, which writes PDF: safe Rust, and called for a JPEG only, which `paper` never gives it.
 const NOT_IN_DESK: &[&str] = &[
     "medsight-codec",
     "medsight-gpu",
@@ -55,7 +56,6 @@ const NOT_IN_DESK: &[&str] = &[
     "charls-sys",
     "jpeg-decoder",
     "jpeg-encoder",
-    "zune-jpeg",
     "jxl-oxide",
     "wgpu",
     "naga",
