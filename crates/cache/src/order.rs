@@ -224,6 +224,39 @@ pub(crate) fn settle(t: &Connection, row: i64) -> Result<bool, CacheError> {
     Ok(true)
 }
 
+/// Somebody took a study or gave it back: where its order came from is to know. `before`: who had it.
+pub(crate) fn tell_claim(
+    t: &Act<'_>,
+    row: i64,
+    reader: Option<&str>,
+    before: Option<&str>,
+    at: Timestamp,
+) -> Result<(), CacheError> {
+    if !tables::orders::any(t)? {
+        return Ok(());
+    }
+    let Some(study) = tables::studies::by_id(t, row)? else { return Ok(()) };
+    let told: BTreeSet<(String, String)> = of_study(t, &study)?
+        .into_iter()
+        .filter(|known| known.counts() && known.order.status.is_expected())
+        .filter_map(|known| Some((known.order.destination?, known.order.place)))
+        .collect();
+    for (destination, order) in told {
+        let say = |who: &str, taken: bool| {
+            let detail = json!({"destination": destination, "order": order, "who": who, "taken": taken});
+            tables::outbox::add(t, row, "claim", &detail, at)
+        };
+        // Taken over from somebody here: theirs ends there too, before the other's begins.
+        if let Some(before) = before.filter(|before| reader != Some(*before)) {
+            say(before, false)?;
+        }
+        if let Some(reader) = reader {
+            say(reader, true)?;
+        }
+    }
+    Ok(())
+}
+
 fn take(t: &Act<'_>, page: &OrderPage, who: &str, at: Timestamp) -> Result<(CameIn, Vec<i64>), CacheError> {
     let source = page.of.source.as_str();
     let mut came = CameIn::default();
