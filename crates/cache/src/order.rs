@@ -10,7 +10,7 @@ use crate::{Cache, CacheError, tables};
 use medsight_audit::{Action, AuditEvent, PatientKey};
 use medsight_base::time::seconds_of_day;
 use medsight_base::{DicomDate, StudyUid, Timestamp};
-use medsight_record::{KnownOrder, Order, OrderTask, StudyRecord, When, Work};
+use medsight_record::{KnownOrder, Order, OrderTask, ReadState, StudyRecord, When, Work};
 use rusqlite::Connection;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -236,6 +236,7 @@ pub(crate) fn tell_claim(
         return Ok(());
     }
     let Some(study) = tables::studies::by_id(t, row)? else { return Ok(()) };
+    let is_read = matches!(study.state, ReadState::Final | ReadState::Addendum);
     let told: BTreeSet<(String, String)> = of_study(t, &study)?
         .into_iter()
         .filter(|known| known.counts() && known.order.status.is_expected())
@@ -243,7 +244,10 @@ pub(crate) fn tell_claim(
         .collect();
     for (destination, order) in told {
         let say = |who: &str, taken: bool| {
-            let detail = json!({"destination": destination, "order": order, "who": who, "taken": taken});
+            let detail = json!({
+                "destination": destination, "order": order, "who": who, "taken": taken,
+                "read": is_read && !taken,
+            });
             tables::outbox::add(t, row, "claim", &detail, at)
         };
         // Taken over from somebody here: theirs ends there too, before the other's begins.

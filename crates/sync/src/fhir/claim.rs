@@ -26,6 +26,8 @@ struct Claim<'a> {
     who: &'a str,
     /// Taken; else given back.
     is_taken: bool,
+    /// Given back because it is read and signed.
+    is_read: bool,
 }
 
 impl Shared {
@@ -69,7 +71,8 @@ impl Shared {
         if payload["destination"] != self.name.as_str() {
             return Ok(ended(entry, Outcome::Done, Vec::new()));
         }
-        let claim = Claim { order, who, is_taken: payload["taken"] == true };
+        let claim =
+            Claim { order, who, is_taken: payload["taken"] == true, is_read: payload["read"] == true };
         let (outcome, remotes) = match self.task_of(http, order, cancel).await? {
             Some(task) => self.retell(http, entry, &claim, task, cancel).await?,
             None if claim.is_taken => self.tell(http, entry, &claim, cancel).await?,
@@ -152,6 +155,8 @@ impl Shared {
         if claim.is_taken {
             task["owner"] = person(claim.who, claim.who);
             task["status"] = json!("in-progress");
+        } else if claim.is_read {
+            task["status"] = json!("completed");
         } else {
             if let Some(task) = task.as_object_mut() {
                 task.remove("owner");

@@ -3,6 +3,7 @@
 use crate::peers::bed::{bearer, cache, curl, engine, fhir, now, search, study, sweep};
 use crate::{SYSTEM, inbound, peers};
 use medsight_cache::Cache;
+use medsight_record::report::rules::SignAct;
 use medsight_record::{RecordCommand, StudyRecord};
 use medsight_sync::Engine;
 use serde_json::{Value, json};
@@ -79,7 +80,7 @@ fn a_claim_is_told_and_given_back(base: &str) {
         (&json!("in-progress"), &json!("rita"))
     );
     assert_eq!(tasks[0]["for"]["reference"], scene.patient.as_str());
-    // Another takes it over here, knowingly; then gives it back.
+    // It is given back, and another takes it.
     scene.act(RecordCommand::Release(scene.study.uid.clone()), "rita");
     assert!(scene.sent().is_empty());
     assert_eq!(scene.tasks()[0]["status"], "cancelled");
@@ -88,6 +89,12 @@ fn a_claim_is_told_and_given_back(base: &str) {
     assert!(scene.sent().is_empty());
     let open: Vec<Value> = scene.tasks().into_iter().filter(|task| task["status"] == "in-progress").collect();
     assert_eq!((open.len(), &open[0]["owner"]["identifier"]["value"]), (1, &json!("otto")));
+    // Who signs the report as final has done it.
+    let report = medsight_record::report::ReportId(uuid::Uuid::from_u128(u128::from(SEED)));
+    peers::bed::sign(&scene.cache, &scene.study.uid, report, 0, "Normal.", &SignAct::Final);
+    assert!(scene.sent().is_empty());
+    let done: Vec<Value> = scene.tasks().into_iter().filter(|task| task["status"] == "completed").collect();
+    assert_eq!((done.len(), &done[0]["owner"]["identifier"]["value"]), (1, &json!("otto")));
 }
 
 #[test]
