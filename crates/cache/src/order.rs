@@ -10,7 +10,7 @@ use crate::{Cache, CacheError, tables};
 use medsight_audit::{Action, AuditEvent, PatientKey};
 use medsight_base::time::seconds_of_day;
 use medsight_base::{DicomDate, StudyUid, Timestamp};
-use medsight_record::{KnownOrder, Order, OrderTask, StudyRecord, When, Work};
+use medsight_record::{KnownOrder, Order, OrderTask, ReadState, StudyRecord, When, Work};
 use rusqlite::Connection;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -222,6 +222,43 @@ pub(crate) fn settle(t: &Connection, row: i64) -> Result<bool, CacheError> {
     let work = Work { priority: wanted, ..study.work };
     tables::studies::set_work(t, row, &work)?;
     Ok(true)
+}
+
+/// Somebody took a study or gave it back: where its order came from is to know. `before`: who had it.
+pub(crate) fn tell_claim(
+    t: &Act<'_>,
+    row: i64,
+    reader: Option<&str>,
+    before: Option<&str>,
+    at: Timestamp,
+) -> Result<(), CacheError> {
+    if !tables::orders::any(t)? {
+        return Ok(());
+    }
+    let Some(study) = tables::studies::by_id(t, row)? else { return Ok(()) };
+    let is_read = matches!(study.state, ReadState::Final | ReadState::Addendum);
+    let told: BTreeSet<(String, String)> = of_study(t, &study)?
+        .into_iter()
+        .filter(|known| known.counts() && known.order.status.is_expected())
+        .filter_map(|known| Some((known.order.destination?, known.order.place)))
+        .collect();
+    for (destination, order) in told {
+        let say = |who: &str, taken: bool| {
+            let detail = json!({
+                "destination": destination, "order": order, "who": who, "taken": taken,
+                "read": is_read && !taken,
+            });
+            tables::outbox::add(t, row, "claim", &detail, at)
+        };
+        // Taken over from somebody here: theirs ends there too, before the other's begins.
+        if let Some(before) = before.filter(|before| reader != Some(*before)) {
+            say(before, false)?;
+        }
+        if let Some(reader) = reader {
+            say(reader, true)?;
+        }
+    }
+    Ok(())
 }
 
 fn take(t: &Act<'_>, page: &OrderPage, who: &str, at: Timestamp) -> Result<(CameIn, Vec<i64>), CacheError> {

@@ -113,5 +113,6 @@ pub(crate) fn set_claim(
     work.claimed = reader.map(|reader| Claim { by: reader.to_owned(), at });
     tables::studies::set_work(t, row, &work)?;
     let action = if reader.is_some() { Action::Claimed } else { Action::Released };
+    crate::order::tell_claim(t, row, reader, before.as_deref(), at)?;
     note(t, who, action, at, study, json!({"from": before}))
 }

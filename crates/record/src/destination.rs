@@ -202,7 +202,9 @@ impl Destination {
             return Err(E::TakesNothing);
         }
         let can: &[Kind] = match &self.to {
-            To::Fhir(_) => &[Kind::Annotation, Kind::ReadState, Kind::Report, Kind::Critical, Kind::Audit],
+            To::Fhir(_) => {
+                &[Kind::Annotation, Kind::ReadState, Kind::Report, Kind::Critical, Kind::Claim, Kind::Audit]
+            }
             To::Pacs(_) => &[Kind::Study, Kind::Object],
             To::AuditRepository(_) => &[Kind::Audit],
             To::Hl7(_) => &[Kind::Report],

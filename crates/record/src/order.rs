@@ -58,6 +58,9 @@ pub struct Order {
     pub source: String,
     /// What the source calls it: `ServiceRequest/17`, `step/A12/S1`.
     pub place: String,
+    /// The destination of the settings that it came from, which can be told who has it; `None` for a worklist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
     /// Its version there: an ETag, or a digest of what it says where the source counts no versions.
     pub version: String,
     /// How far it is.

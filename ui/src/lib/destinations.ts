@@ -6,7 +6,7 @@ import type { WordKey } from "./words.svelte";
 export type System = ToForm["system"];
 /** The systems that can be sent to, and what each can take. */
 export const TAKES: Record<System, string[]> = {
-  fhir: ["annotation", "read_state", "report", "critical", "audit"],
+  fhir: ["annotation", "read_state", "report", "critical", "claim", "audit"],
   pacs: ["study", "object"],
   audit_repository: ["audit"],
   hl7: ["report"],

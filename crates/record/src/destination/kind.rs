@@ -18,19 +18,22 @@ pub enum Kind {
     Critical,
     /// A series made here: SR, SEG, presentation state, key objects, PDF.
     Object,
+    /// Who has the study of an order, told where the order came from.
+    Claim,
     /// Events of the audit trail. They have no entries of their own: the trail itself is the queue.
     Audit,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Self::Study,
         Self::Annotation,
         Self::ReadState,
         Self::Report,
         Self::Critical,
         Self::Object,
+        Self::Claim,
         Self::Audit,
     ];
 
@@ -44,6 +47,7 @@ impl Kind {
             Self::Report => "report",
             Self::Critical => "critical",
             Self::Object => "object",
+            Self::Claim => "claim",
             Self::Audit => "audit",
         }
     }

@@ -11,7 +11,7 @@ use crate::link::Round;
 use futures_util::future::join_all;
 use medsight_cache::{Cache, Delivered, Entry, Outcome, Remote};
 use medsight_pacs::Auth;
-use medsight_record::destination::{Access as SignInBy, Destination, FhirServer};
+use medsight_record::destination::{Access as SignInBy, Destination, FhirServer, Kind};
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderValue};
 use std::collections::BTreeMap;
@@ -74,6 +74,22 @@ impl FhirLink {
     }
 
     pub(crate) async fn deliver(&self, entries: Vec<Entry>, cancel: &CancellationToken) -> Round {
+        let (claims, entries): (Vec<Entry>, Vec<Entry>) =
+            entries.into_iter().partition(|entry| entry.kind == Kind::Claim.word());
+        let mut round = self.deliver_things(entries, cancel).await;
+        if !claims.is_empty() && round.trouble.is_none() {
+            let told = match self.http().await {
+                Ok(http) => self.shared.claims(&http, &claims, cancel).await,
+                Err(trouble) => Round::failed(trouble),
+            };
+            round.delivered.extend(told.delivered);
+            round.trouble = told.trouble;
+        }
+        round
+    }
+
+    /// What is sent as a thing of its own: everything but claims, which change what the server has.
+    async fn deliver_things(&self, entries: Vec<Entry>, cancel: &CancellationToken) -> Round {
         let shared = Arc::clone(&self.shared);
         let sorting = move || parcels(&shared.cache, &shared.name, &shared.sync_id, entries);
         let (parcels, at_once) = match tokio::task::spawn_blocking(sorting).await {

@@ -8,6 +8,7 @@
 mod access;
 mod audit;
 mod bundle;
+mod claim;
 mod conflict;
 mod fate;
 pub(crate) mod http;

@@ -12,10 +12,12 @@ use crate::fhir::http::Http;
 use crate::moment::now;
 use medsight_base::Timestamp;
 use medsight_cache::{AskedOf, Asking, Cache, CameIn, OrderPage};
-use medsight_record::Source;
 use medsight_record::destination::FhirServer;
+use medsight_record::source::From;
+use medsight_record::{Order, Source};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
+use serde_json::Value;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -112,10 +114,18 @@ impl Feed<'_> {
         blocking(move || cache.asking(&of)).await
     }
 
+    fn order(&self, resource: &Value, patients: &Patients) -> Option<Order> {
+        let order = order(resource, patients, self.server, &self.source.name)?;
+        let destination = match &self.source.from {
+            From::Destination(name) => Some(name.clone()),
+            From::Node(_) => None,
+        };
+        Some(Order { destination, ..order })
+    }
+
     async fn keep(&self, of: &AskedOf, asking: &Asking, page: Page) -> Result<CameIn, Trouble> {
         let patients = self.patients(&page).await?;
-        let orders =
-            page.found.iter().filter_map(|one| order(one, &patients, self.server, &self.source.name));
+        let orders = page.found.iter().filter_map(|one| self.order(one, &patients));
         let kept = OrderPage {
             of: of.clone(),
             asking: asking.clone(),
@@ -151,7 +161,7 @@ impl Feed<'_> {
             match answer.status.as_u16() {
                 200 => drop(patients.insert(place, answer.body)),
                 // Nobody is known by this name: then it can't be told whose order it is.
-                403 | 404 | 410 => drop(patients.insert(place, serde_json::Value::Null)),
+                403 | 404 | 410 => drop(patients.insert(place, Value::Null)),
                 status => return Err(Trouble::Server(status)),
             }
         }
@@ -173,8 +183,7 @@ impl Feed<'_> {
             }
         }
         let patients = self.patients(&changed).await?;
-        let orders =
-            changed.found.iter().filter_map(|one| order(one, &patients, self.server, &self.source.name));
+        let orders = changed.found.iter().filter_map(|one| self.order(one, &patients));
         kept.orders = orders.collect();
         self.take(kept).await
     }

@@ -84,6 +84,7 @@ pub(super) fn order(
     Some(Order {
         source: source.to_owned(),
         place,
+        destination: None,
         version,
         status,
         priority: priority(resource),

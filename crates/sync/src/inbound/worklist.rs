@@ -72,6 +72,7 @@ fn step_of(row: &Row, source: &str) -> Option<Order> {
     Some(Order {
         source: source.to_owned(),
         place: format!("step/{}", hex(&ids.join("\\"), 16)),
+        destination: None,
         version: hex(&serde_json::to_string(row).unwrap_or_default(), 16),
         status: match status.as_str() {
             "COMPLETED" => OrderStatus::Completed,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(unreachable_pub, reason = "modules of one test program")]
 
+mod claim;
 mod fake;
 mod hostile;
 #[path = "../peers/mod.rs"]

@@ -19,7 +19,7 @@ use tempfile::tempdir;
 const ORDERS: usize = 230;
 
 /// Helios in memory locks its tables against a reader while another writes, and says so with 503: one test at a time.
-fn alone() -> MutexGuard<'static, ()> {
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,143 @@
+//! Who reads a study is told where its order came from, and nobody's task is taken from them.
+
+use crate::peers::bed::{bearer, cache, curl, engine, fhir, now, search, study, sweep};
+use crate::{SYSTEM, inbound, peers};
+use medsight_cache::Cache;
+use medsight_record::report::rules::SignAct;
+use medsight_record::{RecordCommand, StudyRecord};
+use medsight_sync::Engine;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tempfile::tempdir;
+
+const SEED: u64 = 9_200_117;
+
+struct Scene {
+    base: String,
+    cache: Arc<Cache>,
+    engine: Engine,
+    study: StudyRecord,
+    order: String,
+    patient: String,
+}
+
+/// A study, and its order at the server.
+fn begun(folder: &std::path::Path, base: &str, name: &str) -> Scene {
+    let cache = cache(folder, 1, SEED);
+    let study = cache.study(&study(SEED, 0)).unwrap().unwrap();
+    let make = |resource: &Value| {
+        let kind = resource["resourceType"].as_str().unwrap();
+        let (status, made) = curl("POST", &format!("{base}/{kind}"), Some(resource));
+        assert_eq!(status, 201, "{made}");
+        format!("{kind}/{}", made["id"].as_str().unwrap())
+    };
+    let unique = format!("{name}-{}", std::process::id());
+    let patient = make(&json!({"resourceType": "Patient",
+        "identifier": [{"system": SYSTEM, "value": study.patient.id}]}));
+    let order = make(&json!({
+        "resourceType": "ServiceRequest", "status": "active", "intent": "order", "code": {"text": "CT"},
+        "category": [{"coding": [{"system": "urn:medsight:test", "code": unique}]}],
+        "identifier": [{"system": "urn:acc", "value": study.accession}], "subject": {"reference": patient},
+    }));
+    let asking = inbound(&cache, base, &format!("category=urn:medsight:test%7C{unique}"));
+    crate::ask(&asking).unwrap();
+    assert_eq!(cache.orders_of(&study).unwrap().len(), 1);
+    let destination = fhir("ris", base, "\"claim\"", "");
+    let engine = engine(&cache, vec![destination], bearer(peers::bed::TOKEN));
+    Scene { base: base.to_owned(), cache, engine, study, order, patient }
+}
+
+impl Scene {
+    fn act(&self, command: RecordCommand, who: &str) {
+        self.cache.apply(&command, who, now()).unwrap();
+    }
+
+    fn claim(&self, over: bool, who: &str) {
+        self.act(RecordCommand::Claim { study: self.study.uid.clone(), over }, who);
+    }
+
+    /// Sends, and says what is stuck.
+    fn sent(&self) -> Vec<String> {
+        sweep(&self.engine);
+        let status = self.engine.status().unwrap().remove(0);
+        status.stuck.into_iter().map(|stuck| stuck.state).collect()
+    }
+
+    fn tasks(&self) -> Vec<Value> {
+        search(&self.base, &format!("Task?focus={}", self.order))
+    }
+}
+
+fn a_claim_is_told_and_given_back(base: &str) {
+    let folder = tempdir().unwrap();
+    let scene = begun(folder.path(), base, "claim");
+    scene.claim(false, "rita");
+    assert!(scene.sent().is_empty());
+    let tasks = scene.tasks();
+    assert_eq!(tasks.len(), 1, "{tasks:?}");
+    assert_eq!(
+        (&tasks[0]["status"], &tasks[0]["owner"]["identifier"]["value"]),
+        (&json!("in-progress"), &json!("rita"))
+    );
+    assert_eq!(tasks[0]["for"]["reference"], scene.patient.as_str());
+    // It is given back, and another takes it.
+    scene.act(RecordCommand::Release(scene.study.uid.clone()), "rita");
+    assert!(scene.sent().is_empty());
+    assert_eq!(scene.tasks()[0]["status"], "cancelled");
+    assert!(scene.tasks()[0]["owner"].is_null());
+    scene.claim(false, "otto");
+    assert!(scene.sent().is_empty());
+    let open: Vec<Value> = scene.tasks().into_iter().filter(|task| task["status"] == "in-progress").collect();
+    assert_eq!((open.len(), &open[0]["owner"]["identifier"]["value"]), (1, &json!("otto")));
+    // Who signs the report as final has done it.
+    let report = medsight_record::report::ReportId(uuid::Uuid::from_u128(u128::from(SEED)));
+    peers::bed::sign(&scene.cache, &scene.study.uid, report, 0, "Normal.", &SignAct::Final);
+    assert!(scene.sent().is_empty());
+    let done: Vec<Value> = scene.tasks().into_iter().filter(|task| task["status"] == "completed").collect();
+    assert_eq!((done.len(), &done[0]["owner"]["identifier"]["value"]), (1, &json!("otto")));
+}
+
+#[test]
+fn medplum_is_told_who_reads_the_study_of_its_order_and_that_nobody_does() {
+    let Some(peer) = peers::medplum() else { return };
+    a_claim_is_told_and_given_back(&format!("http://127.0.0.1:{}/fhir", peer.port));
+}
+
+#[test]
+fn helios_is_told_who_reads_the_study_of_its_order_and_that_nobody_does() {
+    let (_one, Some(peer)) = (crate::real::alone(), peers::helios()) else { return };
+    a_claim_is_told_and_given_back(&format!("http://127.0.0.1:{}", peer.port));
+}
+
+#[test]
+fn a_task_that_somebody_else_has_is_never_taken_from_them_and_the_conflict_is_kept() {
+    let Some(peer) = peers::medplum() else { return };
+    let folder = tempdir().unwrap();
+    let scene = begun(folder.path(), &format!("http://127.0.0.1:{}/fhir", peer.port), "conflict");
+    let theirs = json!({"resourceType": "Task", "status": "requested", "intent": "order",
+        "focus": {"reference": scene.order}, "for": {"reference": scene.patient}});
+    let (status, made) = curl("POST", &format!("{}/Task", scene.base), Some(&theirs));
+    assert_eq!(status, 201);
+    // Nobody has it: it becomes ours, and nothing else of it changes.
+    scene.claim(false, "rita");
+    assert!(scene.sent().is_empty());
+    let tasks = scene.tasks();
+    assert_eq!((tasks.len(), &tasks[0]["id"]), (1, &made["id"]));
+    assert_eq!(tasks[0]["owner"]["identifier"]["value"], "rita");
+    scene.act(RecordCommand::Release(scene.study.uid.clone()), "rita");
+    assert!(scene.sent().is_empty());
+    assert_eq!(scene.tasks()[0]["status"], "requested");
+    // Somebody takes it there.
+    let mut taken = scene.tasks().remove(0);
+    taken["owner"] = json!({"display": "Dr. Other"});
+    taken["status"] = json!("accepted");
+    let place = format!("{}/Task/{}", scene.base, made["id"].as_str().unwrap());
+    assert_eq!(curl("PUT", &place, Some(&taken)).0, 200);
+    scene.claim(false, "rita");
+    assert_eq!(scene.sent(), ["conflict"]);
+    assert_eq!(scene.tasks()[0]["owner"]["display"], "Dr. Other");
+    // Who then gives it back here does not take it from them there.
+    scene.act(RecordCommand::Release(scene.study.uid.clone()), "rita");
+    scene.sent();
+    assert_eq!(scene.tasks()[0]["owner"]["display"], "Dr. Other");
+}
