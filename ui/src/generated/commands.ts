@@ -2,7 +2,7 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CodeRequest, CompareRequest, DeskEvent, DeskState, DocumentsRequest, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, StartState, StudyDetails, StudyDocument, StudyRequest, SyncEntryRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
+import type { AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CloseAnswer, CodeRequest, CompareRequest, DeskEvent, DeskState, DocumentsRequest, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FormsView, FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, SpellingRequest, SpellingState, StartState, StudyDetails, StudyDocument, StudyRequest, SyncEntryRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
 
 /** Everything the desk can be asked. A failure is thrown as a Problem. */
 export const commands = {
@@ -70,6 +70,10 @@ export const commands = {
   compareTexts: (request: CompareRequest) => invoke<Array<TextChange>>("compare_texts", { request }),
   /** Shows the place of something that was drawn on the light box. */
   showPlace: (request: ShowPlaceRequest) => invoke<null>("show_place", { request }),
+  /** Reads the forms of the site again, and says which are used and what is wrong with the others. */
+  reportForms: () => invoke<FormsView>("report_forms", { request: {} }),
+  /** Has the words of a report checked in its language. */
+  checkSpelling: (request: SpellingRequest) => invoke<SpellingState>("check_spelling", { request }),
   /** Events of the audit trail that fit a question, newest first. */
   auditEvents: (request: AuditRequest) => invoke<AuditRows>("audit_events", { request }),
   /** Checks the audit trail from its beginning. */
@@ -104,6 +108,8 @@ export const commands = {
   unlock: (request: UnlockRequest) => invoke<null>("unlock", { request }),
   /** Sets, changes or removes the code of who is signed in. */
   setCode: (request: CodeRequest) => invoke<null>("set_code", { request }),
+  /** What is being written is kept, or can't be: the window that was asked to close may, or stays this once. */
+  mayClose: (request: CloseAnswer) => invoke<null>("may_close", { request }),
   /** Somebody moved the mouse or pressed a key: the lock waits. */
   input: () => invoke<null>("input", { request: {} }),
 };

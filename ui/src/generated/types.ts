@@ -142,6 +142,12 @@ export type ChooseImport = {
  */
 folder: boolean, };
 
+export type CloseAnswer = { 
+/**
+ * What was being written is on the disk; else the window stays this once.
+ */
+kept: boolean, };
+
 export type CodeForm = { 
 /**
  * Code value.
@@ -280,7 +286,7 @@ studyUid: string,
 /**
  * From Open to the first image.
  */
-firstImageMs: number, } } | { "type": "sync", "body": SyncBadge } | { "type": "inbound" } | { "type": "import", "body": ImportState } | { "type": "retrievals", "body": Array<RetrievalRow> } | { "type": "listener", "body": ListenerState } | { "type": "light_box", "body": LightBoxState } | { "type": "settings", "body": SettingsView } | { "type": "notice", "body": Notice } | { "type": "failure", "body": Problem };
+firstImageMs: number, } } | { "type": "sync", "body": SyncBadge } | { "type": "inbound" } | { "type": "import", "body": ImportState } | { "type": "retrievals", "body": Array<RetrievalRow> } | { "type": "listener", "body": ListenerState } | { "type": "light_box", "body": LightBoxState } | { "type": "settings", "body": SettingsView } | { "type": "notice", "body": Notice } | { "type": "closing" } | { "type": "failure", "body": Problem };
 
 export type DeskState = { 
 /**
@@ -527,6 +533,20 @@ isAbsent: boolean,
  * Labels of quotes.
  */
 quotes: Array<string>, };
+
+export type FormsView = { 
+/**
+ * Where they are looked for, whether there is such a folder or not.
+ */
+folders: Array<string>, 
+/**
+ * Those that are used.
+ */
+forms: Array<SiteForm>, 
+/**
+ * What is wrong with those that are not.
+ */
+wrong: Array<Problem>, };
 
 export type FoundStudies = { 
 /**
@@ -1712,6 +1732,20 @@ name: string,
  */
 atMs: number, };
 
+export type SiteForm = { 
+/**
+ * Its name for good.
+ */
+id: string, 
+/**
+ * As it is shown.
+ */
+title: string, 
+/**
+ * Where it is.
+ */
+file: string, };
+
 export type SortColumn = "name" | "id" | "date" | "modality" | "description" | "images" | "state" | "accession" | "imported" | "priority";
 
 export type SourceView = { 
@@ -1751,6 +1785,22 @@ attempts: number,
  * Why not, and what to do.
  */
 problem: Problem | null, };
+
+export type SpellingRequest = { 
+/**
+ * Two-letter code of the report's language.
+ */
+language: string, };
+
+export type SpellingState = { "state": "of_platform" } | { "state": "checked", "about": { 
+/**
+ * Its name, such as `de_DE`.
+ */
+dictionary: string, } } | { "state": "no_dictionary", "about": { 
+/**
+ * The usual one's name.
+ */
+dictionary: string, } };
 
 export type Standing = "signed_out" | "active" | "locked";
 
@@ -2058,7 +2108,11 @@ title: string,
 /**
  * It fits the study best.
  */
-fits: boolean, };
+fits: boolean, 
+/**
+ * The site or the account wrote it.
+ */
+isOfSite: boolean, };
 
 export type TemplateField = { 
 /**
