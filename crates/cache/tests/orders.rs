@@ -24,6 +24,7 @@ fn order(n: u32, version: &str, priority: Option<Priority>) -> Order {
         priority,
         patient: Patient {
             id: format!("PAT-{n:04}"),
+            issuer: None,
             name: format!("MÜLLER^JOSÉ {n}"),
             birth_date: None,
             sex: None,
