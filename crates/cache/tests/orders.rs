@@ -24,7 +24,6 @@ fn order(n: u32, version: &str, priority: Option<Priority>) -> Order {
         priority,
         patient: Patient {
             id: format!("PAT-{n:04}"),
-            issuer: None,
             name: format!("MÜLLER^JOSÉ {n}"),
             birth_date: None,
             sex: None,

@@ -2,7 +2,7 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CloseAnswer, CodeRequest, CompareRequest, DeskEvent, DeskState, DocumentsRequest, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FormsView, FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Performed, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, SpellingRequest, SpellingState, StartState, StudyDetails, StudyDocument, StudyRequest, SyncEntryRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
+import type { AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CloseAnswer, CodeRequest, CompareRequest, DeskEvent, DeskState, DocumentsRequest, EchoAnswer, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FormsView, FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Performed, ProviderForm, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, SpellingRequest, SpellingState, StartState, StudyDetails, StudyDocument, StudyRequest, SyncEntryRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
 
 /** Everything the desk can be asked. A failure is thrown as a Problem. */
 export const commands = {
@@ -36,6 +36,10 @@ export const commands = {
   importPaths: (request: ImportPaths) => invoke<null>("import_paths", { request }),
   /** Asks a server, as it stands in the form, whether it is there and knows this workstation. */
   testNode: (request: NodeTestRequest) => invoke<NodeTest>("test_node", { request }),
+  /** Asks a destination, as it stands in the form, whether it is there and lets this workstation in. */
+  testDestination: (request: DestinationTestRequest) => invoke<EchoAnswer>("test_destination", { request }),
+  /** Asks a sign-in server, as it stands in the form, whether it is one that this workstation can use. */
+  testProvider: (request: ProviderForm) => invoke<EchoAnswer>("test_provider", { request }),
   /** Keeps the token or password of a server in the keyring, or takes it out. */
   keepSecret: (request: SecretRequest) => invoke<null>("keep_secret", { request }),
   /** Looks for studies on a server of the settings. */
@@ -92,6 +96,12 @@ export const commands = {
   expectedOrders: (request: ExpectedRequest) => invoke<ExpectedOrders>("expected_orders", { request }),
   /** Has an entry tried again that was refused. */
   syncRetry: (request: SyncEntryRequest) => invoke<null>("sync_retry", { request }),
+  /** Both versions of what somebody else changed at a destination meanwhile. */
+  syncConflict: (request: SyncEntryRequest) => invoke<SyncConflict>("sync_conflict", { request }),
+  /** Settles a conflict: ours on top of theirs, theirs, or a merge that is signed as an addendum. */
+  syncSettle: (request: SyncSettleRequest) => invoke<null>("sync_settle", { request }),
+  /** Tries a destination now that nothing goes to at present. */
+  syncNow: (request: SyncDestinationRequest) => invoke<null>("sync_now", { request }),
   /** Lets an entry go: it need not go to this destination. */
   syncDrop: (request: SyncEntryRequest) => invoke<null>("sync_drop", { request }),
   /** Puts the summary of the last import away. */

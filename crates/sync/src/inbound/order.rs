@@ -69,7 +69,6 @@ pub(super) fn order(
             } else {
                 String::new()
             },
-            issuer: None,
             name: text(&resource["subject"]["display"]),
             birth_date: None,
             sex: None,

@@ -120,7 +120,6 @@ pub(super) fn patient(resource: &Value, system: &str) -> Patient {
     let named = if given.is_empty() { family } else { format!("{family}^{given}") };
     Patient {
         id: identifier(resource, system).unwrap_or_default(),
-        issuer: None,
         name: if named.is_empty() { text(&name["text"]) } else { named },
         birth_date: resource["birthDate"].as_str().and_then(DicomDate::parse),
         sex: match resource["gender"].as_str() {

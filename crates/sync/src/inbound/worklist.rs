@@ -86,7 +86,6 @@ fn step_of(row: &Row, source: &str) -> Option<Order> {
         },
         patient: Patient {
             id: of(row, tags::PATIENT_ID),
-            issuer: None,
             name: of(row, tags::PATIENT_NAME),
             birth_date: DicomDate::parse(&row.text(tags::PATIENT_BIRTH_DATE)),
             sex: Sex::parse(&row.text(tags::PATIENT_SEX)),
