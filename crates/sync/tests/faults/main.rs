@@ -44,7 +44,8 @@ fn what_is_said_to_be_kept_is_kept() {
         })
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let begun = Instant::now();
+    // Faults go on while it drains, on a machine that may have much else to do: what counts is that it gets on.
+    let (mut got_on, mut least) = (Instant::now(), u64::MAX);
     loop {
         let was_written = written.load(Ordering::SeqCst);
         let swept = runtime.block_on(engine.once(&CancellationToken::new()));
@@ -53,7 +54,10 @@ fn what_is_said_to_be_kept_is_kept() {
         if was_written && waiting == 0 {
             break;
         }
-        assert!(begun.elapsed() < Duration::from_secs(120), "it does not drain: {waiting} {swept:?}");
+        if waiting < least || !was_written {
+            (got_on, least) = (Instant::now(), waiting);
+        }
+        assert!(got_on.elapsed() < Duration::from_secs(120), "it does not drain: {waiting} {swept:?}");
         std::thread::sleep(Duration::from_millis(2));
     }
     let job = writer.join().unwrap();
