@@ -18,6 +18,8 @@ export class Editor {
   /** Words are on the screen that are not on the disk. */
   dirty = $state(false);
   saving = $state(false);
+  /** Pages are being made: key images take a moment. */
+  printing = $state(false);
   savedMs = $state(0);
   /** Why the words could not be kept. */
   failure = $state.raw<Problem | null>(null);
@@ -174,7 +176,10 @@ export class Editor {
   /** Writes the newest version as PDF where the person says. */
   async savePdf(): Promise<void> {
     const newest = this.view?.versions.at(-1);
-    if (newest) await this.#try(async () => void (await commands.saveReportPdf({ report: this.#id, version: newest.number, utcOffsetMin: -new Date().getTimezoneOffset() })));
+    if (!newest || this.printing) return;
+    this.printing = true;
+    await this.#try(async () => void (await commands.saveReportPdf({ report: this.#id, version: newest.number, utcOffsetMin: -new Date().getTimezoneOffset() })));
+    this.printing = false;
   }
 
   async #again(id: string): Promise<void> {
