@@ -80,7 +80,8 @@ impl Picture {
         if pixels.rgb.len() != pixels.size_px.iter().map(|px| *px as usize).product::<usize>() * 3 {
             return Err(bad("a picture that does not have the size that it says"));
         }
-        let image = Image::from_custom(Bare(pixels.clone()), true).map_err(|why| bad(&why))?;
+        // Not smoothed: ISO 19005-2 6.2.8 has no Interpolate.
+        let image = Image::from_custom(Bare(pixels.clone()), false).map_err(|why| bad(&why))?;
         surface.push_transform(&Transform::from_translate(left, top));
         surface.draw_image(image, size);
         surface.pop();
