@@ -186,7 +186,8 @@ fn pixels(k: u32, slices: u32, edge: u16, noise: &[i16]) -> Vec<u8> {
             } else if inside(0.1, -0.1, 0.12) {
                 250
             } else if (x / 0.85).powi(2) + (y / 0.6).powi(2) < 1.0 - 0.3 * z * z {
-                40
+                // Brighter to the left of the patient: an image is told from a flat area by its greys.
+                40 + (60.0 * x) as i16
             } else {
                 -1000
             };

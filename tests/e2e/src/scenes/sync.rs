@@ -120,7 +120,9 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
 /// Writes a short report on the selected study, and signs it as final.
 fn sign(desk: &Desk) -> Result<()> {
     desk.click(&desk.find("open-report", 5)?)?;
-    desk.click(desk.all_css("[data-testid=\"templates\"] button")?.first().context("no form")?)?;
+    until("the forms", 10, || {
+        desk.click(desk.all_css("[data-testid=\"templates\"] button")?.first().context("no form")?)
+    })?;
     desk.type_into(&desk.find("text-findings", 10)?, "A node in the left lung.")?;
     desk.type_into(&desk.find("text-impression", 5)?, "A node of 12 mm, to be followed.")?;
     until("the words to be kept", 10, || {
