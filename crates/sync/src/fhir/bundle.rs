@@ -117,7 +117,7 @@ impl Shared {
     }
 }
 
-fn patient_key(study: &StudyRecord) -> String {
+pub(super) fn patient_key(study: &StudyRecord) -> String {
     format!("patient:{}", study.patient.id.trim())
 }
 

@@ -108,6 +108,17 @@ impl FhirLink {
                 return round;
             }
         };
+        let parcels = match self.shared.of_one_patient(&http, parcels, cancel).await {
+            Ok((parcels, held)) => {
+                let held = held.iter().flat_map(|parcel| parcel.delivered(&several(), Vec::new()));
+                round.delivered.extend(held);
+                parcels
+            }
+            Err(trouble) => {
+                round.trouble = Some(trouble);
+                return round;
+            }
+        };
         // Parcels of one study stay in one lane, in their order.
         let lanes = usize::from(self.shared.server.parallel.max(1));
         let mut by_lane: Vec<Vec<Parcel>> = (0..lanes).map(|_| Vec::new()).collect();

@@ -14,6 +14,7 @@ mod fate;
 pub(crate) mod http;
 mod link;
 pub(crate) mod names;
+mod once;
 mod parcel;
 mod report;
 mod resources;

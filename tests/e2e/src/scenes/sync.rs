@@ -269,7 +269,10 @@ fn refused(
             until("two that were refused", 20, || {
                 let said = text_of(desk, "Hospital")?;
                 ensure!(said.contains("needs somebody") && said.contains("refused"), "it says {said}");
-                ensure!(said.contains("CT") && said.contains("412"), "it says neither which nor why: {said}");
+                ensure!(
+                    said.contains("CT") && said.contains("several resources of this name"),
+                    "it says neither which nor why: {said}"
+                );
                 ensure!(badge(desk)? == "▲ 2", "the badge says {}", badge(desk)?);
                 Ok(())
             })
