@@ -4,7 +4,7 @@ use crate::peers::bed::{bearer, cache, curl, engine, fhir, now, search, study, s
 use crate::{SYSTEM, inbound, peers};
 use medsight_cache::Cache;
 use medsight_record::report::rules::SignAct;
-use medsight_record::{RecordCommand, StudyRecord};
+use medsight_record::{ReadState, RecordCommand, StudyRecord};
 use medsight_sync::Engine;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -24,7 +24,12 @@ struct Scene {
 /// A study, and its order at the server.
 fn begun(folder: &std::path::Path, base: &str, name: &str) -> Scene {
     let cache = cache(folder, 1, SEED);
-    let study = cache.study(&study(SEED, 0)).unwrap().unwrap();
+    let uid = study(SEED, 0);
+    // An invented study may be read already: then a claim that ends has ended well.
+    cache
+        .apply(&RecordCommand::SetReadState { study: uid.clone(), state: ReadState::Unread }, "x", now())
+        .unwrap();
+    let study = cache.study(&uid).unwrap().unwrap();
     let make = |resource: &Value| {
         let kind = resource["resourceType"].as_str().unwrap();
         let (status, made) = curl("POST", &format!("{base}/{kind}"), Some(resource));
