@@ -25,7 +25,7 @@ const SILENT: [&str; 6] = ["resourceType", "id", "meta", "identifier", "text", "
 pub struct Versions {
     /// FHIR's word for what it is.
     pub kind: String,
-    /// Ours, in words: the text, then every other field in a line.
+    /// Ours, in words: the text, then every other field that is not the same in both, in a line.
     pub ours: String,
     /// Theirs, in the same way; `None` when it was taken away there.
     pub theirs: Option<String>,
@@ -51,14 +51,15 @@ pub fn versions(cache: &Arc<Cache>, destination: &Destination, entry: i64) -> Re
     let parcel = parcels.first().ok_or(CacheError::NotFound("entry"))?;
     let known = link.shared.known(&parcel.study)?;
     let ours = parcel.resource(&link.shared.about(&parcel.study, &known));
+    let (our_words, their_words) = in_words(ours.as_ref(), theirs.as_ref());
     Ok(Versions {
         kind: parcel.kind().to_owned(),
-        ours: ours.as_ref().map(in_words).unwrap_or_default(),
+        ours: our_words,
         their_time: theirs
             .as_ref()
             .and_then(|theirs| theirs["meta"]["lastUpdated"].as_str())
             .map(str::to_owned),
-        theirs: theirs.as_ref().map(in_words),
+        theirs: theirs.as_ref().map(|_| their_words),
         report,
     })
 }
@@ -104,27 +105,34 @@ fn theirs_of(conflict: &Conflict) -> Result<Option<Value>, Trouble> {
     Ok(conflict.theirs.as_ref().map(read).transpose()?)
 }
 
-/// A resource as a person reads it: its text first, then each field that says something, in a line, by name.
-fn in_words(resource: &Value) -> String {
-    let mut words = String::new();
-    for form in resource["presentedForm"].as_array().into_iter().flatten() {
-        if let Some(text) = text_of(form) {
-            words.push_str(text.trim_end());
-            words.push_str("\n\n");
+/// Two versions as a person reads them: the text of each first, then the fields in which they differ, in a line, by name.
+fn in_words(ours: Option<&Value>, theirs: Option<&Value>) -> (String, String) {
+    let (our_lines, their_lines) = (lines(ours), lines(theirs));
+    let said = |resource, lines: &[(String, String)], others: &[(String, String)]| {
+        let mut words = texts(resource);
+        for (name, value) in lines.iter().filter(|line| !others.contains(line)) {
+            // Writing to a String cannot fail.
+            let _ = writeln!(words, "{name}: {value}");
         }
-    }
+        words
+    };
+    (said(ours, &our_lines, &their_lines), said(theirs, &their_lines, &our_lines))
+}
+
+fn texts(resource: Option<&Value>) -> String {
+    let forms = resource.and_then(|resource| resource["presentedForm"].as_array()).into_iter().flatten();
+    forms.filter_map(text_of).map(|text| format!("{}\n\n", text.trim_end())).collect()
+}
+
+fn lines(resource: Option<&Value>) -> Vec<(String, String)> {
     let mut lines = Vec::new();
-    for (name, value) in resource.as_object().into_iter().flatten() {
+    for (name, value) in resource.and_then(Value::as_object).into_iter().flatten() {
         if !SILENT.contains(&name.as_str()) {
             leaves(name, value, &mut lines);
         }
     }
     lines.sort();
-    for (name, value) in lines {
-        // Writing to a String cannot fail.
-        let _ = writeln!(words, "{name}: {value}");
-    }
-    words
+    lines
 }
 
 /// The text of an attachment that is one.
@@ -160,17 +168,23 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_report_reads_as_its_text_and_then_every_field_that_differs_could_be_seen() {
+    fn two_versions_read_as_their_texts_and_then_the_fields_in_which_they_differ() {
         let report = json!({
             "resourceType": "DiagnosticReport", "id": "7", "meta": {"versionId": "2"}, "status": "amended",
             "conclusion": "A node.", "result": [{"display": "12 mm"}, {"display": "9 mm"}],
             "presentedForm": [{"contentType": "text/plain; charset=utf-8", "data": STANDARD.encode("Findings\nA node.")}],
         });
-        let words = in_words(&report);
+        let mut before = report.clone();
+        before["status"] = json!("final");
+        before["result"][1]["display"] = json!("8 mm");
+        let (words, _) = in_words(Some(&report), Some(&before));
         assert!(words.starts_with("Findings\nA node.\n\n"), "{words}");
-        for line in ["status: amended", "conclusion: A node.", "result[2].display: 9 mm"] {
+        for line in ["status: amended", "result[2].display: 9 mm"] {
             assert!(words.lines().any(|one| one == line), "{line} in {words}");
         }
         assert!(!words.contains("versionId") && !words.contains("data:"), "{words}");
+        assert!(!words.contains("12 mm") && !words.contains("conclusion"), "the same in both: {words}");
+        let (words, _) = in_words(Some(&report), None);
+        assert!(words.contains("conclusion: A node."), "{words}");
     }
 }

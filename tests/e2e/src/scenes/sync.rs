@@ -333,8 +333,10 @@ fn conflict(report: &mut Report, desk: &Desk, fhir: &FhirServer) -> Result<()> {
             until("both versions", 10, || {
                 let ours = desk.text(&desk.find("conflict-ours", 5)?)?;
                 ensure!(ours.contains("A node of 12 mm") && !ours.contains("meanwhile"), "ours reads {ours}");
-                let theirs = desk.text(&desk.find("conflict-theirs", 5)?)?;
-                ensure!(theirs.contains("Changed at the server meanwhile."), "theirs reads {theirs}");
+                let added = desk.all_css("[data-testid=\"conflict-theirs\"] ins")?;
+                let added = added.iter().map(|words| desk.text(words)).collect::<Result<Vec<_>>>()?;
+                let theirs = added.iter().map(|words| words.trim()).collect::<Vec<_>>().join(" ");
+                ensure!(theirs.contains("Changed at the server meanwhile"), "theirs has {theirs}");
                 Ok(())
             })?;
             let there = fhir.search("DiagnosticReport")?;
