@@ -39,7 +39,7 @@ pub(crate) fn check(desk: &Arc<Desk>, request: SpellingRequest) -> Result<Spelli
         let cache = desk.cache()?;
         cache.learn_words(locale.code(), &learned)?;
         let kept = cache.learned_words(locale.code())?;
-        let list = words.into_iter().chain(kept).map(|word| word + "\n").collect::<String>();
+        let list = words.into_iter().chain(kept).chain(signs()).map(|word| word + "\n").collect::<String>();
         // A list that can't be written leaves the dictionary alone: more is underlined, nothing is lost.
         let _shorter = tags.iter().try_for_each(|tag| replace(&folder.join(format!("{tag}.dic")), &list));
     }
@@ -64,6 +64,13 @@ pub(crate) fn end(desk: &Desk, cache: Option<&Cache>) {
 
 fn known(desk: &Desk, locale: Locale) -> BTreeSet<String> {
     vocabulary(locale, &desk.forms().all(), &Phrases::built_in())
+}
+
+/// What stands in a text for something else: labels of measurements and key images (`[M1]`), and the gap of a macro.
+fn signs() -> impl Iterator<Item = String> {
+    let labels =
+        ["M", "K"].into_iter().flat_map(|kind| (1..=30).map(move |number| format!("{kind}{number}")));
+    labels.chain(["___".to_owned()])
 }
 
 /// Words of the lists that the program did not put there.

@@ -53,7 +53,9 @@ fn a_series_made_here_is_in_the_pacs_once_and_can_no_longer_be_taken_back() {
         ))
         .unwrap();
         let destination: Destination = toml::from_str(&format!(
-            "name = \"pacs\"\ntakes = [\"object\"]\n[to]\nsystem = \"pacs\"\nnode = \"archive\"\nby_web = {by_web}"
+            "name = \"pacs\"\ntakes = [\"object\"]\n[to]\nsystem = \"pacs\"\nnode = \"archive\"\nby_web = {by_web}\n\
+             commitment = {}",
+            !by_web
         ))
         .unwrap();
         let engine = Engine::new(Arc::clone(&cache), vec![destination], vec![node], basic(), "rita").unwrap();

@@ -1,6 +1,8 @@
 //! What a reader finds goes to a FHIR server and a PACS: while they are away it waits and says so, when they come back
 //! each of it is there once, and what a server refuses is read, tried again, or let go.
 
+mod conflict;
+mod orders;
 mod set_up;
 
 use super::searching::read_along;
@@ -40,7 +42,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         "[[nodes]]\nname = \"Archive\"\n[nodes.web]\nurl = \"{}\"\n[nodes.sign_in]\nby = \"basic\"\nuser = \"rita\"\n",
         archive.url
     );
-    std::fs::write(settings.join("settings.toml"), node)?;
+    std::fs::write(settings.join("settings.toml"), node + orders::SOURCE)?;
     let (cache, temporary) = (machine.home("cache-of-the-sender"), machine.home("temporary"));
     std::fs::create_dir_all(&temporary)?;
     let state_file = machine.home("light-box-state.jsonl");
@@ -80,7 +82,8 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     away(report, &desk, &fhir)?;
     killed(report, &machine, &desk, &mut archive)?;
     refused(report, &machine, &desk, &mut light_box, &fhir)?;
-    conflict(report, &desk, &fhir)?;
+    orders::play(report, &desk, &fhir)?;
+    conflict::play(report, &desk, &fhir)?;
     report.step(
         "no token, password or name is in logs, arguments, environment or files that others could read",
         || {
@@ -309,55 +312,6 @@ fn refused(
             Ok(())
         },
     )
-}
-
-/// Somebody else changes the report at the server meanwhile: both are shown, and a merge is signed and arrives.
-fn conflict(report: &mut Report, desk: &Desk, fhir: &FhirServer) -> Result<()> {
-    report.must(
-        "what somebody else changed at the server meanwhile is not written over, and is shown beside ours",
-        || {
-            let mut theirs = fhir.search("DiagnosticReport")?.remove(0);
-            let place = format!("DiagnosticReport/{}", theirs["id"].as_str().context("no id")?);
-            theirs["conclusion"] = json!("Changed at the server meanwhile.");
-            let (status, answer) = fhir.ask("PUT", &place, Some(&theirs))?;
-            ensure!(status == 200, "the server answers {status}: {answer}");
-            desk.click(&desk.find("worklist-page", 5)?)?;
-            desk.select(&format!("DRAWN-{}", SLICES[0]))?;
-            desk.click(&desk.find("open-report", 5)?)?;
-            desk.click(&desk.find("sign", 10)?)?;
-            desk.type_into(&desk.find("sign-words", 5)?, "Seen together with surgery.")?;
-            desk.click(&desk.find("sign-now", 5)?)?;
-            desk.click(&desk.find("sync", 5)?)?;
-            desk.click(&desk.find("sync-compare", 20)?)?;
-            ensure!(badge(desk)? == "▲ 1", "the badge says {}", badge(desk)?);
-            until("both versions", 10, || {
-                let ours = desk.text(&desk.find("conflict-ours", 5)?)?;
-                ensure!(ours.contains("A node of 12 mm") && !ours.contains("meanwhile"), "ours reads {ours}");
-                let added = desk.all_css("[data-testid=\"conflict-theirs\"] ins")?;
-                let added = added.iter().map(|words| desk.text(words)).collect::<Result<Vec<_>>>()?;
-                let theirs = added.iter().map(|words| words.trim()).collect::<Vec<_>>().join(" ");
-                ensure!(theirs.contains("Changed at the server meanwhile"), "theirs has {theirs}");
-                Ok(())
-            })?;
-            let there = fhir.search("DiagnosticReport")?;
-            ensure!(there[0]["conclusion"] == "Changed at the server meanwhile.", "{there:?}");
-            Ok(())
-        },
-    )?;
-    report.must("a merge is signed as an addendum and goes on top of theirs", || {
-        desk.click(&desk.find("conflict-merge", 5)?)?;
-        desk.type_into(&desk.find("conflict-addendum", 5)?, "At the server it was said meanwhile: changed.")?;
-        desk.click(&desk.find("conflict-sign", 5)?)?;
-        settled(desk, "Hospital")?;
-        ensure!(badge(desk)?.is_empty(), "the badge says {}", badge(desk)?);
-        let there = fhir.search("DiagnosticReport")?;
-        ensure!(there.len() == 1 && there[0]["status"] == "appended", "{there:?}");
-        let place = format!("DiagnosticReport/{}/_history", there[0]["id"].as_str().context("no id")?);
-        let versions = fhir.search(&place)?;
-        let kept = versions.iter().any(|one| one["conclusion"] == "Changed at the server meanwhile.");
-        ensure!(kept, "theirs is not in the history of the server: {versions:?}");
-        Ok(())
-    })
 }
 
 fn holds(archive: &Orthanc, wanted: (u64, u64)) -> Result<()> {
