@@ -282,7 +282,7 @@ choices = [{ words = { de = "links" } }, { words = { de = "rechts" } }]
         );
         let (key, what) = with("[[section]]", "colour = 7\n[[section]]");
         assert!(matches!(what, F::NotUnderstood(why) if why.contains("colour")));
-        assert_eq!(key, "colour (5)");
+        assert_eq!(key, "colour (6)");
         assert!(matches!(fault("no form at all").1, F::NotUnderstood(_)));
     }
 
