@@ -183,8 +183,7 @@ fn away(report: &mut Report, desk: &Desk, fhir: &FhirServer) -> Result<()> {
                 .context("no button")?,
         )?;
         settled(desk, "Hospital")?;
-        ensure!(badge(desk)?.is_empty(), "the badge says {}", badge(desk)?);
-        Ok(())
+        no_badge(desk)
     })?;
     report.step("the server has each of it once, by its own account", || {
         for kind in ["Patient", "ImagingStudy", "Observation", "DiagnosticReport", "Provenance"] {
@@ -235,8 +234,7 @@ fn killed(report: &mut Report, machine: &Machine, desk: &Desk, archive: &mut Ort
         )?;
         holds(archive, (2, u64::from(SLICES[0] + SLICES[1])))?;
         settled(desk, "Images")?;
-        ensure!(badge(desk)?.is_empty(), "the badge says {}", badge(desk)?);
-        Ok(())
+        no_badge(desk)
     })
 }
 
@@ -304,7 +302,7 @@ fn refused(
             ensure!((200..300).contains(&status), "the second patient stays: {status}");
             desk.click(&desk.find("sync-retry", 5)?)?;
             settled(desk, "Hospital")?;
-            ensure!(badge(desk)?.is_empty(), "the badge says {}", badge(desk)?);
+            no_badge(desk)?;
             let found = fhir.search("Observation")?;
             ensure!(found.len() == 2, "the server has {} measurements", found.len());
             let of_second = |one: &&Value| one["subject"]["reference"] == format!("Patient/{}", twice[0]);
@@ -346,6 +344,15 @@ fn badge(desk: &Desk) -> Result<String> {
     desk.all_css("[data-testid=\"sync-badge\"] [aria-hidden]")?
         .first()
         .map_or_else(|| Ok(String::new()), |badge| desk.text(badge))
+}
+
+/// The badge goes, once the event of what was done last is sent as well.
+fn no_badge(desk: &Desk) -> Result<()> {
+    until("the badge to go", 10, || {
+        let said = badge(desk)?;
+        ensure!(said.is_empty(), "the badge says {said}");
+        Ok(())
+    })
 }
 
 /// The number that stands before some words.

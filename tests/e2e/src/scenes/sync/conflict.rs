@@ -1,6 +1,6 @@
 //! A report that somebody else changed at the server after it was sent from here.
 
-use super::{SLICES, badge, settled};
+use super::{SLICES, badge, no_badge, settled};
 use crate::actors::{Desk, FhirServer};
 use crate::process::until;
 use crate::report::Report;
@@ -45,7 +45,7 @@ pub(super) fn play(report: &mut Report, desk: &Desk, fhir: &FhirServer) -> Resul
         desk.type_into(&desk.find("conflict-addendum", 5)?, "At the server it was said meanwhile: changed.")?;
         desk.click(&desk.find("conflict-sign", 5)?)?;
         settled(desk, "Hospital")?;
-        ensure!(badge(desk)?.is_empty(), "the badge says {}", badge(desk)?);
+        no_badge(desk)?;
         let there = fhir.search("DiagnosticReport")?;
         ensure!(there.len() == 1 && there[0]["status"] == "appended", "{there:?}");
         let place = format!("DiagnosticReport/{}/_history", there[0]["id"].as_str().context("no id")?);
