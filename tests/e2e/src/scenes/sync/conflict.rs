@@ -25,7 +25,11 @@ pub(super) fn play(report: &mut Report, desk: &Desk, fhir: &FhirServer) -> Resul
             desk.click(&desk.find("sign-now", 5)?)?;
             desk.click(&desk.find("sync", 5)?)?;
             desk.click(&desk.find("sync-compare", 20)?)?;
-            ensure!(badge(desk)? == "▲ 1", "the badge says {}", badge(desk)?);
+            until("the badge", 10, || {
+                let said = badge(desk)?;
+                ensure!(said == "▲ 1", "the badge says {said}");
+                Ok(())
+            })?;
             until("both versions", 10, || {
                 let ours = desk.text(&desk.find("conflict-ours", 5)?)?;
                 ensure!(ours.contains("A node of 12 mm") && !ours.contains("meanwhile"), "ours reads {ours}");
