@@ -26,7 +26,9 @@ pub(crate) fn view(desk: &Arc<Desk>, request: SyncEntryRequest) -> Result<SyncCo
     })
 }
 
-/// Does what a person decided. A merge is signed as an addendum first: should that fail, the conflict stands as it was.
+/// Does what a person decided. Of a merge the decision is noted before the addendum is signed: what is signed goes at once, and
+/// must go on top of the version that the person saw, not meet the conflict again. Should the signing fail, theirs stands at
+/// the server and ours here, and the person is told so.
 pub(crate) fn settle(desk: &Arc<Desk>, request: SyncSettleRequest) -> Result<(), Problem> {
     let destination = named(desk, &request.destination)?;
     let cache = desk.cache()?;
@@ -36,16 +38,24 @@ pub(crate) fn settle(desk: &Arc<Desk>, request: SyncSettleRequest) -> Result<(),
         "merged" => Choice::Merged,
         _ => return Err(Fault::BadRequest("a conflict can't be settled like this.".into()).into()),
     };
-    if choice == Choice::Merged {
+    let addendum = if choice == Choice::Merged {
         let both = fhir::versions(&cache, &destination, request.id).map_err(told)?;
         let report = both.report.ok_or_else(|| Fault::BadRequest("only a report has addenda.".into()))?;
+        if request.addendum.trim().is_empty() {
+            return Err(Fault::BadRequest("an addendum has words.".into()).into());
+        }
         let base_version = cache.report(report)?.version();
         let act = SignAct::Addendum { text: request.addendum };
-        perform(desk, Command::Record(RecordCommand::SignReport { report, act, base_version }))?;
-    }
+        Some(Command::Record(RecordCommand::SignReport { report, act, base_version }))
+    } else {
+        None
+    };
     let rules: Vec<_> = desk.settings().settings.destinations.iter().map(rule_of).collect();
     let by = (desk.who(), now());
     fhir::settle(&cache, &destination, request.id, choice, &rules, (&by.0, by.1)).map_err(told)?;
+    if let Some(addendum) = addendum {
+        perform(desk, addendum)?;
+    }
     desk.syncing().try_now(&request.destination);
     Ok(())
 }
