@@ -1,4 +1,4 @@
-//! A series made here goes to a real PACS, by DICOMweb and by C-STORE with its promise to keep it.
+//! A series made here goes to a real PACS, by DICOMweb and by C-STORE.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod peers;
@@ -53,9 +53,7 @@ fn a_series_made_here_is_in_the_pacs_once_and_can_no_longer_be_taken_back() {
         ))
         .unwrap();
         let destination: Destination = toml::from_str(&format!(
-            "name = \"pacs\"\ntakes = [\"object\"]\n[to]\nsystem = \"pacs\"\nnode = \"archive\"\nby_web = {by_web}\n\
-             commitment = {}",
-            !by_web
+            "name = \"pacs\"\ntakes = [\"object\"]\n[to]\nsystem = \"pacs\"\nnode = \"archive\"\nby_web = {by_web}"
         ))
         .unwrap();
         let engine = Engine::new(Arc::clone(&cache), vec![destination], vec![node], basic(), "rita").unwrap();
