@@ -1,0 +1,569 @@
+//! `plans.json`: what is done to an image before and after the network, and the network's measures. The form before
+//! nnU-Net 2.3, which much of what is published has, names the measures differently.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::dataset::Dataset;
+use crate::networks::NnunetShape;
+use crate::resample::Order;
+
+/// Why a folder of results is not a model that is run here.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A key of `plans.json` is missing or wrong.
+    #[error("plans.json: {0}")]
+    Plans(String),
+    /// A key of `dataset.json` is missing or wrong.
+    #[error("dataset.json: {0}")]
+    Dataset(String),
+    /// The plan asks for something that is not done here.
+    #[error("plans.json: `{key}` is `{value}`, which this program does not do")]
+    NotDone {
+        /// The key.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+}
+
+/// What is done to the values of a channel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Normalisation {
+    /// Clipped to percentiles of the training's foreground, and its mean and deviation.
+    Ct {
+        /// Lowest value that is kept.
+        low: f32,
+        /// Highest value that is kept.
+        high: f32,
+        /// Subtracted.
+        mean: f32,
+        /// Divisor.
+        deviation: f32,
+    },
+    /// Mean and deviation of the image itself.
+    ZScore {
+        /// Only of what is not nothing.
+        inside: bool,
+    },
+    /// As it is.
+    None,
+    /// From the least to the greatest value.
+    ToOne,
+    /// A colour of 8 bits.
+    Rgb,
+}
+
+/// How a grid is brought to another spacing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Resampling {
+    /// Within slices, or in all axes.
+    pub order: Order,
+    /// Between slices, where they are resampled apart.
+    pub between: Order,
+    /// Slices are resampled apart; decided by the spacing when it is not said.
+    pub by_slices: Option<bool>,
+}
+
+/// One configuration of a plan. Axes are those of the network: slices, rows, columns after [`Self::transpose`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Name of the configuration: `3d_fullres`.
+    pub configuration: String,
+    /// The network.
+    pub shape: NnunetShape,
+    /// Voxels of a patch. A network of the plane has patches of one slice.
+    pub patch: [usize; 3],
+    /// Millimetres between voxels; `None` along the slices of a network of the plane.
+    pub spacing_mm: [Option<f64>; 3],
+    /// For each channel.
+    pub normalisation: Vec<Normalisation>,
+    /// Axis `n` of the network is axis `transpose[n]` of the image.
+    pub transpose: [usize; 3],
+    /// Of the image.
+    pub data: Resampling,
+    /// Of the logits.
+    pub logits: Resampling,
+    /// Of a segmentation that a cascade takes.
+    pub labels: Resampling,
+    /// The configuration whose segmentation this one takes.
+    pub previous: Option<String>,
+}
+
+impl Plan {
+    /// Reads a configuration of `plans.json`.
+    ///
+    /// # Errors
+    /// [`PlanError`] with the key that is missing, wrong or not done here.
+    pub fn read(text: &[u8], configuration: &str, dataset: &Dataset) -> Result<Self, PlanError> {
+        let plans: Plans = serde_json::from_slice(text).map_err(|error| PlanError::Plans(error.to_string()))?;
+        let json = inherited(&plans.configurations, configuration)?;
+        let within = |reason: String| PlanError::Plans(format!("configurations.{configuration}: {reason}"));
+        let told: Configuration =
+            serde_json::from_value(Value::Object(json.clone())).map_err(|error| within(error.to_string()))?;
+        let spatial = told.patch_size.len();
+        if !(2..=3).contains(&spatial) || told.spacing.len() != spatial {
+            return Err(within(format!("`patch_size` and `spacing` are not both of 2 or of 3 numbers")));
+        }
+        let previous = told.previous_stage.clone();
+        let inputs = dataset.channels.len() + if previous.is_some() { dataset.foreground().count() } else { 0 };
+        let shape = match &told.architecture {
+            Some(architecture) => architecture.shape(spatial, inputs, dataset.heads())?,
+            None => {
+                let old: OldArchitecture =
+                    serde_json::from_value(Value::Object(json)).map_err(|error| within(error.to_string()))?;
+                old.shape(spatial, inputs, dataset.heads())?
+            }
+        };
+        let patch = padded(&told.patch_size, 1);
+        let divisor = shape.divisor();
+        if (0..3).any(|axis| patch[axis] == 0 || patch[axis] % divisor[axis] != 0) {
+            return Err(within(format!("`patch_size` {patch:?} is not a multiple of {divisor:?}, the strides' product")));
+        }
+        let mut spacing_mm = [None; 3];
+        spacing_mm[3 - spatial..].iter_mut().zip(&told.spacing).for_each(|(to, from)| *to = Some(*from));
+        if spacing_mm.iter().flatten().any(|spacing| !spacing.is_finite() || *spacing <= 0.0) {
+            return Err(within("`spacing` is not above 0".to_owned()));
+        }
+        let properties = plans.foreground_intensity_properties_per_channel.as_ref();
+        let normalisation = normalisations(&told, properties, dataset.channels.len())?;
+        let transpose = match *plans.transpose_forward.as_slice() {
+            [a, b, c] if { let mut all = [a, b, c]; all.sort_unstable(); all == [0, 1, 2] } => [a, b, c],
+            _ => return Err(PlanError::Plans("`transpose_forward` is no order of three axes".to_owned())),
+        };
+        Ok(Self {
+            configuration: configuration.to_owned(),
+            shape,
+            patch,
+            spacing_mm,
+            normalisation,
+            transpose,
+            data: resampling("resampling_fn_data", &told.resampling_fn_data, &told.resampling_fn_data_kwargs)?,
+            logits: resampling(
+                "resampling_fn_probabilities",
+                &told.resampling_fn_probabilities,
+                &told.resampling_fn_probabilities_kwargs,
+            )?,
+            labels: resampling("resampling_fn_seg", &told.resampling_fn_seg, &told.resampling_fn_seg_kwargs)?,
+            previous,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Plans {
+    configurations: Map<String, Value>,
+    transpose_forward: Vec<usize>,
+    #[serde(alias = "foreground_intensity_properties_by_modality")]
+    foreground_intensity_properties_per_channel: Option<Map<String, Value>>,
+}
+
+#[derive(Deserialize)]
+struct Configuration {
+    patch_size: Vec<usize>,
+    spacing: Vec<f64>,
+    normalization_schemes: Vec<String>,
+    use_mask_for_norm: Vec<bool>,
+    #[serde(default = "usual_resampling")]
+    resampling_fn_data: String,
+    #[serde(default)]
+    resampling_fn_data_kwargs: ResamplingArguments,
+    #[serde(default = "usual_resampling")]
+    resampling_fn_seg: String,
+    #[serde(default)]
+    resampling_fn_seg_kwargs: ResamplingArguments,
+    #[serde(default = "usual_resampling")]
+    resampling_fn_probabilities: String,
+    #[serde(default)]
+    resampling_fn_probabilities_kwargs: ResamplingArguments,
+    architecture: Option<Architecture>,
+    previous_stage: Option<String>,
+}
+
+const USUAL_RESAMPLING: &str = "resample_data_or_seg_to_shape";
+
+fn usual_resampling() -> String {
+    USUAL_RESAMPLING.to_owned()
+}
+
+/// The defaults are those of the function in Python.
+#[derive(Deserialize)]
+#[serde(default)]
+struct ResamplingArguments {
+    order: u64,
+    order_z: u64,
+    force_separate_z: Option<bool>,
+}
+
+impl Default for ResamplingArguments {
+    fn default() -> Self {
+        Self { order: 3, order_z: 0, force_separate_z: Some(false) }
+    }
+}
+
+#[derive(Deserialize)]
+struct Architecture {
+    network_class_name: String,
+    arch_kwargs: Arguments,
+}
+
+#[derive(Deserialize)]
+struct Arguments {
+    n_stages: usize,
+    features_per_stage: PerStage,
+    kernel_sizes: Vec<Sizes>,
+    strides: Vec<Sizes>,
+    n_conv_per_stage: Option<PerStage>,
+    n_blocks_per_stage: Option<PerStage>,
+    n_conv_per_stage_decoder: PerStage,
+    conv_bias: Option<bool>,
+    norm_op: Option<String>,
+    norm_op_kwargs: Option<NormArguments>,
+    nonlin: Option<String>,
+    nonlin_kwargs: Option<NonlinArguments>,
+}
+
+#[derive(Deserialize)]
+struct OldArchitecture {
+    #[serde(rename = "UNet_class_name")]
+    class: String,
+    #[serde(rename = "UNet_base_num_features")]
+    first: usize,
+    unet_max_num_features: usize,
+    n_conv_per_stage_encoder: PerStage,
+    n_conv_per_stage_decoder: PerStage,
+    pool_op_kernel_sizes: Vec<Sizes>,
+    conv_kernel_sizes: Vec<Sizes>,
+}
+
+#[derive(Deserialize)]
+struct NormArguments {
+    eps: Option<f64>,
+    affine: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct NonlinArguments {
+    negative_slope: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PerStage {
+    All(usize),
+    Each(Vec<usize>),
+}
+
+impl PerStage {
+    fn of(&self, stages: usize) -> Option<Vec<usize>> {
+        match self {
+            Self::All(count) => Some(vec![*count; stages]),
+            Self::Each(counts) => (counts.len() == stages).then(|| counts.clone()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Sizes {
+    All(usize),
+    Each(Vec<usize>),
+}
+
+impl Sizes {
+    /// Depth, rows, columns; depth is 1 in the plane.
+    fn of(&self, spatial: usize) -> Option<[usize; 3]> {
+        match self {
+            Self::All(size) if spatial == 2 => Some([1, *size, *size]),
+            Self::All(size) => Some([*size; 3]),
+            Self::Each(sizes) if sizes.len() == spatial => Some(padded(sizes, 1)),
+            Self::Each(_) => None,
+        }
+    }
+}
+
+/// Two numbers or three as three, with `first` before two.
+fn padded(sizes: &[usize], first: usize) -> [usize; 3] {
+    match *sizes {
+        [rows, columns] => [first, rows, columns],
+        [depth, rows, columns] => [depth, rows, columns],
+        _ => [0; 3],
+    }
+}
+
+impl Architecture {
+    fn shape(&self, spatial: usize, inputs: usize, outputs: usize) -> Result<NnunetShape, PlanError> {
+        let arguments = &self.arch_kwargs;
+        let residual = is_residual("architecture.network_class_name", &self.network_class_name)?;
+        let not_done = |key: &str, value: &str| PlanError::NotDone {
+            key: format!("architecture.arch_kwargs.{key}"),
+            value: value.to_owned(),
+        };
+        let norm = arguments.norm_op.as_deref().unwrap_or("InstanceNorm");
+        let affine = arguments.norm_op_kwargs.as_ref().and_then(|norm| norm.affine);
+        if !norm.contains("InstanceNorm") || affine == Some(false) {
+            return Err(not_done("norm_op", norm));
+        }
+        let activation = arguments.nonlin.as_deref().unwrap_or("LeakyReLU");
+        let slope = match activation.rsplit('.').next() {
+            Some("LeakyReLU") => arguments.nonlin_kwargs.as_ref().and_then(|told| told.negative_slope).unwrap_or(0.01),
+            Some("ReLU") => 0.0,
+            _ => return Err(not_done("nonlin", activation)),
+        };
+        let (key, blocks) = match residual {
+            true => ("n_blocks_per_stage", &arguments.n_blocks_per_stage),
+            false => ("n_conv_per_stage", &arguments.n_conv_per_stage),
+        };
+        let blocks = blocks.as_ref().ok_or_else(|| {
+            PlanError::Plans(format!("architecture.arch_kwargs: missing field `{key}`"))
+        })?;
+        let measures = Measures {
+            spatial,
+            stages: arguments.n_stages,
+            features: &arguments.features_per_stage,
+            kernels: &arguments.kernel_sizes,
+            strides: &arguments.strides,
+            blocks,
+            decoder_blocks: &arguments.n_conv_per_stage_decoder,
+        };
+        measures.shape("architecture.arch_kwargs", |shape| NnunetShape {
+            inputs,
+            outputs,
+            residual,
+            slope,
+            bias: arguments.conv_bias.unwrap_or(false),
+            epsilon: arguments.norm_op_kwargs.as_ref().and_then(|norm| norm.eps).unwrap_or(1e-5),
+            ..shape
+        })
+    }
+}
+
+impl OldArchitecture {
+    fn shape(&self, spatial: usize, inputs: usize, outputs: usize) -> Result<NnunetShape, PlanError> {
+        let residual = is_residual("UNet_class_name", &self.class)?;
+        let stages = self.conv_kernel_sizes.len();
+        let features = (0..stages).map(|stage| {
+            let wide = self.first.checked_shl(stage as u32).unwrap_or(usize::MAX);
+            wide.min(self.unet_max_num_features)
+        });
+        let measures = Measures {
+            spatial,
+            stages,
+            features: &PerStage::Each(features.collect()),
+            kernels: &self.conv_kernel_sizes,
+            strides: &self.pool_op_kernel_sizes,
+            blocks: &self.n_conv_per_stage_encoder,
+            decoder_blocks: &self.n_conv_per_stage_decoder,
+        };
+        measures.shape("configuration", |shape| NnunetShape { inputs, outputs, residual, ..shape })
+    }
+}
+
+fn is_residual(key: &str, class: &str) -> Result<bool, PlanError> {
+    match class.rsplit('.').next() {
+        Some("PlainConvUNet") => Ok(false),
+        Some("ResidualEncoderUNet") => Ok(true),
+        _ => Err(PlanError::NotDone { key: key.to_owned(), value: class.to_owned() }),
+    }
+}
+
+struct Measures<'a> {
+    spatial: usize,
+    stages: usize,
+    features: &'a PerStage,
+    kernels: &'a [Sizes],
+    strides: &'a [Sizes],
+    blocks: &'a PerStage,
+    decoder_blocks: &'a PerStage,
+}
+
+/// More than any network that is published: a guard against a plan that is none.
+const MOST: usize = 1 << 14;
+
+impl Measures<'_> {
+    fn shape(
+        &self,
+        place: &str,
+        rest: impl FnOnce(NnunetShape) -> NnunetShape,
+    ) -> Result<NnunetShape, PlanError> {
+        let wrong = |key: &str| PlanError::Plans(format!("{place}: `{key}` does not fit {} stages", self.stages));
+        let sizes = |key: &str, sizes: &[Sizes]| {
+            let all: Option<Vec<[usize; 3]>> = sizes.iter().map(|sizes| sizes.of(self.spatial)).collect();
+            let fits = |sizes: &Vec<[usize; 3]>| {
+                sizes.len() == self.stages && sizes.iter().flatten().all(|size| (1..=MOST).contains(size))
+            };
+            all.filter(fits).ok_or_else(|| wrong(key))
+        };
+        let counts = |key: &str, counts: &PerStage, stages: usize| {
+            let fits = |counts: &Vec<usize>| counts.iter().all(|count| (1..=MOST).contains(count));
+            counts.of(stages).filter(fits).ok_or_else(|| wrong(key))
+        };
+        if !(2..=16).contains(&self.stages) {
+            return Err(wrong("n_stages"));
+        }
+        let shape = rest(NnunetShape {
+            spatial: self.spatial,
+            inputs: 0,
+            outputs: 0,
+            features: counts("features_per_stage", self.features, self.stages)?,
+            kernels: sizes("kernel_sizes", self.kernels)?,
+            strides: sizes("strides", self.strides)?,
+            blocks: counts("n_conv_per_stage", self.blocks, self.stages)?,
+            residual: false,
+            decoder_blocks: counts("n_conv_per_stage_decoder", self.decoder_blocks, self.stages - 1)?,
+            bias: true,
+            epsilon: 1e-5,
+            slope: 0.01,
+        });
+        match shape.strides[0] == [1; 3] && shape.kernels.iter().flatten().all(|size| size % 2 == 1) {
+            true => Ok(shape),
+            false => Err(wrong("strides")),
+        }
+    }
+}
+
+/// The keys of a configuration over those it inherits from.
+fn inherited(configurations: &Map<String, Value>, name: &str) -> Result<Map<String, Value>, PlanError> {
+    let mut chain = Vec::new();
+    let mut next = name.to_owned();
+    loop {
+        let Some(Value::Object(configuration)) = configurations.get(&next) else {
+            return Err(PlanError::Plans(format!("there is no configuration `{next}`")));
+        };
+        if chain.len() > configurations.len() {
+            return Err(PlanError::Plans(format!("configurations.{name} inherits from itself")));
+        }
+        chain.push(configuration);
+        match configuration.get("inherits_from").and_then(Value::as_str) {
+            Some(parent) => next = parent.to_owned(),
+            None => break,
+        }
+    }
+    let mut all = Map::new();
+    for configuration in chain.into_iter().rev() {
+        all.extend(configuration.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    Ok(all)
+}
+
+fn resampling(key: &str, function: &str, arguments: &ResamplingArguments) -> Result<Resampling, PlanError> {
+    if function != USUAL_RESAMPLING {
+        return Err(PlanError::NotDone { key: key.to_owned(), value: function.to_owned() });
+    }
+    let order = |name: &str, degree: u64| {
+        Order::from_degree(degree)
+            .ok_or_else(|| PlanError::NotDone { key: format!("{key}_kwargs.{name}"), value: degree.to_string() })
+    };
+    Ok(Resampling {
+        order: order("order", arguments.order)?,
+        between: order("order_z", arguments.order_z)?,
+        by_slices: arguments.force_separate_z,
+    })
+}
+
+fn normalisations(
+    told: &Configuration,
+    properties: Option<&Map<String, Value>>,
+    channels: usize,
+) -> Result<Vec<Normalisation>, PlanError> {
+    if told.normalization_schemes.len() != channels || told.use_mask_for_norm.len() != channels {
+        let reason = format!("`normalization_schemes` and `use_mask_for_norm` are not for {channels} channels");
+        return Err(PlanError::Plans(reason));
+    }
+    let figure = |channel: usize, name: &str| {
+        let place = format!("foreground_intensity_properties_per_channel.{channel}.{name}");
+        let figures = properties.and_then(|all| all.get(&channel.to_string()));
+        let value = figures.and_then(|figures| figures.get(name)).and_then(Value::as_f64);
+        value
+            .filter(|value| value.is_finite())
+            .map(|value| value as f32)
+            .ok_or_else(|| PlanError::Plans(format!("missing number `{place}`")))
+    };
+    let one = |(channel, (scheme, inside)): (usize, (&String, &bool))| {
+        Ok(match scheme.as_str() {
+            "CTNormalization" => Normalisation::Ct {
+                low: figure(channel, "percentile_00_5")?,
+                high: figure(channel, "percentile_99_5")?,
+                mean: figure(channel, "mean")?,
+                deviation: figure(channel, "std")?,
+            },
+            "ZScoreNormalization" => Normalisation::ZScore { inside: *inside },
+            "NoNormalization" => Normalisation::None,
+            "RescaleTo01Normalization" => Normalisation::ToOne,
+            "RGBTo01Normalization" => Normalisation::Rgb,
+            other => {
+                let key = format!("normalization_schemes[{channel}]");
+                return Err(PlanError::NotDone { key, value: other.to_owned() });
+            }
+        })
+    };
+    told.normalization_schemes.iter().zip(&told.use_mask_for_norm).enumerate().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dataset() -> Dataset {
+        Dataset::read(br#"{"channel_names":{"0":"CT"},"labels":{"background":0,"liver":1}}"#).unwrap()
+    }
+
+    fn plans(change: impl Fn(&mut Value)) -> Vec<u8> {
+        let mut json = serde_json::json!({
+            "transpose_forward": [0, 1, 2],
+            "foreground_intensity_properties_per_channel":
+                {"0": {"mean": 100.0, "std": 30.0, "percentile_00_5": -50.0, "percentile_99_5": 300.0}},
+            "configurations": {
+                "3d_fullres": {
+                    "patch_size": [64, 96, 96], "spacing": [3.0, 0.8, 0.8],
+                    "normalization_schemes": ["CTNormalization"], "use_mask_for_norm": [false],
+                    "resampling_fn_data": "resample_data_or_seg_to_shape",
+                    "resampling_fn_data_kwargs": {"is_seg": false, "order": 3, "order_z": 0, "force_separate_z": null},
+                    "resampling_fn_probabilities": "resample_data_or_seg_to_shape",
+                    "resampling_fn_probabilities_kwargs": {"order": 1, "order_z": 0, "force_separate_z": null},
+                    "UNet_class_name": "PlainConvUNet", "UNet_base_num_features": 32, "unet_max_num_features": 320,
+                    "n_conv_per_stage_encoder": [2, 2, 2], "n_conv_per_stage_decoder": [2, 2],
+                    "num_pool_per_axis": [1, 2, 2], "pool_op_kernel_sizes": [[1, 1, 1], [1, 2, 2], [2, 2, 2]],
+                    "conv_kernel_sizes": [[1, 3, 3], [3, 3, 3], [3, 3, 3]]
+                },
+                "3d_lowres": {"inherits_from": "3d_fullres", "spacing": [4.0, 1.6, 1.6]}
+            }
+        });
+        change(&mut json);
+        serde_json::to_vec(&json).unwrap()
+    }
+
+    #[test]
+    fn a_plan_of_the_old_form_is_read_and_inherited_from() {
+        let plan = Plan::read(&plans(|_| ()), "3d_lowres", &dataset()).unwrap();
+        assert_eq!(plan.spacing_mm, [Some(4.0), Some(1.6), Some(1.6)]);
+        assert_eq!(plan.patch, [64, 96, 96]);
+        assert_eq!(plan.shape.features, [32, 64, 128]);
+        assert_eq!(plan.shape.divisor(), [2, 4, 4]);
+        assert_eq!(plan.data.by_slices, None);
+        assert_eq!(plan.logits.order, Order::Linear);
+        assert!(matches!(plan.normalisation[0], Normalisation::Ct { high: 300.0, .. }));
+    }
+
+    #[test]
+    fn what_is_missing_wrong_or_not_done_is_named() {
+        let cases: [(fn(&mut Value), &str); 6] = [
+            (|json| drop(json["configurations"]["3d_fullres"].as_object_mut().unwrap().remove("patch_size")), "patch_size"),
+            (|json| json["configurations"]["3d_fullres"]["patch_size"] = serde_json::json!([63, 96, 96]), "patch_size"),
+            (|json| json["configurations"]["3d_fullres"]["spacing"] = serde_json::json!([0.0, 1.0, 1.0]), "spacing"),
+            (|json| json["configurations"]["3d_fullres"]["UNet_class_name"] = "PrimusM".into(), "PrimusM"),
+            (|json| json["configurations"]["3d_fullres"]["resampling_fn_data"] = "resample_torch".into(), "resample_torch"),
+            (
+                |json| json["foreground_intensity_properties_per_channel"]["0"]["std"] = Value::Null,
+                "foreground_intensity_properties_per_channel.0.std",
+            ),
+        ];
+        for (change, named) in cases {
+            let error = Plan::read(&plans(change), "3d_fullres", &dataset()).unwrap_err().to_string();
+            assert!(error.contains(named), "{error} does not name {named}");
+        }
+        assert!(Plan::read(&plans(|_| ()), "2d", &dataset()).unwrap_err().to_string().contains("`2d`"));
+        let circle = plans(|json| json["configurations"]["3d_fullres"]["inherits_from"] = "3d_lowres".into());
+        assert!(Plan::read(&circle, "3d_fullres", &dataset()).unwrap_err().to_string().contains("itself"));
+    }
+}
