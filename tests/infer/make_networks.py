@@ -150,10 +150,12 @@ def main(names):
     for name in names or CASES:
         make, shape = CASES[name]
         network = make().eval()
-        layers, state = [], network.state_dict()
-        for key, value in state.items():
+        layers, filled = [], set()
+        for key, value in network.state_dict().items():
             layers.append([key, list(value.shape), "f32" if value.is_floating_point() else "i64"])
-            if value.is_floating_point():
+            # Some tensors stand in the table under several names: the first one counts.
+            if value.is_floating_point() and value.data_ptr() not in filled:
+                filled.add(value.data_ptr())
                 value.copy_(torch.from_numpy(weight(key, value.shape)))
         with torch.no_grad():
             logits = network(torch.from_numpy(image(shape)))

@@ -51,7 +51,13 @@ pub(crate) fn resized(grid: &Grid, dims: [usize; 3], order: Order) -> Grid {
 
 /// The grid with other dimensions, slice by slice across `axis`, and between slices by `between`: where slices are so far
 /// apart that there is nothing to interpolate.
-pub(crate) fn resized_by_slices(grid: &Grid, dims: [usize; 3], axis: usize, order: Order, between: Order) -> Grid {
+pub(crate) fn resized_by_slices(
+    grid: &Grid,
+    dims: [usize; 3],
+    axis: usize,
+    order: Order,
+    between: Order,
+) -> Grid {
     let limits = (order == Order::Cubic).then(|| limits_of_slices(grid, axis));
     let mut in_plane = dims;
     in_plane[axis] = grid.dims[axis];

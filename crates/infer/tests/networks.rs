@@ -6,8 +6,9 @@ mod made;
 use burn::prelude::Tensor;
 use burn::tensor::TensorData;
 use medsight_infer::{
-    BasicUnetShape, Compute, ConvNextShape, DenseNetShape, DynUnetShape, EfficientNetShape, Merging, MonaiNorm,
-    MonaiUnetShape, NnunetShape, ResNetShape, SegResNetShape, Shape, SwinUnetrShape, Weights, WeightsError,
+    BasicUnetShape, Compute, ConvNextShape, DenseNetShape, DynUnetShape, EfficientNetShape, Merging,
+    MonaiNorm, MonaiUnetShape, NnunetShape, ResNetShape, SegResNetShape, Shape, SwinUnetrShape, Weights,
+    WeightsError,
 };
 
 /// Relative difference of the logits: the root of the sum of squares of the difference by that of the original.
@@ -29,7 +30,9 @@ fn difference(name: &str, shape: &Shape) -> f64 {
     for map in 0..images * classes {
         for z in every(depth) {
             for row in every(rows) {
-                sample.extend(every(columns).map(|column| y[((map * depth + z) * rows + row) * columns + column]));
+                sample.extend(
+                    every(columns).map(|column| y[((map * depth + z) * rows + row) * columns + column]),
+                );
             }
         }
     }
@@ -242,16 +245,22 @@ fn weights_that_do_not_fit_are_refused_with_the_name_of_the_layer() {
     made::write_weights(&reference, &path);
     let wide = NnunetShape { features: vec![8, 16, 32, 96], ..plain(3, 1, 3) };
     let error = fault(&wide);
-    assert!(matches!(&error, WeightsError::Shape { layer, .. } if layer == "encoder.stages.3.0.convs.0.conv.weight"));
+    assert!(
+        matches!(&error, WeightsError::Shape { layer, .. } if layer == "encoder.stages.3.0.convs.0.conv.weight")
+    );
     assert!(error.to_string().contains("[96, 32, 3, 3, 3]"), "{error}");
 
     let shallow = NnunetShape { blocks: vec![2, 2, 2, 1], ..plain(3, 1, 3) };
-    assert!(matches!(fault(&shallow), WeightsError::Unknown { first, .. } if first.starts_with("encoder.stages.3.0.convs.1")));
+    assert!(
+        matches!(fault(&shallow), WeightsError::Unknown { first, .. } if first.starts_with("encoder.stages.3.0.convs.1"))
+    );
 
     let missing: Vec<_> =
         reference.layers.iter().filter(|(name, ..)| name != "decoder.transpconvs.1.bias").cloned().collect();
     made::write_layers(&missing, &path, |_, values| values);
-    assert!(matches!(fault(&plain(3, 1, 3)), WeightsError::Missing(layer) if layer == "decoder.transpconvs.1.bias"));
+    assert!(
+        matches!(fault(&plain(3, 1, 3)), WeightsError::Missing(layer) if layer == "decoder.transpconvs.1.bias")
+    );
 
     made::write_layers(&reference.layers, &path, |name, mut values| {
         if name == "encoder.stages.1.0.convs.0.norm.weight" {

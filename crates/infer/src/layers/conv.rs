@@ -26,7 +26,13 @@ pub(crate) struct ConvSpec {
 
 impl ConvSpec {
     /// Kernel of one size, in as many axes as the network has; padding keeps the size.
-    pub(crate) fn cube(layers: &Layers<'_>, inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Self {
+    pub(crate) fn cube(
+        layers: &Layers<'_>,
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        stride: usize,
+    ) -> Self {
         let all = |size| if layers.spatial() == 2 { [1, size, size] } else { [size; 3] };
         Self::sized(inputs, outputs, all(kernel), all(stride))
     }
@@ -39,7 +45,8 @@ impl ConvSpec {
     /// What comes out of an input of these sizes: images, channels, depth, rows, columns.
     fn output_dims(&self, input: [usize; 5]) -> [usize; 5] {
         let size = |axis: usize| {
-            (input[axis + 2] + 2 * self.padding[axis]).saturating_sub(self.kernel[axis]) / self.stride[axis] + 1
+            (input[axis + 2] + 2 * self.padding[axis]).saturating_sub(self.kernel[axis]) / self.stride[axis]
+                + 1
         };
         [input[0], self.outputs, size(0), size(1), size(2)]
     }
@@ -89,7 +96,8 @@ impl Conv {
         }
         let [_, rows_stride, columns_stride] = stride;
         let [_, rows_pad, columns_pad] = padding;
-        let options = ConvOptions::new([rows_stride, columns_stride], [rows_pad, columns_pad], [1; 2], groups);
+        let options =
+            ConvOptions::new([rows_stride, columns_stride], [rows_pad, columns_pad], [1; 2], groups);
         with_depth_one(module::conv2d(without_depth(x), without_depth(weight), bias, options))
     }
 }
@@ -145,8 +153,13 @@ impl TransposedConv {
         let [images, inputs, depth, rows, columns] = x.dims();
         let TransposedSpec { outputs, kernel: [kd, kr, kc], .. } = self.spec;
         let wide = outputs * kd * kr * kc;
-        let weight: Tensor<3> =
-            self.weight.clone().reshape([inputs, wide]).transpose().unsqueeze::<3>().expand([images, wide, inputs]);
+        let weight: Tensor<3> = self
+            .weight
+            .clone()
+            .reshape([inputs, wide])
+            .transpose()
+            .unsqueeze::<3>()
+            .expand([images, wide, inputs]);
         let product = weight.matmul(x.reshape([images, inputs, depth * rows * columns]));
         let apart: Tensor<8> = product.reshape([images, outputs, kd, kr, kc, depth, rows, columns]);
         let placed = apart.permute([0, 1, 5, 2, 6, 3, 7, 4]);

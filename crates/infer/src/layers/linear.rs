@@ -67,9 +67,7 @@ impl LayerNorm {
         let variance = centred.clone().powi_scalar(2).mean_dim(1);
         let normal = centred / (variance + self.epsilon).sqrt();
         let scaled = match &self.affine {
-            Some((scale, shift)) => {
-                normal * scale.clone().unsqueeze::<2>() + shift.clone().unsqueeze::<2>()
-            }
+            Some((scale, shift)) => normal * scale.clone().unsqueeze::<2>() + shift.clone().unsqueeze::<2>(),
             None => normal,
         };
         scaled.reshape(dims)

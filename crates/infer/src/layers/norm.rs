@@ -57,8 +57,11 @@ impl Norm {
             .zip(&variance)
             .map(|(weight, variance)| (f64::from(*weight) / (f64::from(*variance) + epsilon).sqrt()) as f32)
             .collect();
-        let shift: Vec<f32> =
-            bias.iter().zip(mean.iter().zip(&scale)).map(|(bias, (mean, scale))| bias - mean * scale).collect();
+        let shift: Vec<f32> = bias
+            .iter()
+            .zip(mean.iter().zip(&scale))
+            .map(|(bias, (mean, scale))| bias - mean * scale)
+            .collect();
         if let Some(at) = scale.iter().position(|scale| !scale.is_finite()) {
             return Err(WeightsError::NotFinite(format!("running_var[{at}] of a batch normalisation")));
         }

@@ -27,10 +27,7 @@ fn along(x: Tensor<5>, axis: usize) -> Tensor<5> {
     // The two interleaved: stacked on an axis of their own behind this one.
     let front: usize = dims[..=axis].iter().product();
     let back: usize = dims[axis + 1..].iter().product();
-    let pair: Tensor<3> = Tensor::cat(
-        vec![low.reshape([front, 1, back]), high.reshape([front, 1, back])],
-        1,
-    );
+    let pair: Tensor<3> = Tensor::cat(vec![low.reshape([front, 1, back]), high.reshape([front, 1, back])], 1);
     dims[axis] = 2 * count;
     pair.reshape(dims)
 }

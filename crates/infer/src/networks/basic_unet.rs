@@ -27,7 +27,8 @@ pub(super) fn build(
     weights: &Weights,
     compute: &Compute,
 ) -> Result<Box<dyn Network>, WeightsError> {
-    weights.build(compute, shape.spatial, no_copies, |layers| Ok(Box::new(BasicUnet::load(layers, shape)?) as _))
+    weights
+        .build(compute, shape.spatial, no_copies, |layers| Ok(Box::new(BasicUnet::load(layers, shape)?) as _))
 }
 
 struct BasicUnet {
@@ -69,7 +70,13 @@ impl BasicUnet {
         });
         let ups = ups.collect::<Result<_, WeightsError>>()?;
         let last = ConvSpec::sized(features[5], shape.outputs, [1; 3], [1; 3]);
-        Ok(Self { first, downs, ups, last: Conv::load(&layers.at("final_conv"), last)?, spatial: shape.spatial })
+        Ok(Self {
+            first,
+            downs,
+            ups,
+            last: Conv::load(&layers.at("final_conv"), last)?,
+            spatial: shape.spatial,
+        })
     }
 }
 

@@ -39,7 +39,8 @@ pub(super) fn build(
     weights: &Weights,
     compute: &Compute,
 ) -> Result<Box<dyn Network>, WeightsError> {
-    weights.build(compute, shape.spatial, no_copies, |layers| Ok(Box::new(DenseNet::load(layers, shape)?) as _))
+    weights
+        .build(compute, shape.spatial, no_copies, |layers| Ok(Box::new(DenseNet::load(layers, shape)?) as _))
 }
 
 struct DenseNet {
@@ -74,7 +75,10 @@ impl DenseNet {
             let transition = (!is_last).then(|| {
                 let layers = features.at(format!("transition{}", place + 1));
                 let conv = ConvSpec::sized(channels, channels / 2, [1; 3], [1; 3]).without_bias();
-                Ok::<_, WeightsError>((batch(&layers.at("norm"), channels)?, Conv::load(&layers.at("conv"), conv)?))
+                Ok::<_, WeightsError>((
+                    batch(&layers.at("norm"), channels)?,
+                    Conv::load(&layers.at("conv"), conv)?,
+                ))
             });
             blocks.push((dense, transition.transpose()?));
             channels = if is_last { channels } else { channels / 2 };
@@ -122,9 +126,11 @@ impl DenseLayer {
     }
 
     fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let new = self.norms.iter().zip(&self.convs).fold(x.clone(), |x, (norm, conv)| {
-            conv.forward(Activation::Relu.forward(norm.forward(x)))
-        });
+        let new = self
+            .norms
+            .iter()
+            .zip(&self.convs)
+            .fold(x.clone(), |x, (norm, conv)| conv.forward(Activation::Relu.forward(norm.forward(x))));
         Tensor::cat(vec![x, new], 1)
     }
 }

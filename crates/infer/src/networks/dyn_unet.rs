@@ -27,7 +27,7 @@ pub struct DynUnetShape {
     pub up_kernels: Vec<[usize; 3]>,
     /// Normalisation of the blocks.
     pub norm: MonaiNorm,
-    /// Residual blocks.
+    /// Residual blocks on the way down.
     pub residual: bool,
     /// Transposed convolutions have a bias.
     pub up_bias: bool,
@@ -39,7 +39,8 @@ pub(super) fn build(
     compute: &Compute,
 ) -> Result<Box<dyn Network>, WeightsError> {
     // `skip_layers` are the same blocks again, nested; the heads of deep supervision only guide the training.
-    let is_copy = |name: &str| name.starts_with("skip_layers.") || name.starts_with("deep_supervision_heads.");
+    let is_copy =
+        |name: &str| name.starts_with("skip_layers.") || name.starts_with("deep_supervision_heads.");
     weights.build(compute, shape.spatial, is_copy, |layers| {
         let levels = shape.filters.len();
         let block = |name: String, level: usize| {
@@ -65,7 +66,8 @@ pub(super) fn build(
             let layers = layers.at("upsamples").at(levels - 1 - level);
             let channels = [shape.filters[level], shape.filters[level - 1]];
             let (kernel, stride) = (shape.kernels[level], shape.up_kernels[level - 1]);
-            UpBlock::load(&layers, channels, kernel, stride, shape.up_bias, shape.norm, shape.residual)
+            // The blocks on the way up are plain in both forms.
+            UpBlock::load(&layers, channels, kernel, stride, shape.up_bias, shape.norm, false)
         });
         let ups = ups.collect::<Result<Vec<_>, _>>()?;
         let last = ConvSpec::sized(shape.filters[0], shape.outputs, [1; 3], [1; 3]);

@@ -215,10 +215,9 @@ impl Unit {
         let convs = convs.collect::<Result<Vec<_>, WeightsError>>()?;
         let past = match (stride, inputs == outputs) {
             (1, true) => Past::Identity,
-            (1, false) => Past::Conv(Conv::load(
-                &layers.at("residual"),
-                ConvSpec::cube(layers, inputs, outputs, 1, 1),
-            )?),
+            (1, false) => {
+                Past::Conv(Conv::load(&layers.at("residual"), ConvSpec::cube(layers, inputs, outputs, 1, 1))?)
+            }
             _ => Past::Conv(Conv::load(&layers.at("residual"), first)?),
         };
         Ok(Self { convs, past })

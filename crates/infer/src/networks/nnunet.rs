@@ -59,7 +59,9 @@ pub(super) fn build(
 ) -> Result<Box<dyn Network>, WeightsError> {
     // `all_modules` are the same tensors again, and the decoder keeps a reference to the whole encoder.
     let is_copy = |name: &str| name.contains(".all_modules.") || name.starts_with("decoder.encoder.");
-    weights.build(compute, shape.spatial, is_copy, |layers| Ok(Box::new(NnunetNetwork::load(layers, shape)?) as _))
+    weights.build(compute, shape.spatial, is_copy, |layers| {
+        Ok(Box::new(NnunetNetwork::load(layers, shape)?) as _)
+    })
 }
 
 struct NnunetNetwork {

@@ -31,7 +31,8 @@ pub(super) fn build(
     weights: &Weights,
     compute: &Compute,
 ) -> Result<Box<dyn Network>, WeightsError> {
-    weights.build(compute, shape.spatial, no_copies, |layers| Ok(Box::new(SegResNet::load(layers, shape)?) as _))
+    weights
+        .build(compute, shape.spatial, no_copies, |layers| Ok(Box::new(SegResNet::load(layers, shape)?) as _))
 }
 
 struct SegResNet {
@@ -112,9 +113,11 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let through = self.norms.iter().zip(&self.convs).fold(x.clone(), |x, (norm, conv)| {
-            conv.forward(Activation::Relu.forward(norm.forward(x)))
-        });
+        let through = self
+            .norms
+            .iter()
+            .zip(&self.convs)
+            .fold(x.clone(), |x, (norm, conv)| conv.forward(Activation::Relu.forward(norm.forward(x))));
         through + x
     }
 }

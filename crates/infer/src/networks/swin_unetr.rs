@@ -51,7 +51,8 @@ pub(super) fn build(
     weights: &Weights,
     compute: &Compute,
 ) -> Result<Box<dyn Network>, WeightsError> {
-    weights.build(compute, shape.spatial, no_copies, |layers| Ok(Box::new(SwinUnetr::load(layers, shape)?) as _))
+    weights
+        .build(compute, shape.spatial, no_copies, |layers| Ok(Box::new(SwinUnetr::load(layers, shape)?) as _))
 }
 
 struct SwinUnetr {
@@ -99,10 +100,8 @@ impl SwinUnetr {
     fn load(layers: &Layers<'_>, shape: &SwinUnetrShape) -> Result<Self, WeightsError> {
         let vit = layers.at("swinViT");
         let halves = if shape.spatial == 2 { [1, 2, 2] } else { [2; 3] };
-        let patches = ConvSpec {
-            padding: [0; 3],
-            ..ConvSpec::sized(shape.inputs, shape.features, halves, halves)
-        };
+        let patches =
+            ConvSpec { padding: [0; 3], ..ConvSpec::sized(shape.inputs, shape.features, halves, halves) };
         let patches = Conv::load(&vit.at("patch_embed").at("proj"), patches)?;
         let stages = (0..4).map(|stage| Stage::load(&vit, stage, shape)).collect::<Result<_, _>>()?;
         let norm = MonaiNorm::Instance { affine: false };
@@ -176,7 +175,12 @@ impl Stage {
                 Linear::load(&mlp.at("linear2"), 4 * width, width, true)?,
             ];
             let norm = |name| LayerNorm::load(&layers.at(name), width, 1e-5);
-            Ok(SwinBlock { norms: [norm("norm1")?, norm("norm2")?], attention, mlp, is_shifted: block % 2 == 1 })
+            Ok(SwinBlock {
+                norms: [norm("norm1")?, norm("norm2")?],
+                attention,
+                mlp,
+                is_shifted: block % 2 == 1,
+            })
         });
         let blocks = blocks.collect::<Result<_, WeightsError>>()?;
         let merge = Merge::load(&layers.at("downsample"), width, shape)?;
@@ -325,8 +329,7 @@ impl Attention {
         window: [usize; 3],
     ) -> Result<Self, WeightsError> {
         let reach = window.map(|size| 2 * size - 1);
-        let table =
-            layers.numbers("relative_position_bias_table", &[reach.iter().product(), heads])?;
+        let table = layers.numbers("relative_position_bias_table", &[reach.iter().product(), heads])?;
         // Which entry belongs to which pair follows from the window.
         layers.leave("relative_position_index");
         let tokens: usize = window.iter().product();
@@ -337,9 +340,8 @@ impl Attention {
         for from in 0..tokens {
             for to in 0..tokens {
                 let (a, b) = (place(from), place(to));
-                let entry = (0..3).fold(0, |sum, axis| {
-                    sum * reach[axis] + (a[axis] + window[axis] - 1 - b[axis])
-                });
+                let entry =
+                    (0..3).fold(0, |sum, axis| sum * reach[axis] + (a[axis] + window[axis] - 1 - b[axis]));
                 for head in 0..heads {
                     bias[(head * tokens + from) * tokens + to] = table[entry * heads + head];
                 }
@@ -392,17 +394,12 @@ impl Merge {
         let offsets = match (shape.spatial, shape.merging) {
             // In the plane both take the rows first.
             (2, _) => vec![[0, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 1]],
-            (_, Merging::First) => vec![
-                [0, 0, 0],
-                [1, 0, 0],
-                [0, 1, 0],
-                [0, 0, 1],
-                [1, 1, 0],
-                [1, 0, 1],
-                [0, 1, 1],
-                [1, 1, 1],
-            ],
-            (_, Merging::Second) => (0..8).map(|corner| [corner >> 2 & 1, corner >> 1 & 1, corner & 1]).collect(),
+            (_, Merging::First) => {
+                vec![[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1], [1, 1, 1]]
+            }
+            (_, Merging::Second) => {
+                (0..8).map(|corner| [corner >> 2 & 1, corner >> 1 & 1, corner & 1]).collect()
+            }
         };
         Ok(Self {
             norm: LayerNorm::load(&layers.at("norm"), joined * width, 1e-5)?,
@@ -431,9 +428,9 @@ impl Merge {
             Tensor::from_data(TensorData::new(places, [count]), &device)
         };
         let corners = self.offsets.iter().map(|offset| {
-            (0..3).filter(|axis| self.step[*axis] == 2).fold(x.clone(), |x, axis| {
-                x.select(axis + 1, every(axis, offset[axis]))
-            })
+            (0..3)
+                .filter(|axis| self.step[*axis] == 2)
+                .fold(x.clone(), |x, axis| x.select(axis + 1, every(axis, offset[axis])))
         });
         self.reduction.forward(self.norm.forward(Tensor::cat(corners.collect(), 4)))
     }

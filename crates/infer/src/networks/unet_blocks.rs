@@ -29,7 +29,10 @@ impl Block {
         residual: bool,
     ) -> Result<Self, WeightsError> {
         let one = |place: usize, inputs: usize, kernel: [usize; 3], stride: [usize; 3]| {
-            let spec = ConvSpec { padding: padding(kernel, stride), ..ConvSpec::sized(inputs, outputs, kernel, stride) };
+            let spec = ConvSpec {
+                padding: padding(kernel, stride),
+                ..ConvSpec::sized(inputs, outputs, kernel, stride)
+            };
             let conv = Conv::load(&layers.at(format!("conv{place}")).at("conv"), spec.without_bias())?;
             Ok::<_, WeightsError>((conv, norm.load(&layers.at(format!("norm{place}")), outputs)?))
         };

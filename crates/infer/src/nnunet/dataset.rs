@@ -61,7 +61,9 @@ impl Dataset {
             .iter()
             .map(|(key, name)| match (key.parse(), name.as_str()) {
                 (Ok(place), Some(name)) => Ok((place, name.to_owned())),
-                _ => Err(fault(format!("`channel_names` has the entry `{key}`; numbers with names are expected"))),
+                _ => Err(fault(format!(
+                    "`channel_names` has the entry `{key}`; numbers with names are expected"
+                ))),
             })
             .collect::<Result<_, _>>()?;
         channels.sort_unstable();
@@ -75,7 +77,8 @@ impl Dataset {
         let mut all_labels = Vec::new();
         let mut has_regions = false;
         for (name, value) in json.labels.iter().filter(|(name, _)| *name != "ignore") {
-            let values = values_of(value).ok_or_else(|| fault(format!("`labels.{name}` is no label number")))?;
+            let values =
+                values_of(value).ok_or_else(|| fault(format!("`labels.{name}` is no label number")))?;
             all_labels.extend(&values);
             if values.iter().all(|value| *value == 0) {
                 continue;
@@ -93,7 +96,10 @@ impl Dataset {
             (false, _) => None,
             (true, Some(order)) if order.len() == labels.len() => Some(order),
             (true, _) => {
-                let reason = format!("`regions_class_order` does not name a label for each of {} regions", labels.len());
+                let reason = format!(
+                    "`regions_class_order` does not name a label for each of {} regions",
+                    labels.len()
+                );
                 return Err(fault(reason));
             }
         };
@@ -129,7 +135,8 @@ mod tests {
 
     #[test]
     fn labels_keep_their_order_and_what_is_ignored_is_no_head() {
-        let json = br#"{"channel_names":{"0":"CT"},"labels":{"background":0,"liver":2,"spleen":1,"ignore":3}}"#;
+        let json =
+            br#"{"channel_names":{"0":"CT"},"labels":{"background":0,"liver":2,"spleen":1,"ignore":3}}"#;
         let dataset = Dataset::read(json).unwrap();
         assert_eq!(dataset.heads(), 3);
         assert_eq!(dataset.labels[0].name, "liver");
@@ -138,7 +145,8 @@ mod tests {
 
     #[test]
     fn regions_need_the_order_in_which_they_are_written() {
-        let with = br#"{"channel_names":{"0":"T1","1":"T2"},"labels":{"background":0,"whole":[1,2,3],"core":[2,3]},
+        let with =
+            br#"{"channel_names":{"0":"T1","1":"T2"},"labels":{"background":0,"whole":[1,2,3],"core":[2,3]},
             "regions_class_order":[1,2]}"#;
         let dataset = Dataset::read(with).unwrap();
         assert_eq!((dataset.heads(), dataset.channels.len()), (2, 2));

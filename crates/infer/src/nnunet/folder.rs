@@ -111,7 +111,8 @@ impl NnunetModel {
         }
         let (plan, mirroring) = plan.ok_or(NnunetError::NoFold)?;
         let first_axis = 5 - plan.shape.spatial;
-        let mirrored_axes = mirroring.into_iter().map(|axis| axis + first_axis).filter(|axis| *axis < 5).collect();
+        let mirrored_axes =
+            mirroring.into_iter().map(|axis| axis + first_axis).filter(|axis| *axis < 5).collect();
         let lower = match &plan.previous {
             Some(previous) => Some(Box::new(Self::open(&beside(folder, &plan, previous)?, compute)?)),
             None => None,
@@ -156,7 +157,8 @@ fn checkpoints(folder: &Path) -> Result<Vec<(String, PathBuf)>, NnunetError> {
         .filter(|name| name.starts_with("fold_"))
         .filter_map(|name| {
             let files = ["checkpoint_final.pth", "checkpoint_best.pth"];
-            let path = files.map(|file| folder.join(&name).join(file)).into_iter().find(|path| path.is_file())?;
+            let path =
+                files.map(|file| folder.join(&name).join(file)).into_iter().find(|path| path.is_file())?;
             Some((name, path))
         })
         .collect();

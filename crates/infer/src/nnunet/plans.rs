@@ -96,7 +96,8 @@ impl Plan {
     /// # Errors
     /// [`PlanError`] with the key that is missing, wrong or not done here.
     pub fn read(text: &[u8], configuration: &str, dataset: &Dataset) -> Result<Self, PlanError> {
-        let plans: Plans = serde_json::from_slice(text).map_err(|error| PlanError::Plans(error.to_string()))?;
+        let plans: Plans =
+            serde_json::from_slice(text).map_err(|error| PlanError::Plans(error.to_string()))?;
         let json = inherited(&plans.configurations, configuration)?;
         let within = |reason: String| PlanError::Plans(format!("configurations.{configuration}: {reason}"));
         let told: Configuration =
@@ -106,7 +107,8 @@ impl Plan {
             return Err(within(format!("`patch_size` and `spacing` are not both of 2 or of 3 numbers")));
         }
         let previous = told.previous_stage.clone();
-        let inputs = dataset.channels.len() + if previous.is_some() { dataset.foreground().count() } else { 0 };
+        let inputs =
+            dataset.channels.len() + if previous.is_some() { dataset.foreground().count() } else { 0 };
         let shape = match &told.architecture {
             Some(architecture) => architecture.shape(spatial, inputs, dataset.heads())?,
             None => {
@@ -118,7 +120,9 @@ impl Plan {
         let patch = padded(&told.patch_size, 1);
         let divisor = shape.divisor();
         if (0..3).any(|axis| patch[axis] == 0 || patch[axis] % divisor[axis] != 0) {
-            return Err(within(format!("`patch_size` {patch:?} is not a multiple of {divisor:?}, the strides' product")));
+            return Err(within(format!(
+                "`patch_size` {patch:?} is not a multiple of {divisor:?}, the strides' product"
+            )));
         }
         let mut spacing_mm = [None; 3];
         spacing_mm[3 - spatial..].iter_mut().zip(&told.spacing).for_each(|(to, from)| *to = Some(*from));
@@ -128,7 +132,15 @@ impl Plan {
         let properties = plans.foreground_intensity_properties_per_channel.as_ref();
         let normalisation = normalisations(&told, properties, dataset.channels.len())?;
         let transpose = match *plans.transpose_forward.as_slice() {
-            [a, b, c] if { let mut all = [a, b, c]; all.sort_unstable(); all == [0, 1, 2] } => [a, b, c],
+            [a, b, c]
+                if {
+                    let mut all = [a, b, c];
+                    all.sort_unstable();
+                    all == [0, 1, 2]
+                } =>
+            {
+                [a, b, c]
+            }
             _ => return Err(PlanError::Plans("`transpose_forward` is no order of three axes".to_owned())),
         };
         Ok(Self {
@@ -138,7 +150,11 @@ impl Plan {
             spacing_mm,
             normalisation,
             transpose,
-            data: resampling("resampling_fn_data", &told.resampling_fn_data, &told.resampling_fn_data_kwargs)?,
+            data: resampling(
+                "resampling_fn_data",
+                &told.resampling_fn_data,
+                &told.resampling_fn_data_kwargs,
+            )?,
             logits: resampling(
                 "resampling_fn_probabilities",
                 &told.resampling_fn_probabilities,
@@ -306,7 +322,9 @@ impl Architecture {
         }
         let activation = arguments.nonlin.as_deref().unwrap_or("LeakyReLU");
         let slope = match activation.rsplit('.').next() {
-            Some("LeakyReLU") => arguments.nonlin_kwargs.as_ref().and_then(|told| told.negative_slope).unwrap_or(0.01),
+            Some("LeakyReLU") => {
+                arguments.nonlin_kwargs.as_ref().and_then(|told| told.negative_slope).unwrap_or(0.01)
+            }
             Some("ReLU") => 0.0,
             _ => return Err(not_done("nonlin", activation)),
         };
@@ -314,9 +332,9 @@ impl Architecture {
             true => ("n_blocks_per_stage", &arguments.n_blocks_per_stage),
             false => ("n_conv_per_stage", &arguments.n_conv_per_stage),
         };
-        let blocks = blocks.as_ref().ok_or_else(|| {
-            PlanError::Plans(format!("architecture.arch_kwargs: missing field `{key}`"))
-        })?;
+        let blocks = blocks
+            .as_ref()
+            .ok_or_else(|| PlanError::Plans(format!("architecture.arch_kwargs: missing field `{key}`")))?;
         let measures = Measures {
             spatial,
             stages: arguments.n_stages,
@@ -386,7 +404,8 @@ impl Measures<'_> {
         place: &str,
         rest: impl FnOnce(NnunetShape) -> NnunetShape,
     ) -> Result<NnunetShape, PlanError> {
-        let wrong = |key: &str| PlanError::Plans(format!("{place}: `{key}` does not fit {} stages", self.stages));
+        let wrong =
+            |key: &str| PlanError::Plans(format!("{place}: `{key}` does not fit {} stages", self.stages));
         let sizes = |key: &str, sizes: &[Sizes]| {
             let all: Option<Vec<[usize; 3]>> = sizes.iter().map(|sizes| sizes.of(self.spatial)).collect();
             let fits = |sizes: &Vec<[usize; 3]>| {
@@ -451,8 +470,10 @@ fn resampling(key: &str, function: &str, arguments: &ResamplingArguments) -> Res
         return Err(PlanError::NotDone { key: key.to_owned(), value: function.to_owned() });
     }
     let order = |name: &str, degree: u64| {
-        Order::from_degree(degree)
-            .ok_or_else(|| PlanError::NotDone { key: format!("{key}_kwargs.{name}"), value: degree.to_string() })
+        Order::from_degree(degree).ok_or_else(|| PlanError::NotDone {
+            key: format!("{key}_kwargs.{name}"),
+            value: degree.to_string(),
+        })
     };
     Ok(Resampling {
         order: order("order", arguments.order)?,
@@ -467,7 +488,8 @@ fn normalisations(
     channels: usize,
 ) -> Result<Vec<Normalisation>, PlanError> {
     if told.normalization_schemes.len() != channels || told.use_mask_for_norm.len() != channels {
-        let reason = format!("`normalization_schemes` and `use_mask_for_norm` are not for {channels} channels");
+        let reason =
+            format!("`normalization_schemes` and `use_mask_for_norm` are not for {channels} channels");
         return Err(PlanError::Plans(reason));
     }
     let figure = |channel: usize, name: &str| {
@@ -548,11 +570,25 @@ mod tests {
     #[test]
     fn what_is_missing_wrong_or_not_done_is_named() {
         let cases: [(fn(&mut Value), &str); 6] = [
-            (|json| drop(json["configurations"]["3d_fullres"].as_object_mut().unwrap().remove("patch_size")), "patch_size"),
-            (|json| json["configurations"]["3d_fullres"]["patch_size"] = serde_json::json!([63, 96, 96]), "patch_size"),
-            (|json| json["configurations"]["3d_fullres"]["spacing"] = serde_json::json!([0.0, 1.0, 1.0]), "spacing"),
+            (
+                |json| {
+                    drop(json["configurations"]["3d_fullres"].as_object_mut().unwrap().remove("patch_size"))
+                },
+                "patch_size",
+            ),
+            (
+                |json| json["configurations"]["3d_fullres"]["patch_size"] = serde_json::json!([63, 96, 96]),
+                "patch_size",
+            ),
+            (
+                |json| json["configurations"]["3d_fullres"]["spacing"] = serde_json::json!([0.0, 1.0, 1.0]),
+                "spacing",
+            ),
             (|json| json["configurations"]["3d_fullres"]["UNet_class_name"] = "PrimusM".into(), "PrimusM"),
-            (|json| json["configurations"]["3d_fullres"]["resampling_fn_data"] = "resample_torch".into(), "resample_torch"),
+            (
+                |json| json["configurations"]["3d_fullres"]["resampling_fn_data"] = "resample_torch".into(),
+                "resample_torch",
+            ),
             (
                 |json| json["foreground_intensity_properties_per_channel"]["0"]["std"] = Value::Null,
                 "foreground_intensity_properties_per_channel.0.std",

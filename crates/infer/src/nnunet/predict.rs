@@ -87,7 +87,8 @@ impl NnunetModel {
         let dims = prepared.channels[0].dims;
         let padded = [0, 1, 2].map(|axis| dims[axis].max(plan.patch[axis]));
         let before = [0, 1, 2].map(|axis| (padded[axis] - dims[axis]) / 2);
-        let channels: Vec<Grid> = prepared.channels.iter().map(|channel| framed(channel, padded, before)).collect();
+        let channels: Vec<Grid> =
+            prepared.channels.iter().map(|channel| framed(channel, padded, before)).collect();
         let regions = patches(padded, plan.patch, plan.shape.spatial);
         let (heads, weights) = (self.dataset().heads(), gaussian(plan.patch));
         let runs = regions.len() * self.folds().len();

@@ -34,16 +34,15 @@ pub(super) fn prepare(
     let image_dims = images[0].dims;
     let crop = not_nothing(&images);
     let mut channels: Vec<Grid> = images.iter().map(|image| image.part(crop)).collect();
-    let inside = plan
-        .normalisation
-        .contains(&Normalisation::ZScore { inside: true })
-        .then(|| filled_mask(&channels));
+    let inside =
+        plan.normalisation.contains(&Normalisation::ZScore { inside: true }).then(|| filled_mask(&channels));
     for (channel, normalisation) in channels.iter_mut().zip(&plan.normalisation) {
         normalise(&mut channel.values, *normalisation, inside.as_deref());
     }
     let target_mm = [0, 1, 2].map(|axis| plan.spacing_mm[axis].unwrap_or(image_spacing_mm[axis]));
     let dims = [0, 1, 2].map(|axis| {
-        (image_spacing_mm[axis] / target_mm[axis] * crop.dims[axis] as f64).round_ties_even().max(1.0) as usize
+        (image_spacing_mm[axis] / target_mm[axis] * crop.dims[axis] as f64).round_ties_even().max(1.0)
+            as usize
     });
     let resampled = |grid: &Grid| resample(grid, dims, plan.data, image_spacing_mm, target_mm);
     let mut channels: Vec<Grid> = channels.iter().map(resampled).collect();
@@ -84,9 +83,10 @@ fn not_nothing(images: &[Grid]) -> Region {
         for (row, values) in image.values.chunks(dims[2]).enumerate() {
             let Some(first) = values.iter().position(|value| *value != 0.0) else { continue };
             let last = values.iter().rposition(|value| *value != 0.0).unwrap_or(first);
-            for (axis, (from, to)) in [(row / dims[1], row / dims[1]), (row % dims[1], row % dims[1]), (first, last)]
-                .into_iter()
-                .enumerate()
+            for (axis, (from, to)) in
+                [(row / dims[1], row / dims[1]), (row % dims[1], row % dims[1]), (first, last)]
+                    .into_iter()
+                    .enumerate()
             {
                 low[axis] = low[axis].min(from);
                 high[axis] = high[axis].max(to + 1);
@@ -145,7 +145,9 @@ fn normalise(values: &mut [f32], how: Normalisation, inside: Option<&[bool]>) {
         Normalisation::ZScore { inside: only } => {
             let mask = inside.filter(|_| only);
             let counts = |at: usize| mask.is_none_or(|mask| mask[at]);
-            let seen = || values.iter().enumerate().filter(|(at, _)| counts(*at)).map(|(_, value)| f64::from(*value));
+            let seen = || {
+                values.iter().enumerate().filter(|(at, _)| counts(*at)).map(|(_, value)| f64::from(*value))
+            };
             let count = seen().count().max(1) as f64;
             let mean = seen().sum::<f64>() / count;
             let variance = seen().map(|value| (value - mean).powi(2)).sum::<f64>() / count;

@@ -14,7 +14,9 @@ fn starts(size: usize, patch: usize) -> Vec<usize> {
     let steps = (last as f64 / (patch as f64 * 0.5)).ceil() as usize;
     match steps {
         0 => vec![0],
-        _ => (0..=steps).map(|step| (last as f64 / steps as f64 * step as f64).round_ties_even() as usize).collect(),
+        _ => (0..=steps)
+            .map(|step| (last as f64 / steps as f64 * step as f64).round_ties_even() as usize)
+            .collect(),
     }
 }
 
@@ -82,15 +84,19 @@ impl Sums {
         let voxels: usize = self.dims.iter().product();
         let width = region.dims[2];
         let dims = self.dims;
-        self.logits.par_chunks_mut(voxels).zip(logits.par_chunks(gaussian.len())).for_each(|(sums, logits)| {
-            for (row, start) in region.rows(dims).enumerate() {
-                let part = row * width..(row + 1) * width;
-                let sums = &mut sums[start..start + width];
-                for (sum, (logit, weight)) in sums.iter_mut().zip(logits[part.clone()].iter().zip(&gaussian[part])) {
-                    *sum = f16::from_f32(sum.to_f32() + logit * weight.to_f32());
+        self.logits.par_chunks_mut(voxels).zip(logits.par_chunks(gaussian.len())).for_each(
+            |(sums, logits)| {
+                for (row, start) in region.rows(dims).enumerate() {
+                    let part = row * width..(row + 1) * width;
+                    let sums = &mut sums[start..start + width];
+                    for (sum, (logit, weight)) in
+                        sums.iter_mut().zip(logits[part.clone()].iter().zip(&gaussian[part]))
+                    {
+                        *sum = f16::from_f32(sum.to_f32() + logit * weight.to_f32());
+                    }
                 }
-            }
-        });
+            },
+        );
         for (row, start) in region.rows(dims).enumerate() {
             let sums = &mut self.weights[start..start + width];
             for (sum, weight) in sums.iter_mut().zip(&gaussian[row * width..(row + 1) * width]) {

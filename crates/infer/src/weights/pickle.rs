@@ -170,8 +170,24 @@ impl<'a> Scan<'a> {
             }
             // What makes something of what lies on the stack: no string comes of it.
             b'(' | b'N' | b']' | b'}' | b')' | 0x88 | 0x89 | 0x8f | b'2' => self.push(None),
-            b'0' | b'1' | b'a' | b'e' | b's' | b'u' | b'b' | b'R' | b'o' | b't' | b'd' | b'l' | b'Q'
-            | 0x81 | 0x85..=0x87 | 0x90..=0x92 | 0x97 | 0x98 => self.push(None),
+            b'0'
+            | b'1'
+            | b'a'
+            | b'e'
+            | b's'
+            | b'u'
+            | b'b'
+            | b'R'
+            | b'o'
+            | b't'
+            | b'd'
+            | b'l'
+            | b'Q'
+            | 0x81
+            | 0x85..=0x87
+            | 0x90..=0x92
+            | 0x97
+            | 0x98 => self.push(None),
             unknown => return Err(PickleFault::Opcode(unknown)),
         }
         Ok(true)

@@ -57,8 +57,8 @@ const HARMLESS: [&str; 34] = [
 ];
 /// Kinds of numbers that are named alone: `torch.float32`, `numpy.float64`.
 const NUMBERS: [&str; 14] = [
-    "float16", "float32", "float64", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "uint16", "bool", "half",
-    "float", "long",
+    "float16", "float32", "float64", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "uint16",
+    "bool", "half", "float", "long",
 ];
 
 pub(super) fn read(path: &Path, entries: &[&str]) -> Result<Vec<(String, Stored)>, WeightsError> {
@@ -144,7 +144,9 @@ fn at_most(source: impl Read) -> Result<Vec<u8>, WeightsError> {
     let mut bytes = Vec::new();
     source.take(LONGEST_PICKLE + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > LONGEST_PICKLE {
-        true => Err(WeightsError::Format(format!("its table of names is longer than {LONGEST_PICKLE} bytes"))),
+        true => {
+            Err(WeightsError::Format(format!("its table of names is longer than {LONGEST_PICKLE} bytes")))
+        }
         false => Ok(bytes),
     }
 }
@@ -153,14 +155,15 @@ fn unreadable(fault: PickleFault) -> WeightsError {
     match fault {
         PickleFault::Hidden => WeightsError::Hostile("a function whose name it hides".to_owned()),
         PickleFault::Short => WeightsError::Format("its table of names ends early".to_owned()),
-        PickleFault::Opcode(code) => WeightsError::Format(format!("its table of names holds the byte {code:#04x}")),
+        PickleFault::Opcode(code) => {
+            WeightsError::Format(format!("its table of names holds the byte {code:#04x}"))
+        }
     }
 }
 
 fn is_harmless(name: &str) -> bool {
     let alone = name.strip_prefix("torch.").or_else(|| name.strip_prefix("numpy."));
-    HARMLESS.contains(&name)
-        || alone.is_some_and(|kind| NUMBERS.contains(&kind) || is_storage(kind))
+    HARMLESS.contains(&name) || alone.is_some_and(|kind| NUMBERS.contains(&kind) || is_storage(kind))
 }
 
 /// `FloatStorage`, `HalfStorage`, `LongStorage` …

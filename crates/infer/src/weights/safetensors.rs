@@ -5,7 +5,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
 
 use super::{Stored, WeightsError};
 
@@ -33,14 +34,18 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, Stored)>, WeightsError> {
     file.read_exact(&mut start)?;
     let mut table = vec![0; u64::from_le_bytes(start) as usize];
     file.read_exact(&mut table)?;
-    let (size, metadata) = SafeTensors::read_metadata(&[&start[..], &table[..]].concat())
-        .map_err(|error| WeightsError::Format(error.to_string()))?;
-    let first = (size + 8) as u64;
+    let metadata: Metadata =
+        serde_json::from_slice(&table).map_err(|error| WeightsError::Format(error.to_string()))?;
+    let first = table.len() as u64 + 8;
     let mut tensors = Vec::new();
     for (name, info) in metadata.tensors() {
         let (from, to) = info.data_offsets;
-        if first + to as u64 > length {
-            return Err(WeightsError::Format(format!("layer {name} lies beyond the end of the file")));
+        let elements = info.shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
+        let bytes = elements.and_then(|elements| Some(elements.checked_mul(info.dtype.bitsize())? / 8));
+        if bytes.is_none() || to.checked_sub(from) != bytes || to as u64 > length - first {
+            let reason =
+                format!("layer {name} lies beyond the end of the file, or is not as long as its shape");
+            return Err(WeightsError::Format(reason));
         }
         let (path, kind, layer) = (path.to_owned(), info.dtype, name.clone());
         let read = move || numbers(&path, first + from as u64, to - from, kind, &layer);

@@ -26,17 +26,9 @@ pub struct EfficientNetShape {
 impl EfficientNetShape {
     /// B0 to B7 with torchvision's factors.
     pub fn b(number: usize, inputs: usize, outputs: usize) -> Option<Self> {
-        let (width, depth) = *[
-            (1.0, 1.0),
-            (1.0, 1.1),
-            (1.1, 1.2),
-            (1.2, 1.4),
-            (1.4, 1.8),
-            (1.6, 2.2),
-            (1.8, 2.6),
-            (2.0, 3.1),
-        ]
-        .get(number)?;
+        let (width, depth) =
+            *[(1.0, 1.0), (1.0, 1.1), (1.1, 1.2), (1.2, 1.4), (1.4, 1.8), (1.6, 2.2), (1.8, 2.6), (2.0, 3.1)]
+                .get(number)?;
         let epsilon = if number >= 5 { 1e-3 } else { 1e-5 };
         Some(Self { inputs, outputs, width, depth, epsilon })
     }
@@ -170,9 +162,8 @@ impl Inverted {
         let [images, channels, ..] = wide.dims();
         let [narrow, widen] = &self.squeeze;
         let mean = adaptive_mean(wide.clone()).reshape([images, channels, 1, 1, 1]);
-        let weight = burn::tensor::activation::sigmoid(
-            widen.forward(Activation::Silu.forward(narrow.forward(mean))),
-        );
+        let weight =
+            burn::tensor::activation::sigmoid(widen.forward(Activation::Silu.forward(narrow.forward(mean))));
         let out = self.project.forward(wide * weight);
         if self.has_past { out + x } else { out }
     }

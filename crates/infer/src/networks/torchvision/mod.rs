@@ -5,9 +5,9 @@ mod convnext;
 mod efficientnet;
 mod resnet;
 
-pub(super) use convnext::build as build_convnext;
 pub use convnext::ConvNextShape;
-pub(super) use efficientnet::build as build_efficientnet;
+pub(super) use convnext::build as build_convnext;
 pub use efficientnet::EfficientNetShape;
-pub(super) use resnet::build as build_resnet;
+pub(super) use efficientnet::build as build_efficientnet;
 pub use resnet::ResNetShape;
+pub(super) use resnet::build as build_resnet;

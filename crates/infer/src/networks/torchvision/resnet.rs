@@ -66,7 +66,14 @@ impl ResNet {
             for block in 0..*count {
                 let stride = if stage > 0 && block == 0 { 2 } else { 1 };
                 let width = 64 << stage;
-                blocks.push(Block::load(&layers.at(block), inputs, width, wide * width, stride, shape.bottleneck)?);
+                blocks.push(Block::load(
+                    &layers.at(block),
+                    inputs,
+                    width,
+                    wide * width,
+                    stride,
+                    shape.bottleneck,
+                )?);
                 inputs = wide * width;
             }
         }
@@ -98,15 +105,22 @@ impl Block {
             Ok((conv, Norm::batch(&layers.at(format!("bn{place}")), outputs, 1e-5)?))
         };
         let convs: Result<Vec<_>, WeightsError> = match bottleneck {
-            true => [pair(1, inputs, width, 1, 1), pair(2, width, width, 3, stride), pair(3, width, outputs, 1, 1)]
-                .into_iter()
-                .collect(),
+            true => [
+                pair(1, inputs, width, 1, 1),
+                pair(2, width, width, 3, stride),
+                pair(3, width, outputs, 1, 1),
+            ]
+            .into_iter()
+            .collect(),
             false => [pair(1, inputs, width, 3, stride), pair(2, width, outputs, 3, 1)].into_iter().collect(),
         };
         let past = (stride > 1 || inputs != outputs).then(|| {
             let layers = layers.at("downsample");
             let spec = ConvSpec::cube(&layers, inputs, outputs, 1, stride).without_bias();
-            Ok::<_, WeightsError>((Conv::load(&layers.at(0), spec)?, Norm::batch(&layers.at(1), outputs, 1e-5)?))
+            Ok::<_, WeightsError>((
+                Conv::load(&layers.at(0), spec)?,
+                Norm::batch(&layers.at(1), outputs, 1e-5)?,
+            ))
         });
         Ok(Self { convs: convs?, past: past.transpose()? })
     }
