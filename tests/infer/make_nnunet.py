@@ -1,6 +1,6 @@
 """Models as nnU-Net v2 leaves them, with small random networks, and what `nnunetv2.inference` makes of a real CT with them.
 
-    v/bin/python make_nnunet.py example_ct_sm.nii.gz
+    v/bin/python make_nnunet.py example_ct_sm.nii.gz [MODEL…]
 
 The CT is TotalSegmentator's `tests/reference_files/example_ct_sm.nii.gz` (Apache-2.0). Writes `nnunet/MODEL/…` (plans.json,
 dataset.json, fold_N/checkpoint_final.pth) and `nnunet/answers.npz`: the CT, and the labels of each model.
@@ -76,8 +76,8 @@ REGIONS = {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "enhancing": 3}
 # Each: configurations, transpose, dataset, folds, mirroring, spacing the image is said to have (slices, rows, columns).
 MODELS = {
     "ensemble": (
-        {"3d_fullres": old_form(configuration(3, [24, 40, 40], [2.5, 2.2, 2.2]))},
-        [0, 1, 2], {"labels": LABELS}, [0, 1], (0, 1, 2), [3.0, 3.0, 3.0],
+        {"3d_fullres": old_form(configuration(3, [24, 56, 56], [3.5, 3.2, 3.2]))},
+        [0, 1, 2], {"labels": LABELS}, [0, 1], (0, 2), [3.0, 3.0, 3.0],
     ),
     "plane": (
         {"2d": configuration(2, [48, 64], [2.0, 2.5], residual=True, norm="ZScoreNormalization", mask=True)},
@@ -154,12 +154,15 @@ def predict(folder, folds, image, spacing, lower=None):
     return predictor.predict_single_npy_array(image[None].astype(np.float32), {"spacing": spacing}, lower, None, False)
 
 
-def main(path):
+def main(path, wanted):
     torch.set_num_threads(2)
-    shutil.rmtree(OUT, ignore_errors=True)
     image = sitk.GetArrayFromImage(sitk.ReadImage(path)).astype(np.int16)
-    answers = {"ct": image}
+    answers = {**np.load(OUT / "answers.npz")} if wanted else {"ct": image}
+    for model in wanted or MODELS:
+        shutil.rmtree(OUT / model, ignore_errors=True)
     for model, (configurations, transpose, dataset, folds, mirroring, spacing) in MODELS.items():
+        if wanted and model not in wanted:
+            continue
         plans = {
             "dataset_name": f"Dataset900_{model}", "plans_name": "nnUNetPlans", "image_reader_writer": "SimpleITKIO",
             "original_median_spacing_after_transp": spacing, "original_median_shape_after_transp": [30, 90, 90],
@@ -181,4 +184,4 @@ def main(path):
     np.savez_compressed(OUT / "answers.npz", **answers)
 
 
-main(sys.argv[1])
+main(sys.argv[1], sys.argv[2:])

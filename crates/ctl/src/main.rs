@@ -35,6 +35,10 @@ enum Verb {
     Present(verbs::present::Args),
     /// Draw a series without a window, and print how long it took.
     Render(verbs::render::Args),
+    /// Run an installed model over a series and write what it finds as a DICOM segmentation.
+    Segment(verbs::segment::Args),
+    /// Models that are installed on this workstation.
+    Models(verbs::models::Args),
     /// Take files, folders, zip archives and DICOMDIRs into the encrypted cache.
     Import(verbs::import::Args),
     /// List the studies in the cache.
@@ -64,6 +68,8 @@ impl Verb {
             Self::Volume(args) => verbs::volume::run(args, out),
             Self::Present(args) => verbs::present::run(args, out),
             Self::Render(args) => verbs::render::run(args, out),
+            Self::Segment(args) => verbs::segment::run(args, out),
+            Self::Models(args) => verbs::models::run(args, out),
             Self::Import(args) => verbs::import::run(args, out),
             Self::Ls(args) => verbs::ls::run(args, out),
             Self::Export(args) => verbs::export::run(args, out),

@@ -81,6 +81,12 @@ impl Compute {
         &self.name
     }
 
+    /// The most graphics memory that models have taken so far; `None` on the processor.
+    pub fn peak_gpu_bytes(&self) -> Option<u64> {
+        // The pool gives nothing back while a run lasts.
+        (!self.on_cpu).then(|| self.device.memory_pool_usage().map(|usage| usage.bytes_reserved)).flatten()
+    }
+
     /// Ends what runs on networks that were built here.
     pub fn stop(&self) -> &Stop {
         &self.stop

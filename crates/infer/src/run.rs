@@ -20,6 +20,16 @@ pub enum InferError {
     /// A model of volumes was given one slice.
     #[error("the model takes a volume; the series has a single slice, row or column")]
     SingleSlice,
+    /// The series is not one that the model was made for.
+    #[error("the model is not for this series: {attribute} is \"{found}\", the model takes {expected}")]
+    Misfit {
+        /// The attribute, with its tag.
+        attribute: &'static str,
+        /// Its value.
+        found: String,
+        /// What the model takes.
+        expected: String,
+    },
     /// A voxel of the image is infinite or none.
     #[error("the image holds a value that is infinite or none (NaN)")]
     NotFinite,

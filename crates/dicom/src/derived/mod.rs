@@ -30,6 +30,7 @@ mod rtplan;
 mod rtstruct;
 mod secondary_capture;
 mod seg;
+mod seg_of_volume;
 mod seg_regions;
 mod seg_volume;
 mod seg_write;
@@ -67,6 +68,7 @@ pub use secondary_capture::{NewCapture, Picture, SECONDARY_CAPTURE};
 pub use seg::{
     Algorithm, LABEL_MAP_SEGMENTATION, SEGMENTATION, Segment, SegmentFrame, Segmentation, SegmentationKind,
 };
+pub use seg_of_volume::SegmentedVolume;
 pub use seg_regions::{NewSegment, RegionPlane};
 pub use seg_volume::LabelVolume;
 pub use seg_write::{MaskPlane, MaskValues, NewSegmentation};

@@ -1,13 +1,12 @@
 //! Folders of results as nnU-Net v2 leaves them give the labels that `nnunetv2.inference` gives: on a real CT, with the whole
 //! way there and back. `tests/infer/make_nnunet.py` keeps the folders and the answers.
 
-mod made;
-
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use crate::made;
 use medsight_infer::{Compute, Grid, InferError, NnunetError, NnunetModel, Progress, Weights, WeightsError};
 
 struct Array {

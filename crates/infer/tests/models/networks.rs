@@ -1,8 +1,7 @@
 //! Each network gives the logits of its original: PyTorch's, MONAI's, nnU-Net's and torchvision's own classes, whose answers
 //! `tests/infer/make_networks.py` keeps.
 
-mod made;
-
+use crate::made;
 use burn::prelude::Tensor;
 use burn::tensor::TensorData;
 use medsight_infer::{

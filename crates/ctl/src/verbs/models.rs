@@ -1,0 +1,193 @@
+//! `models ls`, `models install PATH`, `models verify`: packages of models on this workstation.
+
+use crate::files::path_text;
+use crate::output::{Exit, Output};
+use clap::Subcommand;
+use medsight_infer::{Draft, InputRules, Installed, Manifest, PackageError, Store, Trust};
+use medsight_record::Refusal;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Models that are installed on this workstation.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// List the installed packages.
+    Ls(Place),
+    /// Install a package, or an nnU-Net folder of results as it was published.
+    Install(Install),
+    /// Read every file of every package and compare it with the package's manifest.
+    Verify(Place),
+}
+
+/// Where packages are, and which may run.
+#[derive(clap::Args)]
+pub(crate) struct Place {
+    /// Folder of the installed packages. Without it: medsight/models in the folder for your data.
+    #[arg(long, value_name = "DIR", env = "MEDSIGHT_MODELS")]
+    models: Option<PathBuf>,
+    /// Allow only packages with this SHA-256 of model.toml; may be given several times.
+    #[arg(long, value_name = "SHA256")]
+    allow_hash: Vec<String>,
+    /// Allow only packages signed by this Ed25519 public key in hexadecimal; may be given several times.
+    #[arg(long, value_name = "KEY")]
+    allow_key: Vec<String>,
+}
+
+#[derive(clap::Args)]
+struct Install {
+    /// Folder with model.toml, or with plans.json, dataset.json and fold_N.
+    path: PathBuf,
+    /// Name of the package, where the folder has no model.toml.
+    #[arg(long)]
+    name: Option<String>,
+    /// Its version.
+    #[arg(long, default_value = "1")]
+    version: String,
+    /// Licence of the weights as an SPDX expression.
+    #[arg(long, default_value = "LicenseRef-unknown")]
+    licence: String,
+    /// Modality that the model is for; may be given several times.
+    #[arg(long, default_values_t = ["CT".to_owned()])]
+    modality: Vec<String>,
+    /// Where columns, rows and slices of the model's images grow to, such as RAS for TotalSegmentator. Without it images
+    /// are taken as they are stored.
+    #[arg(long, value_name = "LETTERS")]
+    orientation: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Place {
+    pub(crate) fn store(&self) -> Result<Store, Refusal> {
+        let beside_cache = || Some(medsight_cache::default_folder()?.with_file_name("models"));
+        let folder = self.models.clone().or_else(beside_cache);
+        let none = || Refusal::new("no_folder", "No folder for your data is known; use --models.");
+        folder.map(Store::new).ok_or_else(none)
+    }
+
+    pub(crate) fn trust(&self) -> Trust {
+        Trust { hashes: self.allow_hash.clone(), keys: self.allow_key.clone() }
+    }
+}
+
+pub(crate) fn run(args: &Args, out: &Output) -> Exit {
+    let done = match &args.what {
+        What::Ls(place) => place.store().map(|store| {
+            let rows: Vec<Value> = store.list().iter().map(row).collect();
+            out.document(&json!({ "models": rows }), |_| listing(&store.list()));
+            Exit::Done
+        }),
+        What::Install(install) => install.run(out),
+        What::Verify(place) => verify(place, out),
+    };
+    done.unwrap_or_else(|refusal| {
+        out.refused(&refusal);
+        match refusal.code.as_str() {
+            "not_found" => Exit::NotFound,
+            "not_allowed" => Exit::NotPermitted,
+            "damaged" => Exit::Damaged,
+            _ => Exit::Partly,
+        }
+    })
+}
+
+impl Install {
+    fn run(&self, out: &Output) -> Result<Exit, Refusal> {
+        let (store, trust) = (self.place.store()?, self.place.trust());
+        let is_package = self.path.join("model.toml").is_file();
+        let installed = match is_package {
+            true => store.install(&self.path, &trust),
+            false => store.adopt(&self.path, &self.draft()?, &trust),
+        };
+        let installed = installed.map_err(|error| refusal(&error))?;
+        out.document(&row(&installed), |_| {
+            let Manifest { name, version, .. } = &installed.manifest;
+            format!("{name} {version} is installed.\nmodel.toml: {}", installed.sha256)
+        });
+        Ok(Exit::Done)
+    }
+
+    fn draft(&self) -> Result<Draft, Refusal> {
+        let name = self.name.clone().ok_or_else(|| {
+            Refusal::new("no_name", "The folder has no model.toml: say --name, and --licence and --modality where they differ.")
+        })?;
+        let input = InputRules {
+            modalities: self.modality.clone(),
+            orientation: self.orientation.clone(),
+            unit: self.modality.contains(&"CT".to_owned()).then(|| "HU".to_owned()),
+            ..InputRules::default()
+        };
+        Ok(Draft { name, version: self.version.clone(), licence: self.licence.clone(), input })
+    }
+}
+
+fn verify(place: &Place, out: &Output) -> Result<Exit, Refusal> {
+    let verdicts = place.store()?.verify(&place.trust());
+    let rows: Vec<Value> = verdicts
+        .iter()
+        .map(|verdict| match &verdict.fault {
+            None => json!({"name": verdict.name, "whole": true}),
+            Some(error) => json!({"name": verdict.name, "whole": false, "error": refusal(error)}),
+        })
+        .collect();
+    let bad = verdicts.iter().filter(|verdict| verdict.fault.is_some()).count();
+    out.document(&json!({ "models": rows }), |_| {
+        let line = |verdict: &medsight_infer::Verdict| match &verdict.fault {
+            None => format!("{}: whole", verdict.name),
+            Some(error) => format!("{}: {error}", verdict.name),
+        };
+        match verdicts.is_empty() {
+            true => "No model is installed.".to_owned(),
+            false => verdicts.iter().map(line).collect::<Vec<_>>().join("\n"),
+        }
+    });
+    Ok(if bad > 0 { Exit::Damaged } else { Exit::Done })
+}
+
+pub(crate) fn refusal(error: &PackageError) -> Refusal {
+    let code = match error {
+        PackageError::NotInstalled(_) | PackageError::Unknown => "not_found",
+        PackageError::Trust(_) => "not_allowed",
+        PackageError::Changed(_) | PackageError::Unnamed(_) => "damaged",
+        _ => "bad_model",
+    };
+    Refusal::new(code, format!("{error}."))
+}
+
+fn row(installed: &Installed) -> Value {
+    let manifest = &installed.manifest;
+    json!({
+        "name": manifest.name,
+        "version": manifest.version,
+        "sha256": installed.sha256,
+        "licence": manifest.licence,
+        "input": manifest.input,
+        "labels": manifest.labels.len(),
+        "measured": manifest.measured,
+        "intended_use": manifest.intended_use,
+        "limits": manifest.limits,
+        "folder": path_text(&installed.folder),
+    })
+}
+
+fn listing(models: &[Installed]) -> String {
+    let line = |installed: &Installed| {
+        let manifest = &installed.manifest;
+        let quality = match manifest.measured.first() {
+            Some(measured) => format!("{} {:.3} on {}", measured.measure, measured.value, measured.on),
+            None => "quality not stated".to_owned(),
+        };
+        let modalities = manifest.input.modalities.join(", ");
+        format!("{} {}  {modalities}  {}  {quality}", manifest.name, manifest.version, manifest.licence)
+    };
+    match models.is_empty() {
+        true => "No model is installed.".to_owned(),
+        false => models.iter().map(line).collect::<Vec<_>>().join("\n"),
+    }
+}

@@ -1,0 +1,13 @@
+//! Model packages: a manifest, weights and a card in a folder, installed once and the same on every workstation.
+//!
+//! The manifest names every file with its SHA-256, so that the manifest's own hash stands for the whole package: a site allows
+//! packages by it, or by the signature of who made them.
+
+mod manifest;
+mod store;
+mod trust;
+
+pub(crate) use manifest::directions;
+pub use manifest::{CodedLabel, Coding, FileHash, Form, InputRules, Manifest, ManifestError, Measured};
+pub use store::{Draft, Installed, PackageError, Store, Verdict};
+pub use trust::{Trust, TrustError};

@@ -1,0 +1,5 @@
+//! Models against their originals. What these gave is kept in `tests/infer`, with the programs that made it.
+
+mod made;
+mod networks;
+mod nnunet;
