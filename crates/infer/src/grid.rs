@@ -46,6 +46,28 @@ impl Grid {
         Self { dims: region.dims, values: values.collect() }
     }
 
+    /// What lies in a box that may reach beyond the grid, where there are zeros.
+    pub(crate) fn boxed(&self, from: [i64; 3], dims: [usize; 3]) -> Self {
+        let mut out = Self::filled(dims, 0.0);
+        // Along each axis: the first place of the box that is inside, and the place after the last.
+        let inside = |axis: usize| {
+            let first = (-from[axis]).clamp(0, dims[axis] as i64);
+            let end = (self.dims[axis] as i64 - from[axis]).clamp(first, dims[axis] as i64);
+            (first as usize, end as usize)
+        };
+        let [(s0, s1), (r0, r1), (c0, c1)] = [0, 1, 2].map(inside);
+        let at = |axis: usize, place: usize| (place as i64 + from[axis]) as usize;
+        for slice in s0..s1 {
+            for row in r0..r1 {
+                let source = (at(0, slice) * self.dims[1] + at(1, row)) * self.dims[2] + at(2, c0);
+                let target = (slice * dims[1] + row) * dims[2] + c0;
+                let width = c1 - c0;
+                out.values[target..target + width].copy_from_slice(&self.values[source..source + width]);
+            }
+        }
+        out
+    }
+
     /// Smallest and largest value.
     pub fn min_max(&self) -> [f32; 2] {
         let start = [f32::INFINITY, f32::NEG_INFINITY];
@@ -106,6 +128,9 @@ mod tests {
         let grid = Grid { dims: [2, 3, 4], values: (0..24).map(|value| value as f32).collect() };
         let part = grid.part(Region { from: [1, 1, 2], dims: [1, 2, 2] });
         assert_eq!(part.values, [18.0, 19.0, 22.0, 23.0]);
+        let wider = part.boxed([0, -1, -1], [1, 4, 4]);
+        assert_eq!(wider.boxed([0, 1, 1], [1, 2, 2]), part);
+        assert_eq!(wider.values[..6], [0.0, 0.0, 0.0, 0.0, 0.0, 18.0]);
         assert_eq!(flipped(&grid.values, grid.dims, [true, false, true])[0], 15.0);
     }
 }

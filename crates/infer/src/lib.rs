@@ -8,6 +8,7 @@ mod compute;
 mod grid;
 mod layers;
 mod model;
+mod monai;
 mod networks;
 mod nnunet;
 mod package;
@@ -19,6 +20,7 @@ mod weights;
 pub use compute::{Compute, Stop};
 pub use grid::{Grid, Region};
 pub use model::{Model, ModelError, SeriesFacts};
+pub use monai::{BundleError, MonaiModel};
 pub use networks::{
     BasicUnetShape, ConvNextShape, DenseNetShape, DynUnetShape, EfficientNetShape, Merging, MonaiNorm,
     MonaiUnetShape, Network, NnunetShape, ResNetShape, SegResNetShape, Shape, SwinUnetrShape,

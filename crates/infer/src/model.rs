@@ -1,10 +1,10 @@
 //! An installed package as a model that takes volumes.
 
-use std::path::PathBuf;
-
 use medsight_image::Volume;
 
 use crate::compute::Compute;
+use crate::grid::{Grid, transposed};
+use crate::monai::{BundleError, MonaiModel};
 use crate::nnunet::{NnunetError, NnunetModel};
 use crate::package::{Form, Installed, Manifest, PackageError, Trust};
 use crate::run::{InferError, Progress};
@@ -19,9 +19,26 @@ pub enum ModelError {
     /// What it holds cannot be run.
     #[error(transparent)]
     Nnunet(#[from] NnunetError),
+    /// What it holds cannot be run.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// A label of the answer is not in the manifest.
     #[error("the model's answer has the label {0}, which model.toml does not name")]
     Label(u16),
+    /// The manifest says another orientation than the model's own configuration.
+    #[error("model.toml says the orientation {manifest}, the bundle's own configuration {bundle}")]
+    Orientation {
+        /// Of the manifest.
+        manifest: String,
+        /// Of the bundle.
+        bundle: String,
+    },
+}
+
+#[derive(Debug)]
+enum Kind {
+    Nnunet(NnunetModel),
+    Monai(MonaiModel),
 }
 
 /// What the images of a series say of themselves; compared with [`Manifest::input`].
@@ -40,7 +57,7 @@ pub struct Model {
     pub manifest: Manifest,
     /// SHA-256 of the whole package.
     pub sha256: String,
-    network: NnunetModel,
+    kind: Kind,
 }
 
 impl Model {
@@ -50,24 +67,41 @@ impl Model {
     /// [`ModelError`] with the file, key or layer.
     pub fn open(installed: &Installed, trust: &Trust, compute: &Compute) -> Result<Self, ModelError> {
         installed.verify(trust)?;
-        let Form::Nnunet { folder } = &installed.manifest.form;
-        let folder: PathBuf = installed.folder.join(folder);
-        let network = NnunetModel::open(&folder, compute)?;
-        let named = |value: &u16| installed.manifest.labels.iter().any(|label| label.value == *value);
-        let written = network.dataset().regions_order.clone().unwrap_or_default();
-        let answers = match written.is_empty() {
-            true => network.dataset().foreground().collect(),
-            false => written,
+        let mut manifest = installed.manifest.clone();
+        let (kind, answers): (Kind, Vec<u16>) = match &installed.manifest.form {
+            Form::Nnunet { folder } => {
+                let network = NnunetModel::open(&installed.folder.join(folder), compute)?;
+                let written = network.dataset().regions_order.clone();
+                let answers = written.unwrap_or_else(|| network.dataset().foreground().collect());
+                (Kind::Nnunet(network), answers)
+            }
+            Form::Monai { folder } => {
+                let bundle = MonaiModel::open(&installed.folder.join(folder), compute)?;
+                let own = bundle.orientation().map(str::to_owned);
+                match (&manifest.input.orientation, own) {
+                    (Some(said), Some(own)) if *said != own => {
+                        return Err(ModelError::Orientation { manifest: said.clone(), bundle: own });
+                    }
+                    (None, own) => manifest.input.orientation = own,
+                    _ => {}
+                }
+                let answers = bundle.labels().collect();
+                (Kind::Monai(bundle), answers)
+            }
         };
+        let named = |value: &u16| manifest.labels.iter().any(|label| label.value == *value);
         if let Some(value) = answers.into_iter().find(|value| !named(value)) {
             return Err(ModelError::Label(value));
         }
-        Ok(Self { manifest: installed.manifest.clone(), sha256: installed.sha256.clone(), network })
+        Ok(Self { manifest, sha256: installed.sha256.clone(), kind })
     }
 
     /// Where it runs.
     pub fn compute(&self) -> &Compute {
-        self.network.compute()
+        match &self.kind {
+            Kind::Nnunet(network) => network.compute(),
+            Kind::Monai(bundle) => bundle.compute(),
+        }
     }
 
     /// The label of each voxel of the time point that is seen, columns fastest, slice after slice.
@@ -82,7 +116,19 @@ impl Model {
     ) -> Result<Vec<u16>, InferError> {
         fits(&self.manifest, volume, series)?;
         let turned = turned(volume, &self.manifest);
-        let labels = self.network.segment(std::slice::from_ref(&turned.grid), turned.spacing_mm, progress)?;
+        let labels = match &self.kind {
+            Kind::Nnunet(network) => {
+                network.segment(std::slice::from_ref(&turned.grid), turned.spacing_mm, progress)?
+            }
+            // A bundle's arrays have x as their slowest axis.
+            Kind::Monai(bundle) => {
+                let dims = turned.grid.dims;
+                let (values, to) = transposed(&turned.grid.values, dims, [2, 1, 0]);
+                let [z, y, x] = turned.spacing_mm;
+                let labels = bundle.segment(&Grid { dims: to, values }, [x, y, z], progress)?;
+                transposed(&labels, to, [2, 1, 0]).0
+            }
+        };
         Ok(turned.back(&labels))
     }
 }

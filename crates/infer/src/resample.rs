@@ -2,6 +2,7 @@
 //! `ndimage.zoom(grid_mode=True, mode='nearest')`, its result kept within the values of its input.
 //!
 //! Splines are products of one-dimensional ones, so each axis is resampled alone: four taps an axis instead of 64.
+//! [`at_steps`] is MONAI's `Spacing`: linear, both grids beginning at the same voxel centre.
 //! (`medsight-image` samples volumes for the screen, along any plane; this keeps to the axes and to the original's
 //! borders.)
 
@@ -87,6 +88,27 @@ fn limits_of_slices(grid: &Grid, axis: usize) -> Vec<[f32; 2]> {
     limits
 }
 
+/// The grid at places `steps` voxels apart from the first voxel on, linear; beyond the last voxel its value
+/// (PyTorch's `grid_sample` with `border`).
+pub(crate) fn at_steps(grid: &Grid, dims: [usize; 3], steps: [f64; 3]) -> Grid {
+    stepped(grid, dims, steps, Order::Linear)
+}
+
+/// The same, each place having the value of the voxel nearest to it.
+pub(crate) fn nearest_at_steps(grid: &Grid, dims: [usize; 3], steps: [f64; 3]) -> Grid {
+    stepped(grid, dims, steps, Order::Nearest)
+}
+
+fn stepped(grid: &Grid, dims: [usize; 3], steps: [f64; 3], order: Order) -> Grid {
+    (0..3).fold(grid.clone(), |grid, axis| {
+        let step = steps[axis];
+        match step == 1.0 && grid.dims[axis] == dims[axis] {
+            true => grid,
+            false => along(&grid, axis, dims[axis], order, &|index| index as f64 * step),
+        }
+    })
+}
+
 /// The axis that shrinks most goes first.
 fn along_axes(grid: Grid, dims: [usize; 3], order: [Order; 3]) -> Grid {
     let mut axes = [0, 1, 2];
@@ -96,15 +118,19 @@ fn along_axes(grid: Grid, dims: [usize; 3], order: [Order; 3]) -> Grid {
     });
     axes.into_iter().fold(grid, |grid, axis| match grid.dims[axis] == dims[axis] {
         true => grid,
-        false => along(&grid, axis, dims[axis], order[axis]),
+        false => {
+            let scale = grid.dims[axis] as f64 / dims[axis] as f64;
+            along(&grid, axis, dims[axis], order[axis], &|index| (index as f64 + 0.5) * scale - 0.5)
+        }
     })
 }
 
-fn along(grid: &Grid, axis: usize, count: usize, order: Order) -> Grid {
+/// `place` tells for each new index where it lies among the old ones.
+fn along(grid: &Grid, axis: usize, count: usize, order: Order, place: &dyn Fn(usize) -> f64) -> Grid {
     let length = grid.dims[axis];
     let inner: usize = grid.dims[axis + 1..].iter().product();
     let outer: usize = grid.dims[..axis].iter().product();
-    let taps = taps(length, count, order);
+    let taps = taps(length, count, order, place);
     let strips = inner.div_ceil(STRIP);
     let done: Vec<Vec<f32>> = (0..outer * strips)
         .into_par_iter()
@@ -134,9 +160,7 @@ struct Taps {
     taps: usize,
 }
 
-fn taps(length: usize, count: usize, order: Order) -> Taps {
-    let scale = length as f64 / count as f64;
-    let place = |index: usize| (index as f64 + 0.5) * scale - 0.5;
+fn taps(length: usize, count: usize, order: Order, place: &dyn Fn(usize) -> f64) -> Taps {
     let last = length as f64 - 1.0;
     let (taps, places): (usize, Vec<(usize, [f64; 4])>) = match order {
         Order::Nearest => {

@@ -24,7 +24,8 @@ pub(crate) fn turned(volume: &Volume, manifest: &Manifest) -> Turned {
     let even = regular(volume.clone());
     let even_dims = [even.dims[2], even.dims[1], even.dims[0]];
     let first = even.first_voxel();
-    let values = (first..first + even.voxels_per_time()).map(|at| even.voxels.value(at)).collect::<Vec<f32>>();
+    let values =
+        (first..first + even.voxels_per_time()).map(|at| even.voxels.value(at)).collect::<Vec<f32>>();
     let (order, flips) = match manifest.input.orientation.as_deref().and_then(crate::package::directions) {
         None => ([0, 1, 2], [false; 3]),
         Some(wanted) => to_directions(&even, wanted),

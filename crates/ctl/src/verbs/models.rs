@@ -115,7 +115,10 @@ impl Install {
 
     fn draft(&self) -> Result<Draft, Refusal> {
         let name = self.name.clone().ok_or_else(|| {
-            Refusal::new("no_name", "The folder has no model.toml: say --name, and --licence and --modality where they differ.")
+            Refusal::new(
+                "no_name",
+                "The folder has no model.toml: say --name, and --licence and --modality where they differ.",
+            )
         })?;
         let input = InputRules {
             modalities: self.modality.clone(),

@@ -7,11 +7,13 @@ use crate::output::{Exit, Output};
 use medsight_base::{InstanceUid, SeriesUid, Uid};
 use medsight_codec::{FolderSource, LoadEvent, LoadOptions, Seconds, SeriesScan, build_volume, scan_headers};
 use medsight_dicom::derived::{
-    Algorithm, Code, Device, Evidence, SegmentedVolume, NewInstance, Origin, Segment,
+    Algorithm, Code, Device, Evidence, NewInstance, Origin, Segment, SegmentedVolume,
 };
 use medsight_dicom::{Object, Stack, StackKind, VolumeLayout, sort_frames, tags};
 use medsight_image::Volume;
-use medsight_infer::{CodedLabel, Coding, Compute, InferError, Manifest, Model, ModelError, Progress, SeriesFacts};
+use medsight_infer::{
+    CodedLabel, Coding, Compute, InferError, Manifest, Model, ModelError, Progress, SeriesFacts,
+};
 use medsight_record::Refusal;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -222,9 +224,8 @@ fn written(model: &Model, loaded: &Loaded, labels: &[u16]) -> Result<Vec<u8>, Re
 
 /// What a label is, in DICOM's words. One without a code is tissue of which nothing more is said.
 fn segment_of(label: &CodedLabel, manifest: &Manifest) -> Segment {
-    let code = |coding: &Coding| {
-        Code::new(coding.value.clone(), coding.scheme.clone(), coding.meaning.clone())
-    };
+    let code =
+        |coding: &Coding| Code::new(coding.value.clone(), coding.scheme.clone(), coding.meaning.clone());
     let tissue = || Code::new("85756007", "SCT", "Tissue");
     let structure = || Code::new("123037004", "SCT", "Anatomical Structure");
     let category = match (&label.category, &label.code) {

@@ -55,7 +55,8 @@ impl SegmentedVolume<'_> {
             source: Some(source.clone()),
         };
         let values: Vec<u16> = self.segments.iter().map(|(value, _)| *value).collect();
-        let numbered = self.segments.into_iter().zip(1..).map(|((_, segment), number)| Segment { number, ..segment });
+        let numbered =
+            self.segments.into_iter().zip(1..).map(|((_, segment), number)| Segment { number, ..segment });
         let new = NewSegmentation {
             header: self.header,
             kind: SegmentationKind::Binary,

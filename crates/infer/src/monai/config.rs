@@ -56,7 +56,8 @@ impl<'a> Config<'a> {
                 Value::Array(values) => values.get(part.parse::<usize>().ok()?),
                 _ => None,
             });
-            value = found.ok_or_else(|| self.wrong(key, &format!("refers to `{path}`, which is not there")))?;
+            value =
+                found.ok_or_else(|| self.wrong(key, &format!("refers to `{path}`, which is not there")))?;
         }
         Err(self.wrong(key, "refers to itself"))
     }
@@ -102,7 +103,9 @@ impl<'a> Config<'a> {
     pub(super) fn count(&self, key: &str) -> Result<Option<usize>, BundleError> {
         match self.number(key)? {
             None => Ok(None),
-            Some(number) if number >= 0.0 && number.fract() == 0.0 && number < 1e6 => Ok(Some(number as usize)),
+            Some(number) if number >= 0.0 && number.fract() == 0.0 && number < 1e6 => {
+                Ok(Some(number as usize))
+            }
             Some(_) => Err(self.wrong(key, "is no whole number")),
         }
     }
@@ -138,13 +141,19 @@ impl<'a> Config<'a> {
     /// Whole numbers of a list.
     pub(super) fn counts(&self, key: &str) -> Result<Option<Vec<usize>>, BundleError> {
         let Some(numbers) = self.numbers(key)? else { return Ok(None) };
-        let whole = |number: &f64| (*number >= 0.0 && number.fract() == 0.0 && *number < 1e6).then_some(*number as usize);
+        let whole = |number: &f64| {
+            (*number >= 0.0 && number.fract() == 0.0 && *number < 1e6).then_some(*number as usize)
+        };
         let all: Option<Vec<usize>> = numbers.iter().map(whole).collect();
         all.map(Some).ok_or_else(|| self.wrong(key, "is no list of whole numbers"))
     }
 
     /// For each axis: lists of numbers, or one for all axes; two numbers stand for rows and columns.
-    pub(super) fn sizes_of_levels(&self, key: &str, spatial: usize) -> Result<Option<Vec<[usize; 3]>>, BundleError> {
+    pub(super) fn sizes_of_levels(
+        &self,
+        key: &str,
+        spatial: usize,
+    ) -> Result<Option<Vec<[usize; 3]>>, BundleError> {
         let Some(value) = self.get(key)? else { return Ok(None) };
         let wrong = || self.wrong(key, "does not hold sizes of axes");
         let count = |value: &Value| value.as_u64().map(|count| count as usize);

@@ -11,4 +11,5 @@ mod networks;
 mod steps;
 mod window;
 
+pub(crate) use bundle::labels_of;
 pub use bundle::{BundleError, MonaiModel};

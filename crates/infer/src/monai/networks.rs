@@ -19,8 +19,17 @@ pub(super) fn network(config: &Config<'_>) -> Result<(Shape, usize, usize), Bund
     let shape = match config.target()? {
         "UNet" | "Unet" => {
             config.only(&[
-                "spatial_dims", "in_channels", "out_channels", "channels", "strides", "kernel_size", "up_kernel_size",
-                "num_res_units", "act", "norm", "dropout",
+                "spatial_dims",
+                "in_channels",
+                "out_channels",
+                "channels",
+                "strides",
+                "kernel_size",
+                "up_kernel_size",
+                "num_res_units",
+                "act",
+                "norm",
+                "dropout",
             ])?;
             let list = |key: &str| config.counts(key)?.ok_or_else(|| config.wrong(key, "is missing"));
             let (channels, strides) = (list("channels")?, list("strides")?);
@@ -49,11 +58,23 @@ pub(super) fn network(config: &Config<'_>) -> Result<(Shape, usize, usize), Bund
         }
         "DynUNet" | "DynUnet" | "Dynunet" => {
             config.only(&[
-                "spatial_dims", "in_channels", "out_channels", "kernel_size", "strides", "upsample_kernel_size",
-                "filters", "norm_name", "deep_supervision", "deep_supr_num", "res_block", "trans_bias", "dropout",
+                "spatial_dims",
+                "in_channels",
+                "out_channels",
+                "kernel_size",
+                "strides",
+                "upsample_kernel_size",
+                "filters",
+                "norm_name",
+                "deep_supervision",
+                "deep_supr_num",
+                "res_block",
+                "trans_bias",
+                "dropout",
             ])?;
-            let levels =
-                |key: &str| config.sizes_of_levels(key, spatial)?.ok_or_else(|| config.wrong(key, "is missing"));
+            let levels = |key: &str| {
+                config.sizes_of_levels(key, spatial)?.ok_or_else(|| config.wrong(key, "is missing"))
+            };
             let (kernels, strides) = (levels("kernel_size")?, levels("strides")?);
             let up_kernels = levels("upsample_kernel_size")?;
             let most = if spatial == 3 { 320 } else { 512 };
@@ -78,8 +99,16 @@ pub(super) fn network(config: &Config<'_>) -> Result<(Shape, usize, usize), Bund
         }
         "SegResNet" => {
             config.only(&[
-                "spatial_dims", "in_channels", "out_channels", "init_filters", "blocks_down", "blocks_up",
-                "dropout_prob", "norm", "num_groups", "upsample_mode",
+                "spatial_dims",
+                "in_channels",
+                "out_channels",
+                "init_filters",
+                "blocks_down",
+                "blocks_up",
+                "dropout_prob",
+                "norm",
+                "num_groups",
+                "upsample_mode",
             ])?;
             match config.text("upsample_mode")? {
                 None | Some("nontrainable") => {}
@@ -103,9 +132,22 @@ pub(super) fn network(config: &Config<'_>) -> Result<(Shape, usize, usize), Bund
         }
         "SwinUNETR" => {
             config.only(&[
-                "spatial_dims", "img_size", "in_channels", "out_channels", "feature_size", "depths", "num_heads",
-                "window_size", "downsample", "use_v2", "normalize", "use_checkpoint", "drop_rate", "attn_drop_rate",
-                "dropout_path_rate", "norm_name",
+                "spatial_dims",
+                "img_size",
+                "in_channels",
+                "out_channels",
+                "feature_size",
+                "depths",
+                "num_heads",
+                "window_size",
+                "downsample",
+                "use_v2",
+                "normalize",
+                "use_checkpoint",
+                "drop_rate",
+                "attn_drop_rate",
+                "dropout_path_rate",
+                "norm_name",
             ])?;
             let four = |key: &str, usual: [usize; 4]| -> Result<[usize; 4], BundleError> {
                 let given = config.counts(key)?.unwrap_or_else(|| usual.to_vec());

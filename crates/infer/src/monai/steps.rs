@@ -13,21 +13,13 @@ pub(super) enum Before {
     /// `Spacingd`: millimetres along the array's axes, linear.
     Spacing([f64; 3]),
     /// `ScaleIntensityRanged`.
-    Range {
-        from: [f32; 2],
-        to: [f32; 2],
-        clip: bool,
-    },
+    Range { from: [f32; 2], to: [f32; 2], clip: bool },
     /// `ScaleIntensityd`: from the least to the greatest value.
     Scale([f32; 2]),
     /// `NormalizeIntensityd`: mean and deviation of the image, or of what is not 0 in it.
-    Normalise {
-        nonzero: bool,
-    },
+    Normalise { nonzero: bool },
     /// `CropForegroundd`: the box around what is above 0.
-    CropForeground {
-        margin: usize,
-    },
+    CropForeground { margin: usize },
 }
 
 /// What is done to the answer, in order.
@@ -38,9 +30,7 @@ pub(super) enum After {
     /// `Activationsd(sigmoid=True)`.
     Sigmoid,
     /// `Invertd`: back to the image's grid; labels or probabilities by the nearest voxel, or linear.
-    Invert {
-        nearest: bool,
-    },
+    Invert { nearest: bool },
     /// `AsDiscreted(argmax=True)`.
     Argmax,
     /// `AsDiscreted(threshold=…)`, a probability in hundredths of a thousandth.
@@ -55,7 +45,12 @@ pub(super) fn before(config: &Config<'_>) -> Result<Vec<Before>, BundleError> {
         };
         match step.target()? {
             // They read the file, or change how an array is held.
-            "LoadImaged" | "EnsureChannelFirstd" | "EnsureTyped" | "CastToTyped" | "ToTensord" | "AddChanneld" => {}
+            "LoadImaged"
+            | "EnsureChannelFirstd"
+            | "EnsureTyped"
+            | "CastToTyped"
+            | "ToTensord"
+            | "AddChanneld" => {}
             "Orientationd" => {
                 let axes = step.text("axcodes")?.ok_or_else(|| step.wrong("axcodes", "is missing"))?;
                 let known = crate::package::directions(axes).map(|_| axes.to_owned());
@@ -123,7 +118,9 @@ pub(super) fn after(config: &Config<'_>) -> Result<Vec<After>, BundleError> {
             }
             "AsDiscreted" => match (first_flag(&step, "argmax")?, step.number("threshold")?) {
                 (Some(true), None) => steps.push(After::Argmax),
-                (None | Some(false), Some(threshold)) => steps.push(After::Threshold((threshold * 1e5) as u32)),
+                (None | Some(false), Some(threshold)) => {
+                    steps.push(After::Threshold((threshold * 1e5) as u32))
+                }
                 _ => return Err(step.wrong("argmax", "and `threshold` are not one of the two")),
             },
             other => return Err(step.not_done("_target_", other)),

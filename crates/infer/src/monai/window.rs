@@ -23,8 +23,17 @@ impl Window {
             other => return Err(config.not_done("_target_", other)),
         }
         config.only(&[
-            "roi_size", "sw_batch_size", "overlap", "mode", "sigma_scale", "padding_mode", "cval", "progress",
-            "cache_roi_weight_map", "device", "sw_device",
+            "roi_size",
+            "sw_batch_size",
+            "overlap",
+            "mode",
+            "sigma_scale",
+            "padding_mode",
+            "cval",
+            "progress",
+            "cache_roi_weight_map",
+            "device",
+            "sw_device",
         ])?;
         let roi = config.counts("roi_size")?.ok_or_else(|| config.wrong("roi_size", "is missing"))?;
         let roi: [usize; 3] =
@@ -60,7 +69,9 @@ impl Window {
         let mut all = Vec::new();
         for first in &firsts {
             for second in &seconds {
-                all.extend(thirds.iter().map(|third| Region { from: [*first, *second, *third], dims: self.roi }));
+                all.extend(
+                    thirds.iter().map(|third| Region { from: [*first, *second, *third], dims: self.roi }),
+                );
             }
         }
         all

@@ -29,6 +29,11 @@ pub enum Form {
         /// The folder within the package.
         folder: String,
     },
+    /// A MONAI bundle.
+    Monai {
+        /// The folder within the package.
+        folder: String,
+    },
 }
 
 /// For which images the model was made. An image that does not keep to it is refused.
@@ -147,7 +152,8 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`] with the field.
     pub fn read(text: &str) -> Result<Self, ManifestError> {
-        let manifest: Self = toml::from_str(text).map_err(|error| ManifestError::Format(error.to_string()))?;
+        let manifest: Self =
+            toml::from_str(text).map_err(|error| ManifestError::Format(error.to_string()))?;
         manifest.check()?;
         Ok(manifest)
     }
@@ -185,7 +191,8 @@ impl Manifest {
         }
         let mut values: Vec<u16> = self.labels.iter().map(|label| label.value).collect();
         values.sort_unstable();
-        if values.first().is_none_or(|first| *first == 0) || values.windows(2).any(|pair| pair[0] == pair[1]) {
+        if values.first().is_none_or(|first| *first == 0) || values.windows(2).any(|pair| pair[0] == pair[1])
+        {
             return wrong("labels", "has no label, the label 0, or a label twice");
         }
         if let Some(measured) = self.measured.iter().find(|measured| !measured.value.is_finite()) {

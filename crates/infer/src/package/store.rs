@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::manifest::{CodedLabel, FileHash, Form, InputRules, Manifest, ManifestError};
 use super::trust::{Trust, TrustError};
+use crate::monai::{BundleError, labels_of as labels_of_bundle};
 use crate::nnunet::{Dataset, LabelValue, PlanError};
 
 /// Name of the manifest in a package.
@@ -48,11 +49,17 @@ pub enum PackageError {
         version: String,
     },
     /// The folder is neither a package nor something published that is known.
-    #[error("the folder holds neither model.toml nor an nnU-Net result (plans.json, dataset.json, fold_N)")]
+    #[error(
+        "the folder holds neither model.toml, nor an nnU-Net result (plans.json, dataset.json, fold_N), nor a MONAI bundle \
+         (configs/inference.json, configs/metadata.json, models/model.pt)"
+    )]
     Unknown,
     /// What is published is damaged.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// What is published is damaged.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// No such package.
     #[error("no package {0} is installed")]
     NotInstalled(String),
@@ -137,68 +144,20 @@ impl Store {
         Ok(Installed { folder: place, manifest, sha256 })
     }
 
-    /// Makes a package of something published, an nnU-Net folder of results, and installs it. Its labels have the names of
-    /// the dataset and no codes; nothing is said of its quality.
+    /// Makes a package of something published, an nnU-Net folder of results or a MONAI bundle, and installs it. Its labels have
+    /// the names that the publisher gave and no codes; nothing is said of its quality.
     ///
     /// # Errors
     /// [`PackageError`]; nothing is installed then.
     pub fn adopt(&self, from: &Path, draft: &Draft, trust: &Trust) -> Result<Installed, PackageError> {
-        let results = "results";
-        if !from.join("plans.json").is_file() || !from.join("dataset.json").is_file() {
-            return Err(PackageError::Unknown);
-        }
-        let dataset = Dataset::read(&read(from, "dataset.json")?)?;
+        let published = Published::of(from)?;
         let build = self.folder.join(format!(".{}.adopted", draft.name));
         let begun = remove(&build).and_then(|()| std::fs::create_dir_all(&build));
         begun.map_err(|error| fault(&draft.name, &error))?;
-        let made = self.package(from, &build, draft, &dataset, results);
+        let made = package(&build, draft, published);
         let installed = made.and_then(|()| self.install(&build, trust));
         let _gone = remove(&build);
         installed
-    }
-
-    fn package(
-        &self,
-        from: &Path,
-        build: &Path,
-        draft: &Draft,
-        dataset: &Dataset,
-        results: &str,
-    ) -> Result<(), PackageError> {
-        let name = from.file_name().and_then(|name| name.to_str()).unwrap_or(results);
-        // A cascade keeps its lower stage beside it; the names of both say which is which.
-        let mut folders = vec![(from.to_owned(), format!("{results}/{name}"))];
-        if let Some(stem) = name.strip_suffix("3d_cascade_fullres") {
-            folders.push((from.with_file_name(format!("{stem}3d_lowres")), format!("{results}/{stem}3d_lowres")));
-        }
-        let mut files = Vec::new();
-        for (from, to) in &folders {
-            for file in published_files(from)? {
-                let path = format!("{to}/{file}");
-                let target = build.join(&path);
-                target.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(|error| fault(&path, &error))?;
-                let sha256 = copy(&from.join(&file), &target).map_err(|error| fault(&path, &error))?;
-                files.push(FileHash { path, sha256 });
-            }
-        }
-        let card = card_of(draft, dataset);
-        write(build, "CARD.md", card.as_bytes())?;
-        files.push(FileHash { path: "CARD.md".to_owned(), sha256: hex(&Sha256::digest(card.as_bytes())) });
-        let manifest = Manifest {
-            format: 1,
-            name: draft.name.clone(),
-            version: draft.version.clone(),
-            licence: draft.licence.clone(),
-            intended_use: "Not stated by this package: ask who published the model.".to_owned(),
-            limits: vec!["Its quality on this site's images has not been measured.".to_owned()],
-            card: "CARD.md".to_owned(),
-            form: Form::Nnunet { folder: format!("{results}/{name}") },
-            input: draft.input.clone(),
-            labels: labels_of(dataset),
-            measured: Vec::new(),
-            files,
-        };
-        write(build, MANIFEST, manifest.text()?.as_bytes())
     }
 
     /// All installed packages whose manifest can be read, by name and version.
@@ -218,7 +177,8 @@ impl Store {
         let fits = |found: &Installed| {
             found.manifest.name == name && version.is_none_or(|version| found.manifest.version == version)
         };
-        let newest = self.list().into_iter().filter(fits).max_by_key(|found| ordered(&found.manifest.version));
+        let newest =
+            self.list().into_iter().filter(fits).max_by_key(|found| ordered(&found.manifest.version));
         let found = newest.ok_or_else(|| PackageError::NotInstalled(name.to_owned()))?;
         let text = read(&found.folder, MANIFEST)?;
         let signature = std::fs::read(found.folder.join(SIGNATURE)).ok();
@@ -254,6 +214,73 @@ impl Installed {
     pub fn verify(&self, trust: &Trust) -> Result<(), PackageError> {
         check(&self.folder, trust)
     }
+}
+
+/// Something that was published without a manifest.
+struct Published {
+    form: Form,
+    labels: Vec<CodedLabel>,
+    /// Where each file is, and its path in the package.
+    files: Vec<(PathBuf, String)>,
+}
+
+impl Published {
+    fn of(from: &Path) -> Result<Self, PackageError> {
+        let name = from.file_name().and_then(|name| name.to_str()).unwrap_or("model").to_owned();
+        let has = |file: &str| from.join(file).is_file();
+        let within = |folder: &Path, to: &str, files: Vec<String>| -> Vec<(PathBuf, String)> {
+            files.into_iter().map(|file| (folder.join(&file), format!("{to}/{file}"))).collect()
+        };
+        if has("plans.json") && has("dataset.json") {
+            let dataset = Dataset::read(&read(from, "dataset.json")?)?;
+            let mut files = within(from, &format!("results/{name}"), published_files(from)?);
+            // A cascade keeps its lower stage beside it; the names of both say which is which.
+            if let Some(stem) = name.strip_suffix("3d_cascade_fullres") {
+                let lower = from.with_file_name(format!("{stem}3d_lowres"));
+                files.extend(within(&lower, &format!("results/{stem}3d_lowres"), published_files(&lower)?));
+            }
+            let form = Form::Nnunet { folder: format!("results/{name}") };
+            return Ok(Self { form, labels: labels_of(&dataset), files });
+        }
+        if has("configs/inference.json") && has("configs/metadata.json") && has("models/model.pt") {
+            let wanted = ["configs/inference.json", "configs/metadata.json", "models/model.pt", "LICENSE"];
+            let there = wanted.into_iter().filter(|file| has(file)).map(str::to_owned).collect();
+            let labels =
+                labels_of_bundle(from)?.into_iter().map(|(value, name)| uncoded(&name, value)).collect();
+            let form = Form::Monai { folder: "bundle".to_owned() };
+            return Ok(Self { form, labels, files: within(from, "bundle", there) });
+        }
+        Err(PackageError::Unknown)
+    }
+}
+
+/// Puts the files of something published, a card and a manifest into a folder.
+fn package(build: &Path, draft: &Draft, published: Published) -> Result<(), PackageError> {
+    let mut files = Vec::new();
+    for (from, path) in &published.files {
+        let target = build.join(path);
+        target.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(|error| fault(path, &error))?;
+        let sha256 = copy(from, &target).map_err(|error| fault(path, &error))?;
+        files.push(FileHash { path: path.clone(), sha256 });
+    }
+    let card = card_of(draft, &published.labels);
+    write(build, "CARD.md", card.as_bytes())?;
+    files.push(FileHash { path: "CARD.md".to_owned(), sha256: hex(&Sha256::digest(card.as_bytes())) });
+    let manifest = Manifest {
+        format: 1,
+        name: draft.name.clone(),
+        version: draft.version.clone(),
+        licence: draft.licence.clone(),
+        intended_use: "Not stated by this package: ask who published the model.".to_owned(),
+        limits: vec!["Its quality on this site's images has not been measured.".to_owned()],
+        card: "CARD.md".to_owned(),
+        form: published.form,
+        input: draft.input.clone(),
+        labels: published.labels,
+        measured: Vec::new(),
+        files,
+    };
+    write(build, MANIFEST, manifest.text()?.as_bytes())
 }
 
 /// Versions in the order of their numbers: 1.10 is newer than 1.9.
@@ -404,34 +431,31 @@ fn published_files(folder: &Path) -> Result<Vec<String>, PackageError> {
     }
 }
 
+fn uncoded(name: &str, value: u16) -> CodedLabel {
+    CodedLabel { value, name: name.to_owned(), category: None, code: None, side: None, colour: None }
+}
+
 fn labels_of(dataset: &Dataset) -> Vec<CodedLabel> {
-    let of = |name: &str, value: u16| CodedLabel {
-        value,
-        name: name.to_owned(),
-        category: None,
-        code: None,
-        side: None,
-        colour: None,
-    };
     let numbers = dataset.regions_order.clone().unwrap_or_default();
-    let labels = dataset.labels.iter().enumerate().map(|(place, label)| match (&label.value, numbers.get(place)) {
-        (_, Some(written)) => of(&label.name, *written),
-        (LabelValue::One(value), None) => of(&label.name, *value),
-        (LabelValue::Region(values), None) => of(&label.name, values.first().copied().unwrap_or_default()),
-    });
+    let labels =
+        dataset.labels.iter().enumerate().map(|(place, label)| match (&label.value, numbers.get(place)) {
+            (_, Some(written)) => uncoded(&label.name, *written),
+            (LabelValue::One(value), None) => uncoded(&label.name, *value),
+            (LabelValue::Region(values), None) => {
+                uncoded(&label.name, values.first().copied().unwrap_or_default())
+            }
+        });
     labels.collect()
 }
 
-fn card_of(draft: &Draft, dataset: &Dataset) -> String {
-    let labels: Vec<&str> = dataset.labels.iter().map(|label| label.name.as_str()).collect();
+fn card_of(draft: &Draft, labels: &[CodedLabel]) -> String {
+    let names: Vec<&str> = labels.iter().map(|label| label.name.as_str()).collect();
     format!(
-        "# {} {}\n\nMade from an nnU-Net result of {} channel(s): {}. Licence of the weights: {}.\n\nLabels: {}.\n\n\
-         Intended use, training data and measured quality are not stated here; they are with who published the model.\n",
+        "# {} {}\n\nMade from what was published. Licence of the weights: {}.\n\nLabels: {}.\n\nIntended use, training data \
+         and measured quality are not stated here; they are with who published the model.\n",
         draft.name,
         draft.version,
-        dataset.channels.len(),
-        dataset.channels.join(", "),
         draft.licence,
-        labels.join(", "),
+        names.join(", "),
     )
 }

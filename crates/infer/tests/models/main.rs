@@ -1,5 +1,7 @@
 //! Models against their originals. What these gave is kept in `tests/infer`, with the programs that made it.
 
+mod arrays;
+mod bundles;
 mod made;
 mod networks;
 mod nnunet;

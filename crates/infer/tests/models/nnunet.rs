@@ -1,47 +1,14 @@
 //! Folders of results as nnU-Net v2 leaves them give the labels that `nnunetv2.inference` gives: on a real CT, with the whole
 //! way there and back. `tests/infer/make_nnunet.py` keeps the folders and the answers.
 
-use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use crate::made;
 use medsight_infer::{Compute, Grid, InferError, NnunetError, NnunetModel, Progress, Weights, WeightsError};
 
-struct Array {
-    dims: [usize; 3],
-    values: Vec<i16>,
-}
-
-/// The arrays of `answers.npz`: slices, rows, columns of 16 or 8 bits.
-fn answers() -> BTreeMap<String, Array> {
-    let file = std::fs::File::open(folder().join("answers.npz")).unwrap();
-    let mut archive = zip::ZipArchive::new(file).unwrap();
-    (0..archive.len())
-        .map(|place| {
-            let mut entry = archive.by_index(place).unwrap();
-            let name = entry.name().unwrap().trim_end_matches(".npy").to_owned();
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes).unwrap();
-            (name, array(&bytes))
-        })
-        .collect()
-}
-
-/// <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>, version 1.
-fn array(bytes: &[u8]) -> Array {
-    let length = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    let header = std::str::from_utf8(&bytes[10..10 + length]).unwrap();
-    let shape = header.split_once('(').unwrap().1.split_once(')').unwrap().0;
-    let sizes: Vec<usize> = shape.split(',').map(|size| size.trim().parse().unwrap()).collect();
-    let data = &bytes[10 + length..];
-    let values = match header.contains("<i2") {
-        true => data.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect(),
-        false => data.iter().map(|byte| i16::from(*byte)).collect(),
-    };
-    Array { dims: [sizes[0], sizes[1], sizes[2]], values }
-}
+use crate::arrays::arrays;
+use crate::made;
 
 fn folder() -> PathBuf {
     made::folder().join("../nnunet")
@@ -53,7 +20,7 @@ fn results(model: &str, configuration: &str) -> PathBuf {
 
 /// The part of all voxels that has the original's label.
 fn agreement(model: &str, configuration: &str, spacing_mm: [f64; 3]) -> f64 {
-    let answers = answers();
+    let answers = arrays(&folder().join("answers.npz"));
     let ct = &answers["ct"];
     let image = Grid { dims: ct.dims, values: ct.values.iter().map(|value| f32::from(*value)).collect() };
     let compute = Compute::cpu();
@@ -63,7 +30,10 @@ fn agreement(model: &str, configuration: &str, spacing_mm: [f64; 3]) -> f64 {
     let labels = model_here.segment(&[image], spacing_mm, &Progress::new(&tell)).unwrap();
     let told = told.into_inner().unwrap();
     assert!(told.is_sorted() && told.last().is_some_and(|last| (last - 1.0).abs() < 1e-3), "{told:?}");
-    let same = labels.iter().zip(&answers[model].values).filter(|(ours, theirs)| i32::from(**ours) == i32::from(**theirs));
+    let same = labels
+        .iter()
+        .zip(&answers[model].values)
+        .filter(|(ours, theirs)| i32::from(**ours) == i32::from(**theirs));
     let part = same.count() as f64 / labels.len() as f64;
     println!("{model}: {:.4} % of {} voxels agree", 100.0 * part, labels.len());
     part
@@ -97,7 +67,8 @@ fn regions_that_lie_in_one_another_agree() {
 #[test]
 fn a_run_gives_the_same_labels_each_time() {
     let model = NnunetModel::open(&results("regions", "3d_fullres"), &Compute::cpu()).unwrap();
-    let image = Grid { dims: [20, 44, 52], values: made::image(20 * 44 * 52).iter().map(|x| x * 500.0).collect() };
+    let image =
+        Grid { dims: [20, 44, 52], values: made::image(20 * 44 * 52).iter().map(|x| x * 500.0).collect() };
     let run = || model.segment(std::slice::from_ref(&image), [3.0; 3], &Progress::new(&|_| ())).unwrap();
     assert_eq!(run(), run());
 }
