@@ -294,7 +294,7 @@ impl MonaiModel {
 /// What was done to the image's grid.
 enum Undo {
     Spacing { dims: [usize; 3], steps: [f64; 3] },
-    Crop { dims: [usize; 3], region: Region },
+    Crop { dims: [usize; 3], from: [i64; 3] },
 }
 
 fn undone(grid: &Grid, undo: &[Undo], nearest: bool) -> Grid {
@@ -303,13 +303,7 @@ fn undone(grid: &Grid, undo: &[Undo], nearest: bool) -> Grid {
             let back = steps.map(|step| 1.0 / step);
             if nearest { nearest_at_steps(&grid, *dims, back) } else { at_steps(&grid, *dims, back) }
         }
-        Undo::Crop { dims, region } => {
-            let mut whole = Grid::filled(*dims, 0.0);
-            for (start, row) in region.rows(*dims).zip(grid.values.chunks(grid.dims[2])) {
-                whole.values[start..start + row.len()].copy_from_slice(row);
-            }
-            whole
-        }
+        Undo::Crop { dims, from } => grid.boxed(from.map(|from| -from), *dims),
     })
 }
 
@@ -356,8 +350,8 @@ fn normalise(values: &mut [f32], nonzero: bool) {
     values.iter_mut().filter(|value| counts(value)).for_each(|value| *value = (*value - mean) / divisor);
 }
 
-/// The box around all that is above 0, wider by a margin; the whole image when nothing is.
-fn foreground(grid: &Grid, margin: usize) -> Region {
+/// The box around all that is above 0, wider by a margin, which may reach beyond the image; the whole image when nothing is.
+fn foreground(grid: &Grid, margin: usize) -> ([i64; 3], [usize; 3]) {
     let dims = grid.dims;
     let (mut low, mut high) = (dims, [0; 3]);
     for (row, values) in grid.values.chunks(dims[2]).enumerate() {
@@ -371,9 +365,11 @@ fn foreground(grid: &Grid, margin: usize) -> Region {
             high[axis] = high[axis].max(to + 1);
         }
     }
-    if low[0] >= high[0] {
-        return Region { from: [0; 3], dims };
+    match low[0] < high[0] {
+        true => {
+            let from = low.map(|low| low as i64 - margin as i64);
+            (from, [0, 1, 2].map(|axis| high[axis] - low[axis] + 2 * margin))
+        }
+        false => ([0; 3], dims),
     }
-    let from = low.map(|low| low.saturating_sub(margin));
-    Region { from, dims: [0, 1, 2].map(|axis| (high[axis] + margin).min(dims[axis]) - from[axis]) }
 }

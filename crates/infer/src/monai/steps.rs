@@ -87,7 +87,7 @@ pub(super) fn before(config: &Config<'_>) -> Result<Vec<Before>, BundleError> {
                 steps.push(Before::Normalise { nonzero: step.flag("nonzero")?.unwrap_or(false) });
             }
             "CropForegroundd" => {
-                step.only(&["keys", "source_key", "margin", "allow_smaller"])?;
+                step.only(&["keys", "source_key", "margin"])?;
                 steps.push(Before::CropForeground { margin: step.count("margin")?.unwrap_or(0) });
             }
             other => return Err(step.not_done("_target_", other)),

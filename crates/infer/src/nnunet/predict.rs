@@ -87,8 +87,11 @@ impl NnunetModel {
         let dims = prepared.channels[0].dims;
         let padded = [0, 1, 2].map(|axis| dims[axis].max(plan.patch[axis]));
         let before = [0, 1, 2].map(|axis| (padded[axis] - dims[axis]) / 2);
-        let channels: Vec<Grid> =
-            prepared.channels.iter().map(|channel| framed(channel, padded, before)).collect();
+        let channels: Vec<Grid> = prepared
+            .channels
+            .iter()
+            .map(|channel| channel.boxed(before.map(|before| -(before as i64)), padded))
+            .collect();
         let regions = patches(padded, plan.patch, plan.shape.spatial);
         let (heads, weights) = (self.dataset().heads(), gaussian(plan.patch));
         let runs = regions.len() * self.folds().len();
@@ -163,19 +166,6 @@ fn mirrors(axes: &[usize]) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// The grid in the middle of a larger one, zeros around it.
-fn framed(grid: &Grid, dims: [usize; 3], before: [usize; 3]) -> Grid {
-    if grid.dims == dims {
-        return grid.clone();
-    }
-    let mut framed = Grid::filled(dims, 0.0);
-    let inner = Region { from: before, dims: grid.dims };
-    for (start, row) in inner.rows(dims).zip(grid.values.chunks(grid.dims[2])) {
-        framed.values[start..start + row.len()].copy_from_slice(row);
-    }
-    framed
-}
-
 fn unframed(logits: Vec<f16>, heads: usize, dims: [usize; 3], inner: Region) -> Vec<f16> {
     if inner.dims == dims {
         return logits;
@@ -242,7 +232,7 @@ mod tests {
     #[test]
     fn what_is_framed_comes_out_again() {
         let grid = Grid { dims: [1, 2, 3], values: (0..6).map(|at| at as f32).collect() };
-        let framed = framed(&grid, [2, 4, 4], [0, 1, 0]);
+        let framed = grid.boxed([0, -1, 0], [2, 4, 4]);
         let logits: Vec<f16> = framed.values.iter().map(|value| f16::from_f32(*value)).collect();
         let out = unframed(logits, 1, [2, 4, 4], Region { from: [0, 1, 0], dims: [1, 2, 3] });
         assert!(out.iter().zip(&grid.values).all(|(out, value)| out.to_f32() == *value));
