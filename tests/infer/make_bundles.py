@@ -60,7 +60,7 @@ STEPS = {
     "dynunet": (
         [
             {"_target_": "Orientationd", "keys": "image", "axcodes": "RAS"},
-            {"_target_": "Spacingd", "keys": "image", "pixdim": [4.0, 3.5, 2.0], "mode": ["bilinear"]},
+            {"_target_": "Spacingd", "keys": "image", "pixdim": [4.1, 3.3, 1.9], "mode": ["bilinear"]},
             {"_target_": "CropForegroundd", "keys": "image", "source_key": "image", "margin": 2},
             {"_target_": "NormalizeIntensityd", "keys": "image", "nonzero": True, "channel_wise": True},
         ],

@@ -104,6 +104,10 @@ fn stepped(grid: &Grid, dims: [usize; 3], steps: [f64; 3], order: Order) -> Grid
         let step = steps[axis];
         match step == 1.0 && grid.dims[axis] == dims[axis] {
             true => grid,
+            // Midway between two voxels PyTorch takes the even one.
+            false if order == Order::Nearest => {
+                along(&grid, axis, dims[axis], order, &|index| (index as f64 * step).round_ties_even())
+            }
             false => along(&grid, axis, dims[axis], order, &|index| index as f64 * step),
         }
     })
