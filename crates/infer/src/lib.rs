@@ -23,7 +23,7 @@ pub use model::{Model, ModelError, SeriesFacts};
 pub use monai::{BundleError, MonaiModel};
 pub use networks::{
     BasicUnetShape, ConvNextShape, DenseNetShape, DynUnetShape, EfficientNetShape, Merging, MonaiNorm,
-    MonaiUnetShape, Network, NnunetShape, ResNetShape, SegResNetShape, Shape, SwinUnetrShape,
+    MonaiUnetShape, Network, NnunetShape, ResNetShape, SegResNetShape, Shape, SwinUnetrShape, pass,
 };
 pub use nnunet::{
     Dataset, Label, LabelValue, NnunetError, NnunetModel, Normalisation, Plan, PlanError, Resampling,

@@ -5,6 +5,7 @@
 
 mod cache;
 mod codecs;
+mod infer;
 mod load;
 mod net;
 mod peer;
@@ -22,7 +23,7 @@ use std::process::{Command, Stdio};
 const ROUNDS: usize = 5;
 
 /// Names that later parts of the product bring.
-const LATER: &[&str] = &["mpr", "infer"];
+const LATER: &[&str] = &["mpr"];
 
 /// One measured case: each side's times in milliseconds, in the order measured.
 pub(crate) struct Case {
@@ -43,7 +44,7 @@ pub(crate) fn bench(words: &[String]) -> Result<()> {
                 json_file =
                     Some(PathBuf::from(words.next().ok_or_else(|| Usage("--json needs a file".into()))?))
             }
-            "load" | "codecs" | "cache" | "render" | "net" | "sync" => names.push(word.as_str()),
+            "load" | "codecs" | "cache" | "render" | "net" | "sync" | "infer" => names.push(word.as_str()),
             name if LATER.contains(&name) => {
                 return Err(Usage(format!(
                     "`bench {name}` comes with the part of the product that it measures"
@@ -54,7 +55,7 @@ pub(crate) fn bench(words: &[String]) -> Result<()> {
         }
     }
     if names.is_empty() {
-        return Err(Usage("bench needs a name: load, codecs, cache, render, net, sync".into()).into());
+        return Err(Usage("bench needs a name: load, codecs, cache, render, net, sync, infer".into()).into());
     }
     run("cargo build --release --locked -p medsight-ctl")?;
     let mut cases = Vec::new();
@@ -65,6 +66,7 @@ pub(crate) fn bench(words: &[String]) -> Result<()> {
             "net" => net::measure(&mut cases)?,
             "sync" => sync::measure(&mut cases)?,
             "codecs" => codecs::measure(&mut cases)?,
+            "infer" => infer::measure(&mut cases)?,
             _ => render::measure(&mut cases)?,
         }
     }

@@ -7,6 +7,7 @@ use medsight_base::DicomDate;
 use medsight_cache::{CacheError, DateRange, Filter, Query, Sort, synthetic};
 use medsight_codec::FrameDecoder;
 use medsight_dicom::Object;
+use medsight_infer::{Compute, NnunetShape, Shape, Weights, pass};
 use medsight_record::{
     Annotation, AnnotationId, AnnotationKind, Measured, Place, ReadState, RecordCommand, Refusal, ScaleSource,
 };
@@ -48,6 +49,11 @@ enum What {
         #[command(flatten)]
         store: Store,
     },
+    /// Times one pass of nnU-Net's plain network over a patch of 96³ voxels, after one that warms up.
+    Infer {
+        /// Weights of 4 stages of 32 to 256 channels, one input, three outputs.
+        weights: PathBuf,
+    },
     /// Reads every image back through decryption, on one thread.
     ReadBack {
         #[command(flatten)]
@@ -63,6 +69,13 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
         What::Worklist { studies, store } => worklist(store, *studies),
         What::ReadBack { store } => read_back(store),
         What::Queue { events, store } => queue(store, *events),
+        What::Infer { weights } => match infer(weights) {
+            Ok(document) => Ok(document),
+            Err(reason) => {
+                out.note(&reason);
+                return Exit::Damaged;
+            }
+        },
         What::Decode { file, threads } => match decode(file, *threads) {
             Ok(document) => Ok(document),
             Err(refusal) => {
@@ -128,6 +141,39 @@ fn worklist(store: &Store, studies: usize) -> Result<Value, CacheError> {
         p95.insert(name.to_owned(), json!(ms[ROUNDS * 95 / 100]));
     }
     Ok(json!({"studies": studies, "first_ms": first_ms, "queries_ms": p95, "queries_p50_ms": p50}))
+}
+
+/// Edge of the patch that is timed.
+const PATCH: usize = 96;
+
+fn infer(weights: &Path) -> Result<Value, String> {
+    let shape = Shape::Nnunet(NnunetShape {
+        spatial: 3,
+        inputs: 1,
+        outputs: 3,
+        features: vec![32, 64, 128, 256],
+        kernels: vec![[3; 3]; 4],
+        strides: vec![[1; 3], [2; 3], [2; 3], [2; 3]],
+        blocks: vec![2; 4],
+        residual: false,
+        decoder_blocks: vec![2; 3],
+        bias: true,
+        epsilon: 1e-5,
+        slope: 0.01,
+    });
+    let compute = Compute::cpu();
+    let weights = Weights::open(weights, &[]).map_err(|error| error.to_string())?;
+    let network = shape.build(&weights, &compute).map_err(|error| error.to_string())?;
+    let values: Vec<f32> = (0..PATCH.pow(3)).map(|at| ((at * 7919) % 2003) as f32 / 1000.0 - 1.0).collect();
+    let mut ms = 0.0;
+    // The first pass warms up.
+    for _ in 0..2 {
+        let (values, begun) = (values.clone(), Instant::now());
+        pass(network.as_ref(), &compute, values, [1, 1, PATCH, PATCH, PATCH])
+            .map_err(|error| error.to_string())?;
+        ms = begun.elapsed().as_secs_f64() * 1e3;
+    }
+    Ok(json!({"ms": ms}))
 }
 
 /// A hundred measurements a study, as a day's reading leaves them behind.

@@ -4,6 +4,7 @@ use burn::prelude::Tensor;
 use burn::tensor::module;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
+use super::cpu::{self, Map};
 use crate::compute::Stop;
 use crate::weights::{Layers, WeightsError};
 
@@ -43,7 +44,7 @@ impl ConvSpec {
     }
 
     /// What comes out of an input of these sizes: images, channels, depth, rows, columns.
-    fn output_dims(&self, input: [usize; 5]) -> [usize; 5] {
+    pub(super) fn output_dims(&self, input: [usize; 5]) -> [usize; 5] {
         let size = |axis: usize| {
             (input[axis + 2] + 2 * self.padding[axis]).saturating_sub(self.kernel[axis]) / self.stride[axis]
                 + 1
@@ -67,11 +68,19 @@ impl ConvSpec {
     }
 }
 
+/// Weights where they are used.
+#[derive(Debug)]
+enum Kernels {
+    /// In memory, for the processor's own work.
+    Here { weight: Vec<f32>, bias: Option<Vec<f32>> },
+    /// On burn's device.
+    There { weight: Tensor<5>, bias: Option<Tensor<1>> },
+}
+
 /// A convolution with its weights.
 #[derive(Debug)]
 pub(crate) struct Conv {
-    weight: Tensor<5>,
-    bias: Option<Tensor<1>>,
+    kernels: Kernels,
     spec: ConvSpec,
     stop: Stop,
 }
@@ -79,9 +88,17 @@ pub(crate) struct Conv {
 impl Conv {
     /// Takes `weight` and, where the form has one, `bias`.
     pub(crate) fn load(layers: &Layers<'_>, spec: ConvSpec) -> Result<Self, WeightsError> {
-        let weight = layers.kernels("weight", spec.outputs, spec.inputs / spec.groups, spec.kernel)?;
-        let bias = spec.bias.then(|| layers.tensor("bias", [spec.outputs])).transpose()?;
-        Ok(Self { weight, bias, spec, stop: layers.stop() })
+        let kernels = match layers.is_cpu() && spec.groups == 1 {
+            true => Kernels::Here {
+                weight: layers.kernel_numbers("weight", spec.outputs, spec.inputs, spec.kernel)?,
+                bias: spec.bias.then(|| layers.numbers("bias", &[spec.outputs])).transpose()?,
+            },
+            false => Kernels::There {
+                weight: layers.kernels("weight", spec.outputs, spec.inputs / spec.groups, spec.kernel)?,
+                bias: spec.bias.then(|| layers.tensor("bias", [spec.outputs])).transpose()?,
+            },
+        };
+        Ok(Self { kernels, spec, stop: layers.stop() })
     }
 
     /// Nothing but zeros once the run is to end: convolutions are nearly all of the work, and the answer is thrown away.
@@ -90,7 +107,12 @@ impl Conv {
         if self.stop.is_asked() {
             return Tensor::zeros(self.spec.output_dims(x.dims()), &x.device());
         }
-        let (weight, bias) = (self.weight.clone(), self.bias.clone());
+        let (weight, bias) = match &self.kernels {
+            Kernels::Here { weight, bias } => {
+                return cpu::convolve(&Map::of(x), weight, bias.as_deref(), &self.spec).into_tensor();
+            }
+            Kernels::There { weight, bias } => (weight.clone(), bias.clone()),
+        };
         if kernel[0] > 1 || stride[0] > 1 || x.dims()[2] > 1 {
             return module::conv3d(x, weight, bias, ConvOptions::new(stride, padding, [1; 3], groups));
         }
@@ -118,25 +140,52 @@ pub(crate) struct TransposedSpec {
 #[derive(Debug)]
 pub(crate) struct TransposedConv {
     /// Inputs, outputs, depth, rows, columns.
-    weight: Tensor<5>,
-    bias: Option<Tensor<1>>,
+    kernels: Kernels,
     spec: TransposedSpec,
+    stop: Stop,
 }
 
 impl TransposedConv {
     /// Takes `weight` and, where the form has one, `bias`.
     pub(crate) fn load(layers: &Layers<'_>, spec: TransposedSpec) -> Result<Self, WeightsError> {
-        let weight = layers.kernels("weight", spec.inputs, spec.outputs, spec.kernel)?;
-        let bias = spec.bias.then(|| layers.tensor("bias", [spec.outputs])).transpose()?;
-        Ok(Self { weight, bias, spec })
+        let as_product =
+            spec.kernel == spec.stride && spec.padding == [0; 3] && spec.output_padding == [0; 3];
+        let kernels = match layers.is_cpu() && as_product {
+            true => Kernels::Here {
+                weight: layers.kernel_numbers("weight", spec.inputs, spec.outputs, spec.kernel)?,
+                bias: spec.bias.then(|| layers.numbers("bias", &[spec.outputs])).transpose()?,
+            },
+            false => Kernels::There {
+                weight: layers.kernels("weight", spec.inputs, spec.outputs, spec.kernel)?,
+                bias: spec.bias.then(|| layers.tensor("bias", [spec.outputs])).transpose()?,
+            },
+        };
+        Ok(Self { kernels, spec, stop: layers.stop() })
     }
 
     pub(crate) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         let TransposedSpec { kernel, stride, padding, output_padding, .. } = self.spec;
-        if kernel == stride && padding == [0; 3] && output_padding == [0; 3] {
-            return self.as_product(x);
+        if self.stop.is_asked() {
+            let [images, _, depth, rows, columns] = x.dims();
+            let size = |axis: usize, size: usize| {
+                (size - 1) * stride[axis] + kernel[axis] + output_padding[axis] - 2 * padding[axis]
+            };
+            let dims = [images, self.spec.outputs, size(0, depth), size(1, rows), size(2, columns)];
+            return Tensor::zeros(dims, &x.device());
         }
-        let (weight, bias) = (self.weight.clone(), self.bias.clone());
+        if kernel == stride && padding == [0; 3] && output_padding == [0; 3] {
+            return match &self.kernels {
+                Kernels::Here { weight, bias } => {
+                    cpu::transposed(&Map::of(x), weight, bias.as_deref(), &self.spec).into_tensor()
+                }
+                Kernels::There { weight, bias } => self.as_product(x, weight, bias.as_ref()),
+            };
+        }
+        let Kernels::There { weight, bias } = &self.kernels else {
+            // Only kernels that are their stride are kept here, and those are done above.
+            unreachable!("a transposed convolution that is no product has its weights on the device");
+        };
+        let (weight, bias) = (weight.clone(), bias.clone());
         if kernel[0] > 1 || stride[0] > 1 || x.dims()[2] > 1 {
             let options = ConvTransposeOptions::new(stride, padding, output_padding, [1; 3], 1);
             return module::conv_transpose3d(x, weight, bias, options);
@@ -149,12 +198,11 @@ impl TransposedConv {
 
     /// Kernel and stride are equal, so that no two inputs meet in an output: one product of matrices, and its results put
     /// in their places. Backends have only a slow gathering kernel for the general case (tracel-ai/burn#5792).
-    fn as_product(&self, x: Tensor<5>) -> Tensor<5> {
+    fn as_product(&self, x: Tensor<5>, weight: &Tensor<5>, bias: Option<&Tensor<1>>) -> Tensor<5> {
         let [images, inputs, depth, rows, columns] = x.dims();
         let TransposedSpec { outputs, kernel: [kd, kr, kc], .. } = self.spec;
         let wide = outputs * kd * kr * kc;
-        let weight: Tensor<3> = self
-            .weight
+        let weight: Tensor<3> = weight
             .clone()
             .reshape([inputs, wide])
             .transpose()
@@ -164,7 +212,7 @@ impl TransposedConv {
         let apart: Tensor<8> = product.reshape([images, outputs, kd, kr, kc, depth, rows, columns]);
         let placed = apart.permute([0, 1, 5, 2, 6, 3, 7, 4]);
         let joined: Tensor<5> = placed.reshape([images, outputs, depth * kd, rows * kr, columns * kc]);
-        match &self.bias {
+        match bias {
             Some(bias) => joined + bias.clone().reshape([1, outputs, 1, 1, 1]),
             None => joined,
         }

@@ -5,6 +5,8 @@
 
 mod activation;
 mod conv;
+mod cpu;
+mod join;
 mod linear;
 mod norm;
 mod pool;
@@ -12,6 +14,7 @@ mod upsample;
 
 pub(crate) use activation::Activation;
 pub(crate) use conv::{Conv, ConvSpec, TransposedConv, TransposedSpec, same_padding};
+pub(crate) use join::join;
 pub(crate) use linear::{LayerNorm, Linear};
 pub(crate) use norm::Norm;
 pub(crate) use pool::{adaptive_mean, avg_pool, max_pool, stem_pool};

@@ -3,6 +3,8 @@
 use burn::prelude::Tensor;
 use burn::tensor::TensorData;
 
+use super::activation::Activation;
+use super::cpu::{self, Affine, Map};
 use crate::weights::{Layers, WeightsError};
 
 /// A normalisation with its weights.
@@ -16,6 +18,8 @@ pub(crate) enum Norm {
         epsilon: f64,
         /// Scale and shift of each channel, `[1, channels, 1, 1, 1]`.
         affine: Option<(Tensor<5>, Tensor<5>)>,
+        /// The same in memory.
+        numbers: Option<(Vec<f32>, Vec<f32>)>,
     },
     /// By figures kept from the training: one scale and one shift for each channel.
     OfTraining {
@@ -32,17 +36,29 @@ const EPSILON: f64 = 1e-5;
 impl Norm {
     /// Instance normalisation with scale and shift from `weight` and `bias`.
     pub(crate) fn instance(layers: &Layers<'_>, channels: usize, epsilon: f64) -> Result<Self, WeightsError> {
-        Ok(Self::OfImage { groups: channels, epsilon, affine: Some(affine(layers, channels)?) })
+        Self::of_image(layers, channels, channels, epsilon)
     }
 
     /// Instance normalisation that has no weights.
     pub(crate) fn plain_instance(channels: usize) -> Self {
-        Self::OfImage { groups: channels, epsilon: EPSILON, affine: None }
+        Self::OfImage { groups: channels, epsilon: EPSILON, affine: None, numbers: None }
     }
 
     /// Group normalisation.
     pub(crate) fn group(layers: &Layers<'_>, channels: usize, groups: usize) -> Result<Self, WeightsError> {
-        Ok(Self::OfImage { groups, epsilon: EPSILON, affine: Some(affine(layers, channels)?) })
+        Self::of_image(layers, channels, groups, EPSILON)
+    }
+
+    fn of_image(
+        layers: &Layers<'_>,
+        channels: usize,
+        groups: usize,
+        epsilon: f64,
+    ) -> Result<Self, WeightsError> {
+        let scale = layers.numbers("weight", &[channels])?;
+        let shift = layers.numbers("bias", &[channels])?;
+        let affine = (per_channel(layers, scale.clone()), per_channel(layers, shift.clone()));
+        Ok(Self::OfImage { groups, epsilon, affine: Some(affine), numbers: Some((scale, shift)) })
     }
 
     /// Batch normalisation as it is at inference.
@@ -68,12 +84,32 @@ impl Norm {
         Ok(Self::OfTraining { scale: per_channel(layers, scale), shift: per_channel(layers, shift) })
     }
 
+    /// The normalisation and the activation behind it: one pass where the processor does both.
+    pub(crate) fn activated(&self, x: Tensor<5>, activation: &Activation) -> Tensor<5> {
+        let slope = match activation {
+            Activation::Relu => Some(0.0),
+            Activation::LeakyRelu(slope) => Some(*slope as f32),
+            _ => None,
+        };
+        match (self, slope) {
+            (Self::OfImage { groups, epsilon, numbers, .. }, Some(slope))
+                if *groups == x.dims()[1] && cpu::is_here(&x) =>
+            {
+                by_channel(x, numbers, *epsilon, slope)
+            }
+            _ => activation.forward(self.forward(x)),
+        }
+    }
+
     pub(crate) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         match self {
             Self::OfTraining { scale, shift } => x * scale.clone() + shift.clone(),
-            Self::OfImage { groups, epsilon, affine } => {
+            Self::OfImage { groups, epsilon, affine, numbers } => {
                 let dims = x.dims();
                 let [images, channels, depth, rows, columns] = dims;
+                if *groups == channels && cpu::is_here(&x) {
+                    return by_channel(x, numbers, *epsilon, 1.0);
+                }
                 let each = channels / groups * depth * rows * columns;
                 let flat: Tensor<2> = x.reshape([images * groups, each]);
                 let mean = flat.clone().mean_dim(1);
@@ -89,10 +125,11 @@ impl Norm {
     }
 }
 
-fn affine(layers: &Layers<'_>, channels: usize) -> Result<(Tensor<5>, Tensor<5>), WeightsError> {
-    let scale = layers.numbers("weight", &[channels])?;
-    let shift = layers.numbers("bias", &[channels])?;
-    Ok((per_channel(layers, scale), per_channel(layers, shift)))
+fn by_channel(x: Tensor<5>, numbers: &Option<(Vec<f32>, Vec<f32>)>, epsilon: f64, slope: f32) -> Tensor<5> {
+    let mut map = Map::of(x);
+    let affine = numbers.as_ref().map(|(scale, shift)| Affine { scale, shift });
+    cpu::normalise(&mut map, affine, epsilon, slope);
+    map.into_tensor()
 }
 
 fn per_channel(layers: &Layers<'_>, numbers: Vec<f32>) -> Tensor<5> {

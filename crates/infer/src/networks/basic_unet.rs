@@ -4,7 +4,7 @@ use burn::prelude::Tensor;
 
 use super::{Network, no_copies};
 use crate::compute::Compute;
-use crate::layers::{Activation, Conv, ConvSpec, Norm, TransposedConv, TransposedSpec, max_pool};
+use crate::layers::{Activation, Conv, ConvSpec, Norm, TransposedConv, TransposedSpec, join, max_pool};
 use crate::weights::{Layers, Weights, WeightsError};
 
 /// Measures of a BasicUNet. Its activation is a leaky ReLU of slope 0.1, its normalisation that of each image with weights.
@@ -91,7 +91,7 @@ impl Network for BasicUnet {
         }
         for ((up, pair), skip) in self.ups.iter().zip(skips.into_iter().rev()) {
             let risen = grown_to(up.forward(x), skip.dims());
-            x = pair.forward(Tensor::cat(vec![skip, risen], 1));
+            x = pair.forward(join(skip, risen));
         }
         self.last.forward(x)
     }
@@ -121,6 +121,6 @@ impl Pair {
 
     fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         let activation = Activation::LeakyRelu(0.1);
-        self.0.iter().fold(x, |x, (conv, norm)| activation.forward(norm.forward(conv.forward(x))))
+        self.0.iter().fold(x, |x, (conv, norm)| norm.activated(conv.forward(x), &activation))
     }
 }

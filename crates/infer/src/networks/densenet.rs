@@ -4,7 +4,7 @@ use burn::prelude::Tensor;
 
 use super::{Network, no_copies};
 use crate::compute::Compute;
-use crate::layers::{Activation, Conv, ConvSpec, Linear, Norm, adaptive_mean, avg_pool, stem_pool};
+use crate::layers::{Activation, Conv, ConvSpec, Linear, Norm, adaptive_mean, avg_pool, join, stem_pool};
 use crate::weights::{Layers, Weights, WeightsError};
 
 /// Measures of a DenseNet.
@@ -131,7 +131,7 @@ impl DenseLayer {
             .iter()
             .zip(&self.convs)
             .fold(x.clone(), |x, (norm, conv)| conv.forward(Activation::Relu.forward(norm.forward(x))));
-        Tensor::cat(vec![x, new], 1)
+        join(x, new)
     }
 }
 

@@ -14,6 +14,7 @@ mod torchvision;
 mod unet_blocks;
 
 use burn::prelude::Tensor;
+use burn::tensor::TensorData;
 
 pub use basic_unet::BasicUnetShape;
 pub use densenet::DenseNetShape;
@@ -25,6 +26,7 @@ pub use swin_unetr::{Merging, SwinUnetrShape};
 pub use torchvision::{ConvNextShape, EfficientNetShape, ResNetShape};
 
 use crate::compute::Compute;
+use crate::run::InferError;
 use crate::weights::{Weights, WeightsError};
 
 /// A network with its weights on a device.
@@ -32,6 +34,22 @@ pub trait Network: Send {
     /// Logits of images: `[images, channels, depth, rows, columns]` to `[images, classes, depth, rows, columns]`, with
     /// depth 1 for pictures. A classifier's answer has one voxel.
     fn forward(&self, x: Tensor<5>) -> Tensor<5>;
+}
+
+/// One pass over numbers: for measurements and comparisons.
+///
+/// # Errors
+/// The device's word when it failed.
+pub fn pass(
+    network: &dyn Network,
+    compute: &Compute,
+    values: Vec<f32>,
+    dims: [usize; 5],
+) -> Result<Vec<f32>, InferError> {
+    let x = Tensor::from_data(TensorData::new(values, dims), compute.device());
+    let failed = |reason: String| InferError::Device(reason);
+    let data = network.forward(x).try_into_data().map_err(|error| failed(error.to_string()))?;
+    data.try_into_vec().map_err(|error| failed(format!("{error:?}")))
 }
 
 /// Which network, and its measures.

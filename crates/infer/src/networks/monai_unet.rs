@@ -4,7 +4,7 @@ use burn::prelude::Tensor;
 
 use super::{Network, no_copies};
 use crate::compute::Compute;
-use crate::layers::{Activation, Conv, ConvSpec, Norm, TransposedConv, TransposedSpec, same_padding};
+use crate::layers::{Activation, Conv, ConvSpec, Norm, TransposedConv, TransposedSpec, join, same_padding};
 use crate::weights::{Layers, Weights, WeightsError};
 
 /// Which normalisation the units have.
@@ -155,7 +155,7 @@ impl Network for Level {
             Below::Level(level) => level.forward(down.clone()),
             Below::Bottom(unit) => unit.forward(down.clone()),
         };
-        let up = self.up.forward(Tensor::cat(vec![down, below], 1));
+        let up = self.up.forward(join(down, below));
         let up = match &self.after_up {
             Some(after) => after.forward(up),
             None => up,
@@ -179,7 +179,7 @@ impl After {
     }
 
     fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        self.activation.forward(self.norm.forward(x))
+        self.norm.activated(x, &self.activation)
     }
 }
 

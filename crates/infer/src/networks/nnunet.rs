@@ -5,7 +5,7 @@ use burn::prelude::Tensor;
 
 use super::Network;
 use crate::compute::Compute;
-use crate::layers::{Activation, Conv, ConvSpec, Norm, TransposedConv, TransposedSpec, avg_pool};
+use crate::layers::{Activation, Conv, ConvSpec, Norm, TransposedConv, TransposedSpec, avg_pool, join};
 use crate::weights::{Layers, Weights, WeightsError};
 
 /// Measures of a network by stage, the first being the finest. Axes are depth, rows, columns; a network of the plane has
@@ -144,7 +144,7 @@ impl Network for NnunetNetwork {
         }
         x = coarsest.forward(x, &self.activation);
         for (rise, skip) in self.decoder.iter().zip(finer.into_iter().rev()) {
-            let joined = Tensor::cat(vec![rise.up.forward(x), skip], 1);
+            let joined = join(rise.up.forward(x), skip);
             x = rise.blocks.iter().fold(joined, |x, block| block.forward(x, &self.activation));
         }
         self.head.forward(x)
@@ -219,7 +219,7 @@ impl ConvBlock {
     }
 
     fn forward(&self, x: Tensor<5>, activation: &Activation) -> Tensor<5> {
-        activation.forward(self.linear(x))
+        self.norm.activated(self.conv.forward(x), activation)
     }
 }
 

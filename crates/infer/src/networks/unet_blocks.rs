@@ -4,7 +4,7 @@
 use burn::prelude::Tensor;
 
 use super::MonaiNorm;
-use crate::layers::{Activation, Conv, ConvSpec, Norm, TransposedConv, TransposedSpec};
+use crate::layers::{Activation, Conv, ConvSpec, Norm, TransposedConv, TransposedSpec, join};
 use crate::weights::{Layers, WeightsError};
 
 /// Two convolutions, and a way past them in the residual form.
@@ -49,7 +49,7 @@ impl Block {
         let activation = Activation::LeakyRelu(0.01);
         let through = |(conv, norm): &(Conv, Norm), x| norm.forward(conv.forward(x));
         let [first, second] = &self.convs;
-        let inner = through(second, activation.forward(through(first, x.clone())));
+        let inner = through(second, first.1.activated(first.0.forward(x.clone()), &activation));
         activation.forward(match &self.past {
             None => inner,
             Some(None) => inner + x,
@@ -83,6 +83,6 @@ impl UpBlock {
     }
 
     pub(super) fn forward(&self, x: Tensor<5>, finer: Tensor<5>) -> Tensor<5> {
-        self.block.forward(Tensor::cat(vec![self.up.forward(x), finer], 1))
+        self.block.forward(join(self.up.forward(x), finer))
     }
 }

@@ -169,6 +169,11 @@ impl<'a> Layers<'a> {
         self.compute.device()
     }
 
+    /// True when the network is built for the processor.
+    pub fn is_cpu(&self) -> bool {
+        self.compute.is_cpu()
+    }
+
     /// Ends the work of what is built.
     pub fn stop(&self) -> Stop {
         self.compute.stop().clone()
@@ -230,12 +235,25 @@ impl<'a> Layers<'a> {
         size: [usize; 3],
     ) -> Result<Tensor<5>, WeightsError> {
         let [depth, rows, columns] = size;
-        let in_file: &[usize] = match self.spatial {
-            2 => &[outputs, inputs, rows, columns],
-            _ => &[outputs, inputs, depth, rows, columns],
-        };
-        let numbers = self.numbers(name, in_file)?;
+        let numbers = self.kernel_numbers(name, outputs, inputs, size)?;
         let data = TensorData::new(numbers, [outputs, inputs, depth, rows, columns]);
         Ok(Tensor::from_data(data, self.device()))
+    }
+
+    /// The same as numbers in row-major order.
+    ///
+    /// # Errors
+    /// As [`Self::numbers`].
+    pub fn kernel_numbers(
+        &self,
+        name: &str,
+        outputs: usize,
+        inputs: usize,
+        [depth, rows, columns]: [usize; 3],
+    ) -> Result<Vec<f32>, WeightsError> {
+        match self.spatial {
+            2 => self.numbers(name, &[outputs, inputs, rows, columns]),
+            _ => self.numbers(name, &[outputs, inputs, depth, rows, columns]),
+        }
     }
 }

@@ -5,3 +5,4 @@ mod bundles;
 mod made;
 mod networks;
 mod nnunet;
+mod packages;
