@@ -39,7 +39,7 @@ fn ids(cache: &Cache, name: &str, now: Timestamp) -> Vec<i64> {
 }
 
 fn delivered(entry: i64, outcome: Outcome) -> Vec<Delivered> {
-    vec![Delivered { entry, outcome, remotes: Vec::new() }]
+    vec![Delivered::plain(entry, outcome)]
 }
 
 fn again(next_try: Timestamp) -> Outcome {

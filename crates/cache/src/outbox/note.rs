@@ -59,6 +59,17 @@ pub struct Delivered {
     pub outcome: Outcome,
     /// What the destination calls the things of it.
     pub remotes: Vec<Remote>,
+    /// How many files of a study it was, for an entry that says "send what there is": where there are more by now, it stays
+    /// open.
+    pub files: Option<u64>,
+}
+
+impl Delivered {
+    /// What became of an entry that leaves nothing to remember.
+    #[must_use]
+    pub fn plain(entry: i64, outcome: Outcome) -> Self {
+        Self { entry, outcome, remotes: Vec::new(), files: None }
+    }
 }
 
 impl Cache {
@@ -79,6 +90,13 @@ impl Cache {
             let mut sent: BTreeMap<(Option<StudyUid>, String), u64> = BTreeMap::new();
             for delivered in delivered {
                 let Some(entry) = tables::outbox::by_id(t, delivered.entry)? else { continue };
+                if !matches!(delivered.outcome, Outcome::Again { .. }) {
+                    tables::promises::forget(t, entry.id, destination)?;
+                }
+                if delivered.outcome == Outcome::Done && has_more(t, &entry, delivered.files)? {
+                    deliveries::due_now(t, entry.id, destination)?;
+                    continue;
+                }
                 deliveries::note(t, entry.id, destination, &stored(&delivered.outcome), at)?;
                 for remote in &delivered.remotes {
                     deliveries::set_remote(
@@ -134,6 +152,7 @@ impl Cache {
     pub fn outbox_retry(&self, entry: i64, destination: &str) -> Result<(), CacheError> {
         self.wake.again();
         self.write(|t| {
+            tables::promises::forget(t, entry, destination)?;
             let changed = t
                 .prepare_cached(
                     "UPDATE deliveries SET state = 'waiting', next_try = NULL, attempts = 0
@@ -167,6 +186,7 @@ impl Cache {
                 theirs: None,
             };
             deliveries::note(t, entry, destination, &row, at)?;
+            tables::promises::forget(t, entry, destination)?;
             close_if_done(t, entry, &waiting.kind, rules, at)?;
             let Some(study) = waiting.study_uid else { return Ok(()) };
             let detail = json!({"destination": destination, "kind": waiting.kind, "entry": entry});
@@ -196,6 +216,14 @@ fn stored(outcome: &Outcome) -> Stored<'_> {
             theirs: theirs.as_deref(),
             ..plain
         },
+    }
+}
+
+/// Whether files came into a study while it was sent.
+fn has_more(t: &Connection, entry: &tables::outbox::Waiting, sent: Option<u64>) -> Result<bool, CacheError> {
+    match (entry.study.filter(|_| entry.kind == "study"), sent) {
+        (Some(study), Some(sent)) => Ok(tables::instances::count_of_study(t, study)? > sent),
+        _ => Ok(false),
     }
 }
 

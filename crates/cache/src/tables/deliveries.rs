@@ -79,14 +79,26 @@ pub(crate) fn note(
     Ok(())
 }
 
-/// Entries that a destination has yet to get, in their order, with the attempts so far and when the next is due. `see`
-/// says whether to go on. `kinds` are words of this program's own list.
+/// What was done about an entry at a destination so far.
+pub(crate) struct Tried {
+    pub(crate) attempts: u32,
+    /// When the next try is due.
+    pub(crate) next_try: Option<Timestamp>,
+    /// It is there, and was asked to be kept.
+    pub(crate) promise: Option<Answered>,
+}
+
+/// Whether the answer to that is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answered(pub(crate) bool);
+
+/// Entries that a destination has yet to get, in their order. `see` says whether to go on. `kinds` are words of this program's own list.
 pub(crate) fn open(
     db: &Connection,
     destination: &str,
     kinds: &[&str],
     after: i64,
-    mut see: impl FnMut(Waiting, u32, Option<Timestamp>) -> bool,
+    mut see: impl FnMut(Waiting, Tried) -> bool,
 ) -> rusqlite::Result<()> {
     let from: i64 = db
         .prepare_cached("SELECT from_entry FROM destinations WHERE name = ?1")?
@@ -94,8 +106,9 @@ pub(crate) fn open(
         .optional()?
         .unwrap_or(0);
     let mut statement = db.prepare_cached(&format!(
-        "SELECT {}, coalesce(d.attempts, 0), d.next_try
+        "SELECT {}, coalesce(d.attempts, 0), d.next_try, p.entry, p.missing NOT NULL
          FROM outbox o LEFT JOIN deliveries d ON d.entry = o.id AND d.destination = ?1
+         LEFT JOIN promises p ON p.entry = o.id AND p.destination = ?1
          WHERE o.sent_at IS NULL AND o.id > ?2 AND o.id >= ?3 AND o.kind IN ({})
            AND (d.state IS NULL OR d.state = 'waiting')
          ORDER BY o.id",
@@ -104,11 +117,25 @@ pub(crate) fn open(
     ))?;
     let mut rows = statement.query(params![destination, after, from])?;
     while let Some(row) = rows.next()? {
-        let next_try: Option<i64> = row.get(8)?;
-        if !see(outbox::from_row(row)?, row.get(7)?, next_try.map(Timestamp)) {
+        let is_asked = row.get::<_, Option<i64>>(9)?.is_some();
+        let tried = Tried {
+            attempts: row.get(7)?,
+            next_try: row.get::<_, Option<i64>>(8)?.map(Timestamp),
+            promise: if is_asked { Some(Answered(row.get(10)?)) } else { None },
+        };
+        if !see(outbox::from_row(row)?, tried) {
             break;
         }
     }
+    Ok(())
+}
+
+/// An entry that waits for its next try no longer has to.
+pub(crate) fn due_now(db: &Connection, entry: i64, destination: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE deliveries SET next_try = NULL WHERE entry = ?1 AND destination = ?2 AND state = 'waiting'",
+    )?
+    .execute(params![entry, destination])?;
     Ok(())
 }
 

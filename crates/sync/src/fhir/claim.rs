@@ -230,5 +230,5 @@ impl Shared {
 }
 
 fn ended(entry: &Entry, outcome: Outcome, remotes: Vec<Remote>) -> Delivered {
-    Delivered { entry: entry.id, outcome, remotes }
+    Delivered { remotes, ..Delivered::plain(entry.id, outcome) }
 }

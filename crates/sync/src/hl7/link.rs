@@ -96,7 +96,7 @@ impl Hl7Link {
             };
             match outcome {
                 Ok(outcome) => {
-                    round.delivered.push(Delivered { entry: entry.id, outcome, remotes: Vec::new() });
+                    round.delivered.push(Delivered::plain(entry.id, outcome));
                 }
                 Err(trouble) => {
                     // An answer to this message may still come: not on the next connection.
