@@ -12,8 +12,10 @@ use std::collections::BTreeMap;
 /// What became of one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The destination has it, or there was nothing to send.
+    /// The destination has it.
     Done,
+    /// There was nothing to send: it is closed, and nothing left this computer.
+    Nothing,
     /// It is tried again by itself.
     Again {
         /// Stable word.
@@ -111,9 +113,11 @@ impl Cache {
                     let detail = json!({"destination": destination, "kind": entry.kind, "code": code});
                     apply::note(t, who, Action::DeliveryRefused, at, study, detail)?;
                 }
-                if delivered.outcome == Outcome::Done {
-                    *sent.entry((entry.study_uid, entry.kind.clone())).or_default() += 1;
+                if matches!(delivered.outcome, Outcome::Done | Outcome::Nothing) {
                     close_if_done(t, entry.id, &entry.kind, rules, at)?;
+                }
+                if delivered.outcome == Outcome::Done {
+                    *sent.entry((entry.study_uid, entry.kind)).or_default() += 1;
                 }
             }
             for ((study, kind), entries) in sent {
@@ -125,7 +129,8 @@ impl Cache {
         })
     }
 
-    /// Closes what all of `rules` are done with: after destinations were taken out of the settings.
+    /// Closes what all of `rules` are done with, after destinations were taken out of the settings, and claims that the
+    /// system of their order does not take: told later they would be about orders long done.
     ///
     /// # Errors
     /// [`CacheError`].
@@ -140,6 +145,13 @@ impl Cache {
                 .collect::<Result<_, _>>()?;
             for (entry, kind) in tried {
                 close_if_done(t, entry, &kind, rules, at)?;
+            }
+            let takers: Vec<&str> =
+                rules.iter().filter(|r| r.kinds.contains(&"claim")).map(|r| r.destination.as_str()).collect();
+            for (entry, destination) in tables::outbox::claims(t)? {
+                if !takers.contains(&destination.as_str()) {
+                    tables::outbox::close(t, entry, at)?;
+                }
             }
             Ok(())
         })
@@ -198,7 +210,7 @@ impl Cache {
 fn stored(outcome: &Outcome) -> Stored<'_> {
     let plain = Stored { state: "done", next_try: None, code: None, words: None, remote: None, theirs: None };
     match outcome {
-        Outcome::Done => plain,
+        Outcome::Done | Outcome::Nothing => plain,
         Outcome::Again { code, words, next_try } => Stored {
             state: "waiting",
             next_try: Some(*next_try),

@@ -99,7 +99,7 @@ pub(crate) fn parcels(
     for entry in entries {
         let Some((id, revision, what)) = what_of(&entry, sync_id) else {
             // Its record is gone, or nothing of it says anything elsewhere.
-            at_once.push(Delivered::plain(entry.id, Outcome::Done));
+            at_once.push(Delivered::plain(entry.id, Outcome::Nothing));
             continue;
         };
         let Some(study) = entry.content.study.clone().filter(|study| !study.patient.id.trim().is_empty())
