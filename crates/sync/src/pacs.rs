@@ -13,9 +13,14 @@ use medsight_record::destination::{Destination, PacsNode};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Files that are held in memory at once, in bytes, about.
+/// Files, each with its name, that are sent together.
+type Group = Vec<(Source, ObjectName)>;
+
+/// Bytes of such a group, about.
 const AT_ONCE: usize = 64 << 20;
 
 pub(crate) struct PacsLink {
@@ -72,17 +77,9 @@ impl PacsLink {
             }
         }
         let ended = |outcome| Ok(Delivered::plain(entry.id, outcome));
-        let mut groups = match self.files(entry).await {
-            Ok(groups) => groups,
-            Err(CacheError::PixelsElsewhere) => {
-                let words = "Its files are no longer on this computer. Retrieve the study again, or drop it.";
-                return ended(Outcome::Refused { code: "sync.files-gone", words: words.to_owned() });
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let (mut groups, reading) = self.files(entry);
         let mut names = Vec::new();
-        groups.retain(|group| !group.is_empty());
-        for group in groups {
+        while let Some(group) = groups.recv().await {
             let (sources, of_group): (Vec<Source>, Vec<ObjectName>) = group.into_iter().unzip();
             let report = self.send(&sources, cancel).await?;
             if let Some(bad) = report.deliveries.iter().find_map(fault_of) {
@@ -93,7 +90,19 @@ impl PacsLink {
             }
             names.extend(of_group);
         }
-        match (&self.node.dimse, self.commitment && !names.is_empty()) {
+        match reading.await {
+            Ok(Ok(())) => {}
+            Ok(Err(CacheError::PixelsElsewhere)) => {
+                let words = "Its files are no longer on this computer. Retrieve the study again, or drop it.";
+                return ended(Outcome::Refused { code: "sync.files-gone", words: words.to_owned() });
+            }
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => return Err(CacheError::BadCommand("a fault of the program while sending.").into()),
+        }
+        if names.is_empty() {
+            return ended(Outcome::Nothing);
+        }
+        match (&self.node.dimse, self.commitment) {
             (Some(dimse), true) => self.promise(dimse, entry, promise::unasked(names), cancel).await,
             _ => {
                 Ok(Delivered { files: Some(names.len() as u64), ..Delivered::plain(entry.id, Outcome::Done) })
@@ -101,27 +110,28 @@ impl PacsLink {
         }
     }
 
-    /// The files of an entry in groups that fit into memory, each file with its name.
-    async fn files(&self, entry: &Entry) -> Result<Vec<Vec<(Source, ObjectName)>>, CacheError> {
+    /// The files of an entry in groups that fit into memory, each file with its name. One group is sent, one waits and one is
+    /// read: more are never in memory. Who takes no more ends the reading.
+    fn files(&self, entry: &Entry) -> (mpsc::Receiver<Group>, JoinHandle<Result<(), CacheError>>) {
+        const NO_MORE: CacheError = CacheError::BadCommand("the sending ended before all was read.");
         let (cache, entry) = (Arc::clone(&self.cache), entry.clone());
+        let (give, groups) = mpsc::channel(1);
         let read = move || {
-            let (mut groups, mut bytes) = (vec![Vec::new()], 0);
+            let (mut group, mut bytes) = (Group::new(), 0);
             cache.outbox_files(&entry, |file| {
                 if bytes + file.len() > AT_ONCE && bytes > 0 {
-                    groups.push(Vec::new());
+                    give.blocking_send(std::mem::take(&mut group)).map_err(|_| NO_MORE)?;
                     bytes = 0;
                 }
                 bytes += file.len();
                 let name = name_of(&file);
                 let label = name.1.clone();
-                if let Some(group) = groups.last_mut() {
-                    group.push((Source::Memory(label, file.into()), name));
-                }
+                group.push((Source::Memory(label, file.into()), name));
                 Ok(())
             })?;
-            Ok(groups)
+            if group.is_empty() { Ok(()) } else { give.blocking_send(group).map_err(|_| NO_MORE) }
         };
-        blocking(read).await
+        (groups, tokio::task::spawn_blocking(read))
     }
 
     async fn send(&self, sources: &[Source], cancel: &CancellationToken) -> Result<SendReport, Trouble> {
