@@ -90,9 +90,17 @@ impl Inbounding {
         if running.as_ref().is_some_and(|running| running.settings == settings) {
             return;
         }
+        let were_some = running.is_some();
         *running = None;
         // Before the cache is open nothing can be kept; its opening comes here again.
         let Ok(cache) = desk.cache() else { return };
+        let names: Vec<String> = settings.sources.iter().map(|source| source.name.clone()).collect();
+        // Settings that could not be read have none either: then nothing is forgotten.
+        if were_some || !names.is_empty() {
+            if let Err(error) = cache.keep_sources(&names) {
+                desk.tell(DeskEvent::Failure(error.into()));
+            }
+        }
         if settings.sources.is_empty() {
             return;
         }

@@ -39,6 +39,8 @@ mod perform;
 mod prefetch;
 mod problem;
 mod process;
+#[cfg(test)]
+mod promise_journeys;
 mod receiving;
 #[cfg(test)]
 mod report_journeys;

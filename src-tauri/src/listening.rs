@@ -9,7 +9,7 @@ use crate::dto::{DeskEvent, ListenerSeen, ListenerState};
 use crate::problem::{ListenFault, Problem};
 use crate::receiving::{Fresh, Unasked};
 use medsight_link::Arrival;
-use medsight_pacs::{CancellationToken, Event, Inbox, ListenSettings, NetError};
+use medsight_pacs::{CancellationToken, Commitment, Event, Inbox, ListenSettings, NetError};
 use medsight_record::Listener;
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -197,6 +197,9 @@ async fn hear(desk: Weak<Desk>, fresh: Arc<Fresh>, mut events: mpsc::Receiver<Ev
         let Some(desk) = desk.upgrade() else { return };
         match heard {
             Ok(Some(event)) => {
+                if let Event::Committed { commitment, .. } = &event {
+                    promised(&desk, commitment.clone()).await;
+                }
                 if let Some((what, from)) = told(event) {
                     desk.listening().note(what, from);
                     pending = true;
@@ -216,6 +219,20 @@ async fn hear(desk: Weak<Desk>, fresh: Arc<Fresh>, mut events: mpsc::Receiver<Ev
     }
 }
 
+/// Hands a peer's answer to the request to keep what it was sent to the sending, which waits for it in the records.
+async fn promised(desk: &Arc<Desk>, answer: Commitment) {
+    let desk = Arc::clone(desk);
+    let work = move || {
+        let answered = desk.cache().and_then(|cache| {
+            Ok(cache.promise_answered(&answer.transaction, &answer.committed, &answer.failed)?)
+        });
+        if let Err(why) = answered {
+            desk.tell(DeskEvent::Failure(why));
+        }
+    };
+    let _heard = tauri::async_runtime::spawn_blocking(work).await;
+}
+
 fn told(event: Event) -> Option<(&'static str, String)> {
     Some(match event {
         Event::Listening { .. } => return None,
@@ -223,7 +240,7 @@ fn told(event: Event) -> Option<(&'static str, String)> {
         Event::Stored { from, already_here: false, .. } => ("stored", from),
         Event::Stored { from, .. } => ("already_here", from),
         Event::NotStored { from, .. } => ("not_stored", from),
-        Event::Committed { from, .. } => ("echoed", from),
+        Event::Committed { from, .. } => ("committed", from),
         Event::Refused { address, from, code, .. } => {
             let from = if from.is_empty() { address.to_string() } else { from };
             let what = match code.as_str() {

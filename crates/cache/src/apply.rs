@@ -143,6 +143,10 @@ impl Cache {
                 blobs.extend(tables::instances::blobs_of_study(t, row)?);
                 blobs.extend(tables::thumbnails::of_study(t, row)?);
                 let held = tables::studies::by_id(t, row)?;
+                let reader =
+                    held.as_ref().and_then(|s| s.work.claimed.as_ref()).map(|claim| claim.by.clone());
+                // Nobody here reads it any more.
+                crate::order::tell_claim(t, row, None, reader.as_deref(), at)?;
                 let instances = held.map_or(0, |s| s.instance_count);
                 self.keep_what_waits(t, row)?;
                 // Before it is gone: the event says whose study it was.

@@ -33,6 +33,8 @@ pub struct OrderPage {
     pub unchanged: Vec<String>,
     /// Places of orders that the source no longer has.
     pub gone: Vec<String>,
+    /// Places of tasks that the source no longer has.
+    pub gone_tasks: Vec<String>,
     /// The source tells all that it has at once: an open order that is not among these places is gone.
     pub whole: Option<BTreeSet<String>>,
 }
@@ -108,7 +110,7 @@ impl Cache {
     }
 
     /// Open orders that no study here answers. `text`: words that begin words of patient, accession number or procedure.
-    /// The same order from two sources is one.
+    /// The same order from two sources, by patient and accession number, is one.
     ///
     /// # Errors
     /// [`CacheError`].
@@ -123,19 +125,23 @@ impl Cache {
         let mut wanted = String::new();
         words(text, &mut wanted);
         found.retain(|known| says(&known.order, &wanted));
-        // A worklist tells of the same order as the system that it was made in, and less.
+        // One system may have several orders of an accession number; another system's of the same are these once more. A
+        // worklist tells of the same order as the system that it was made in, and less.
         let name = |order: &Order| {
             (!order.accession.is_empty() && !order.patient.id.is_empty())
                 .then(|| (order.patient.id.clone(), order.accession.clone()))
         };
-        let mut seen: BTreeMap<(String, String), bool> = BTreeMap::new();
+        let rank = |order: &Order| (is_step(order), order.source.clone());
+        let mut first: BTreeMap<(String, String), (bool, String)> = BTreeMap::new();
         for known in &found {
             if let Some(name) = name(&known.order) {
-                *seen.entry(name).or_default() |= !is_step(&known.order);
+                let rank = rank(&known.order);
+                let best = first.entry(name).or_insert_with(|| rank.clone());
+                *best = rank.min(best.clone());
             }
         }
         found.retain(|known| {
-            !is_step(&known.order) || name(&known.order).is_none_or(|name| seen.get(&name) != Some(&true))
+            name(&known.order).is_none_or(|name| first.get(&name) == Some(&rank(&known.order)))
         });
         found.sort_by_cached_key(|known| {
             let due = known.due_at().map_or(i64::MAX, |at| at.0);
@@ -146,12 +152,48 @@ impl Cache {
         Ok(Expected { total, orders: found })
     }
 
-    /// Places and versions of a source's open orders that were not heard of for longest: to be asked for by name.
+    /// Only these sources are in the settings: what others said, nobody asks for again. It is forgotten, and studies are as
+    /// urgent as the rest says.
     ///
     /// # Errors
     /// [`CacheError`].
-    pub fn orders_to_look_at(&self, source: &str, most: usize) -> Result<Vec<(String, String)>, CacheError> {
+    pub fn keep_sources(&self, names: &[String]) -> Result<(), CacheError> {
+        let rows = self.write(|t| {
+            let mut rows = BTreeSet::new();
+            for source in tables::askings::sources(t)?.iter().filter(|source| !names.contains(source)) {
+                for order in tables::orders::of_source(t, source)? {
+                    let (patient, accession) = (order.patient.id.trim(), order.accession.trim());
+                    rows.extend(tables::studies::of_order(t, order.study.as_ref(), patient, accession)?);
+                }
+                tables::askings::forget(t, source)?;
+            }
+            let mut reindex = Vec::new();
+            for row in rows {
+                if settle_all(t, row)? {
+                    reindex.push(row);
+                }
+            }
+            Ok(reindex)
+        })?;
+        self.reindex(rows)
+    }
+
+    /// Places of a source's open orders that were not heard of for longest: to be asked for by name.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub fn orders_to_look_at(&self, source: &str, most: usize) -> Result<Vec<String>, CacheError> {
         self.read(|db| Ok(tables::orders::longest_unseen(db, source, most)?))
+    }
+}
+
+impl Cache {
+    /// Places of a source's tasks about open orders that were not heard of for longest: to be asked for by name.
+    ///
+    /// # Errors
+    /// [`CacheError`].
+    pub fn tasks_to_look_at(&self, source: &str, most: usize) -> Result<Vec<String>, CacheError> {
+        self.read(|db| Ok(tables::orders::tasks_unseen(db, source, most)?))
     }
 }
 
@@ -211,6 +253,11 @@ pub(crate) fn settle(t: &Connection, row: i64) -> Result<bool, CacheError> {
     if !tables::orders::any(t)? {
         return Ok(false);
     }
+    settle_all(t, row)
+}
+
+/// The same, also where no order is left.
+fn settle_all(t: &Connection, row: i64) -> Result<bool, CacheError> {
     let Some(study) = tables::studies::by_id(t, row)? else { return Ok(false) };
     if study.work.is_priority_set {
         return Ok(false);
@@ -237,28 +284,35 @@ pub(crate) fn tell_claim(
     }
     let Some(study) = tables::studies::by_id(t, row)? else { return Ok(()) };
     let is_read = matches!(study.state, ReadState::Final | ReadState::Addendum);
-    let told: BTreeSet<(String, String)> = of_study(t, &study)?
+    let say = |(destination, order): &(String, String), who: &str, taken: bool| {
+        let detail = json!({
+            "destination": destination, "order": order, "who": who, "taken": taken, "read": is_read && !taken,
+        });
+        tables::outbox::add(t, row, "claim", &detail, at)
+    };
+    // Taken over from somebody here: theirs ends there too, before the other's begins. Also of an order that was closed since:
+    // what was told of it does not end by itself.
+    if let Some(before) = before.filter(|before| reader != Some(*before)) {
+        for order in &tables::outbox::claimed(t, &study.uid, before)? {
+            say(order, before, false)?;
+        }
+    }
+    let Some(reader) = reader else { return Ok(()) };
+    let open: BTreeSet<(String, String)> = of_study(t, &study)?
         .into_iter()
         .filter(|known| known.counts() && known.order.status.is_expected())
         .filter_map(|known| Some((known.order.destination?, known.order.place)))
         .collect();
-    for (destination, order) in told {
-        let say = |who: &str, taken: bool| {
-            let detail = json!({
-                "destination": destination, "order": order, "who": who, "taken": taken,
-                "read": is_read && !taken,
-            });
-            tables::outbox::add(t, row, "claim", &detail, at)
-        };
-        // Taken over from somebody here: theirs ends there too, before the other's begins.
-        if let Some(before) = before.filter(|before| reader != Some(*before)) {
-            say(before, false)?;
-        }
-        if let Some(reader) = reader {
-            say(reader, true)?;
-        }
+    for order in &open {
+        say(order, reader, true)?;
     }
     Ok(())
+}
+
+/// Whether of an order's patient more is known now, or something else: the patient changes there without the order.
+fn says_more(t: &Act<'_>, order: &Order) -> Result<bool, CacheError> {
+    let Some(known) = tables::orders::by_place(t, &order.source, &order.place)? else { return Ok(true) };
+    Ok(known.order.patient != order.patient && !order.patient.id.is_empty())
 }
 
 fn take(t: &Act<'_>, page: &OrderPage, who: &str, at: Timestamp) -> Result<(CameIn, Vec<i64>), CacheError> {
@@ -267,7 +321,7 @@ fn take(t: &Act<'_>, page: &OrderPage, who: &str, at: Timestamp) -> Result<(Came
     let mut touched: Vec<Order> = Vec::new();
     for order in &page.orders {
         match tables::orders::version(t, source, &order.place)? {
-            Some((known, false)) if known == order.version => {
+            Some((known, false)) if known == order.version && !says_more(t, order)? => {
                 tables::orders::seen(t, source, &order.place, at)?;
                 continue;
             }
@@ -283,12 +337,21 @@ fn take(t: &Act<'_>, page: &OrderPage, who: &str, at: Timestamp) -> Result<(Came
     }
     for task in &page.tasks {
         match tables::orders::task_version(t, source, &task.place)? {
-            Some(known) if known == task.version => continue,
+            Some(known) if known == task.version => {
+                tables::orders::task_seen(t, source, &task.place, at)?;
+                continue;
+            }
             Some(_) => came.changed += 1,
             None => came.new += 1,
         }
         tables::orders::put_task(t, task, at)?;
         touched.extend(tables::orders::by_place(t, source, &task.order)?.map(|known| known.order));
+    }
+    for place in &page.gone_tasks {
+        if let Some(order) = tables::orders::drop_task(t, source, place)? {
+            came.changed += 1;
+            touched.extend(tables::orders::by_place(t, source, &order)?.map(|known| known.order));
+        }
     }
     for place in &page.unchanged {
         tables::orders::seen(t, source, place, at)?;
@@ -296,7 +359,7 @@ fn take(t: &Act<'_>, page: &OrderPage, who: &str, at: Timestamp) -> Result<(Came
     let mut gone = page.gone.clone();
     if let Some(whole) = &page.whole {
         let open = tables::orders::longest_unseen(t, source, usize::MAX)?;
-        gone.extend(open.into_iter().map(|(place, _)| place).filter(|place| !whole.contains(place)));
+        gone.extend(open.into_iter().filter(|place| !whole.contains(place)));
     }
     for place in &gone {
         if tables::orders::set_gone(t, source, place, at)? {
@@ -329,7 +392,8 @@ fn take(t: &Act<'_>, page: &OrderPage, who: &str, at: Timestamp) -> Result<(Came
             "patients": patients.len(),
         });
         let event = AuditEvent::new(who, Action::Queried, at, None, detail);
-        tables::audit::add(t, &event.about(only.and_then(|id| PatientKey::local(id))))?;
+        let issuer = only.map(|id| tables::studies::issuer_of(t, id)).transpose()?.flatten();
+        tables::audit::add(t, &event.about(only.and_then(|id| PatientKey::of(id, issuer.as_deref()))))?;
     }
     Ok((came, reindex))
 }

@@ -6,16 +6,18 @@
 mod conflict;
 mod content;
 mod note;
+mod promise;
 mod status;
 mod wake;
 
 pub use conflict::{Choice, Conflict};
 pub use content::{Content, DrawnContent};
 pub use note::{Delivered, Outcome, Remote};
+pub use promise::{ObjectName, Promise};
 pub use status::{DestinationStatus, Failing, Stuck};
 pub(crate) use wake::Wake;
 
-use crate::tables::deliveries;
+use crate::tables::deliveries::{self, Answered};
 use crate::{Cache, CacheError, tables};
 use medsight_base::{StudyUid, Timestamp};
 use serde_json::Value;
@@ -67,7 +69,7 @@ pub struct Next {
 
 impl Cache {
     /// Up to `most` entries after `after` that a destination has yet to get, in their order. Behind an entry that waits
-    /// for its next try, later ones of the same study wait too.
+    /// for its next try, later ones of the same study wait too, unless it is there and only the promise to keep it is out.
     ///
     /// # Errors
     /// [`CacheError`].
@@ -82,17 +84,18 @@ impl Cache {
             let mut next = Next { done_to: after, ..Next::default() };
             let (mut found, mut held_back) = (Vec::new(), BTreeSet::new());
             let mut first_open = None;
-            deliveries::open(db, &rule.destination, &rule.kinds, after, |entry, attempts, due| {
+            deliveries::open(db, &rule.destination, &rule.kinds, after, |entry, tried| {
                 first_open.get_or_insert(entry.id);
-                let due = due.filter(|due| *due > now && due.0 - now.0 <= LONGEST_WAIT_MS);
+                let due = tried.next_try.filter(|due| *due > now && due.0 - now.0 <= LONGEST_WAIT_MS);
+                let due = due.filter(|_| tried.promise != Some(Answered(true)));
                 if let Some(due) = due {
                     next.due = Some(next.due.map_or(due, |first| first.min(due)));
                 }
                 let behind = entry.study_uid.as_ref().is_some_and(|study| held_back.contains(study));
                 if due.is_some() {
-                    held_back.extend(entry.study_uid);
+                    held_back.extend(entry.study_uid.filter(|_| tried.promise.is_none()));
                 } else if !behind {
-                    found.push((entry, attempts));
+                    found.push((entry, tried.attempts));
                 }
                 found.len() < most
             })?;

@@ -31,13 +31,13 @@ pub struct Evicted {
     pub over: u64,
 }
 
-/// Studies whose images are here and safe elsewhere, least recently used first.
+/// Studies whose images are here and safe elsewhere, least recently used first. Who has claimed one needs no image to be told.
 const EVICTABLE: &str = "
     SELECT t.id, t.uid, (SELECT sum(i.bytes) FROM instances i JOIN series s ON s.id = i.series
                          WHERE s.study = t.id AND i.blob NOT NULL) AS held
     FROM studies t
     WHERE t.archived_at NOT NULL AND held > 0
-      AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.study = t.id AND o.sent_at IS NULL)
+      AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.study = t.id AND o.sent_at IS NULL AND o.kind <> 'claim')
     ORDER BY t.last_used, t.id";
 
 impl Cache {

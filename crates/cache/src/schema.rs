@@ -8,7 +8,7 @@ use crate::{CacheError, tables};
 use rusqlite::{Connection, Transaction};
 
 /// The newest version known here.
-pub(crate) const VERSION: i64 = 8;
+pub(crate) const VERSION: i64 = 9;
 /// Marks our files for `file(1)` and for anybody who lost the name: "MSgt".
 const APPLICATION_ID: i64 = 0x4d53_6774;
 
@@ -25,6 +25,7 @@ const MIGRATIONS: [Migration; VERSION as usize] = [
     outbox_outlives_studies,
     from_servers,
     issuer_of_patient_id,
+    promises_to_keep,
 ];
 
 fn version_1(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -91,6 +92,11 @@ fn from_servers(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 /// Adds a column.
 fn issuer_of_patient_id(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(tables::studies::ISSUER)
+}
+
+/// Adds tables.
+fn promises_to_keep(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(tables::promises::TABLES)
 }
 
 /// Refuses a database that asks for more than this program knows.

@@ -68,13 +68,14 @@ impl Cache {
                 "source": source, "feed": "reports", "new": came.new, "changed": came.changed, "gone": came.gone,
             });
             let event = AuditEvent::new(who, Action::Queried, at, None, detail);
-            tables::audit::add(t, &event.about(PatientKey::local(&page.patient_id)))?;
+            let issuer = tables::studies::issuer_of(t, &page.patient_id)?;
+            tables::audit::add(t, &event.about(PatientKey::of(&page.patient_id, issuer.as_deref())))?;
             Ok(came)
         })
     }
 
     /// What other systems have of a patient, newest first. A report that was written here and sent there is not among
-    /// them: it is here as it was signed.
+    /// them while it is there as it was sent: it is here as it was signed. What somebody changed there is.
     ///
     /// # Errors
     /// [`CacheError`].
@@ -89,7 +90,9 @@ impl Cache {
                 let mut is_ours = false;
                 for name in &known.report.identifiers {
                     let id = name.strip_prefix("urn:uuid:").and_then(|id| id.parse().ok()).map(ReportId);
-                    is_ours |= id.map_or(Ok(None), |id| tables::reports::by_id(db, id))?.is_some();
+                    let Some(id) = id else { continue };
+                    is_ours |= tables::reports::by_id(db, id)?.is_some()
+                        && !tables::deliveries::is_changed_there(db, name, &id.0.to_string(), &known)?;
                 }
                 if !is_ours {
                     found.push(known);

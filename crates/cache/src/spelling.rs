@@ -22,16 +22,20 @@ impl Cache {
     /// # Errors
     /// [`CacheError`]; then none was added.
     pub fn learn_words(&self, language: &str, words: &[String]) -> Result<(), CacheError> {
-        let mut known: BTreeSet<String> = self.learned_words(language)?.into_iter().collect();
-        let before = known.len();
-        known.extend(
-            words.iter().filter(|word| !word.contains('\n')).take(MOST.saturating_sub(before)).cloned(),
-        );
-        if known.len() == before {
-            return Ok(());
-        }
-        let all = known.into_iter().collect::<Vec<_>>().join("\n");
-        self.write(|db| Ok(meta::set(db, &name(language), &all)?))
+        // Read and written in one, so that two who teach at the same moment lose none.
+        self.write(|db| {
+            let stored: Option<String> = meta::get(db, &name(language))?;
+            let mut known: BTreeSet<String> = stored.unwrap_or_default().lines().map(str::to_owned).collect();
+            let before = known.len();
+            known.extend(
+                words.iter().filter(|word| !word.contains('\n')).take(MOST.saturating_sub(before)).cloned(),
+            );
+            if known.len() == before {
+                return Ok(());
+            }
+            let all = known.into_iter().collect::<Vec<_>>().join("\n");
+            Ok(meta::set(db, &name(language), &all)?)
+        })
     }
 }
 

@@ -39,7 +39,7 @@ fn ids(cache: &Cache, name: &str, now: Timestamp) -> Vec<i64> {
 }
 
 fn delivered(entry: i64, outcome: Outcome) -> Vec<Delivered> {
-    vec![Delivered { entry, outcome, remotes: Vec::new() }]
+    vec![Delivered::plain(entry, outcome)]
 }
 
 fn again(next_try: Timestamp) -> Outcome {
@@ -204,4 +204,59 @@ fn who_waits_for_something_new_is_told() {
     drop(listener);
     draw(&cache, 1, 2);
     assert_eq!(told.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn what_only_waits_for_a_promise_holds_up_nothing_and_is_due_as_soon_as_the_answer_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    draw(&cache, 1, 1);
+    draw(&cache, 1, 2);
+    let [first, second] = ids(&cache, "a", AT)[..] else { panic!("two entries") };
+    let objects = [("1.2".to_owned(), "9.1".to_owned()), ("1.2".to_owned(), "9.2".to_owned())];
+    cache.promise_asked(first, "a", "2.25.7", &objects, AT).unwrap();
+    let later = Timestamp(AT.0 + 3_600_000);
+    cache.outbox_note("a", &[rule("a")], &delivered(first, again(later)), "sync", AT).unwrap();
+    assert_eq!(ids(&cache, "a", AT), [second], "it is there: what comes behind it need not wait");
+    // The program ends; the answer comes to the next one.
+    drop(cache);
+    let cache = Cache::open(&folder.path().join("cache"), &key()).unwrap();
+    assert!(cache.promise_answered("2.25.7", &["9.1".into()], &[("9.2".into(), 0x0112)]).unwrap());
+    assert_eq!(ids(&cache, "a", AT), [first, second]);
+    let answer = cache.promise(first, "a").unwrap().unwrap();
+    assert_eq!((answer.askings, answer.missing), (1, Some(vec![("9.2".to_owned(), 0x0112)])));
+    // A person has it sent anew: nothing of the old asking is left.
+    cache.outbox_retry(first, "a").unwrap();
+    assert_eq!(cache.promise(first, "a").unwrap(), None);
+}
+
+#[test]
+fn a_promise_under_a_transaction_that_is_not_ours_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    draw(&cache, 1, 1);
+    let [entry] = ids(&cache, "a", AT)[..] else { panic!("one entry") };
+    let objects = [("1.2".to_owned(), "9.1".to_owned())];
+    cache.promise_asked(entry, "a", "2.25.7", &objects, AT).unwrap();
+    assert!(!cache.promise_answered("2.25.8", &["9.1".into()], &[]).unwrap());
+    assert!(!cache.promise_is_answered(entry, "a").unwrap());
+    // What is promised in part, or of other objects, is no promise of the whole.
+    assert!(cache.promise_answered("2.25.7", &["9.9".into()], &[]).unwrap());
+    assert_eq!(cache.promise(entry, "a").unwrap().unwrap().missing, Some(vec![("9.1".to_owned(), 0)]));
+}
+
+#[test]
+fn files_that_come_into_a_study_while_it_is_sent_are_sent_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    let files = Route { destination: "pacs".into(), kinds: vec!["study"], events: false };
+    let entry = cache.outbox_next(&files, 0, 10, AT).unwrap().entries.remove(0);
+    let all = u64::from(cache.study(&study_uid(1)).unwrap().unwrap().instance_count);
+    let sent =
+        |files: u64| vec![Delivered { files: Some(files), ..Delivered::plain(entry.id, Outcome::Done) }];
+    let rules = std::slice::from_ref(&files);
+    cache.outbox_note("pacs", rules, &sent(all - 1), "sync", AT).unwrap();
+    assert_eq!(cache.outbox_next(&files, 0, 10, AT).unwrap().entries.len(), 1, "one came meanwhile");
+    cache.outbox_note("pacs", rules, &sent(all), "sync", AT).unwrap();
+    assert!(cache.outbox_next(&files, 0, 10, AT).unwrap().entries.is_empty());
 }

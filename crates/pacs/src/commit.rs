@@ -11,7 +11,7 @@ use crate::{NetError, part10, status};
 use dicom_dictionary_std::{tags, uids};
 use medsight_record::node::Dimse;
 use serde::Serialize;
-use std::time::Duration;
+use std::future::Future;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const CLASS: &str = uids::STORAGE_COMMITMENT_PUSH_MODEL;
@@ -44,7 +44,7 @@ impl Commitment {
 }
 
 /// Asks for the promise. `objects`: SOP class and instance of each. When the peer answers on the same association
-/// within `wait`, its report is the result; else it will come to the listener under `transaction`.
+/// before `enough` ends, its report is the result; else it will come to the listener under `transaction`.
 ///
 /// # Errors
 /// [`NetError`].
@@ -52,7 +52,7 @@ pub async fn commit(
     to: &Dimse,
     transaction: &str,
     objects: &[(String, String)],
-    wait: Duration,
+    enough: impl Future<Output = ()>,
     cancel: &CancellationToken,
 ) -> Result<Option<Commitment>, NetError> {
     let mut association = Association::request(to, &[Proposal::service(CLASS)], cancel).await?;
@@ -97,9 +97,13 @@ pub async fn commit(
             Incoming::Message { .. } => return Err(NetError::malformed("an answer to something else")),
         }
     }
-    if report.is_none() && !wait.is_zero() {
-        let next = tokio::time::timeout(wait, association.receive("waiting for the commitment's report"));
-        if let Ok(Ok(Incoming::Message { context, command })) = next.await {
+    if report.is_none() {
+        let next = tokio::select! {
+            biased;
+            () = enough => None,
+            next = association.receive("waiting for the commitment's report") => next.ok(),
+        };
+        if let Some(Incoming::Message { context, command }) = next {
             if command.field() == field::N_EVENT_REPORT_RQ {
                 report = Some(answer_report(&mut association, context, &command).await?);
             }

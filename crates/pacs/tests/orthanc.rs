@@ -217,7 +217,7 @@ async fn orthanc_promises_to_keep_what_it_has_and_names_what_it_has_not() {
     let mut objects: Vec<(String, String)> =
         (1..=3).map(|number| (ct.clone(), format!("{study}.1.{number}"))).collect();
     objects.push((ct, format!("{study}.1.99")));
-    let early = medsight_pacs::commit(&to, "2.25.77", &objects, Duration::ZERO, &cancel).await.unwrap();
+    let early = medsight_pacs::commit(&to, "2.25.77", &objects, async {}, &cancel).await.unwrap();
     let commitment = match early {
         Some(commitment) => commitment,
         None => loop {

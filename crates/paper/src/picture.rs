@@ -98,12 +98,15 @@ impl Picture {
                 surface.draw_path(&path);
             }
             let last = points.last().copied().unwrap_or([left, top]);
-            let inside = |value: f32, from: f32, length: f32| value.clamp(from + 2.0, from + length - 22.0);
+            // A picture may be smaller than what is kept free beside a name: then the name begins at its edge.
+            let between = |value: f32, least: f32, most: f32| value.min(most).max(least);
+            let inside =
+                |value: f32, from: f32, length: f32| between(value, from + 2.0, from + length - 22.0);
             labels.push(Label {
                 text: mark.label.clone(),
                 at: [
                     inside(last[0] + 4.0, left, width),
-                    (last[1] - 4.0).clamp(top + 10.0, top + height - 4.0),
+                    between(last[1] - 4.0, top + 10.0, top + height - 4.0),
                 ],
             });
         }

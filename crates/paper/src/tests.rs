@@ -179,6 +179,14 @@ fn a_key_image_stands_on_paper_with_its_measurements_and_its_caption() {
 }
 
 #[test]
+fn a_long_and_thin_key_image_is_printed_with_its_measurements() {
+    for size_px in [[1024, 16], [16, 1024], [4096, 1], [1, 1]] {
+        let thin = Picture { pixels: Some(ramp(size_px)), ..key_image() };
+        assert!(made_with(&report("x"), 2, &[thin]).is_ok(), "{size_px:?}");
+    }
+}
+
+#[test]
 fn pixels_that_are_not_as_many_as_they_say_make_no_pages() {
     let mut wrong = key_image();
     wrong.pixels = Some(Pixels { size_px: [300, 201], ..ramp([300, 200]) });

@@ -56,7 +56,8 @@ pub enum When {
 pub struct Order {
     /// Name of the source in the settings.
     pub source: String,
-    /// What the source calls it: `ServiceRequest/17`, `step/A12/S1`.
+    /// What the source calls it: `ServiceRequest/17`; of a step of a worklist, which has no name there, `step/` and a digest of
+    /// its numbers.
     pub place: String,
     /// The destination of the settings that it came from, which can be told who has it; `None` for a worklist.
     #[serde(default, skip_serializing_if = "Option::is_none")]

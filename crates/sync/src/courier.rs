@@ -253,6 +253,7 @@ impl Swept {
         for one in delivered {
             match one.outcome {
                 Outcome::Done => self.sent += 1,
+                Outcome::Nothing => {}
                 Outcome::Again { .. } => self.again += 1,
                 Outcome::Refused { .. } | Outcome::Conflict { .. } => self.refused += 1,
             }

@@ -1,27 +1,27 @@
-//! Objects made here, and files that came in, to a PACS: by STOW-RS or C-STORE, and kept there by its word where the
-//! settings ask for that.
+//! Objects made here, and files that came in, to a PACS: by STOW-RS or C-STORE. Not here: its promise to keep them.
+
+mod promise;
 
 use crate::Trouble;
-use crate::backoff::{after, fraction};
 use crate::engine::Secrets;
 use crate::link::Round;
-use crate::moment::now;
-use medsight_base::{Timestamp, Uid};
-use medsight_cache::{Cache, CacheError, Delivered, Entry, Outcome};
+use medsight_cache::{Cache, CacheError, Delivered, Entry, ObjectName, Outcome};
 use medsight_dicom::{Object, tags};
-use medsight_pacs::node::{Dimse, Node};
-use medsight_pacs::{
-    Auth, Delivery as Sent, Outcome as Fate, Patience, SendReport, Source, WebClient, commit, send,
-};
+use medsight_pacs::node::Node;
+use medsight_pacs::{Auth, Delivery as Sent, Outcome as Fate, Patience, SendReport, Source, WebClient, send};
 use medsight_record::destination::{Destination, PacsNode};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Files that are held in memory at once, in bytes, about.
+/// Files, each with its name, that are sent together.
+type Group = Vec<(Source, ObjectName)>;
+
+/// Bytes of such a group, about.
 const AT_ONCE: usize = 64 << 20;
-/// How long the promise to keep objects is waited for on the connection that asks for it.
-const PROMISE: Duration = Duration::from_secs(20);
 
 pub(crate) struct PacsLink {
     cache: Arc<Cache>,
@@ -30,10 +30,9 @@ pub(crate) struct PacsLink {
     commitment: bool,
     destination: Destination,
     secrets: Secrets,
+    /// It has not answered on the association that asked for its promise.
+    answers_elsewhere: AtomicBool,
 }
-
-/// Class and instance of an object that was sent.
-type Name = (String, String);
 
 impl PacsLink {
     pub(crate) fn new(
@@ -53,16 +52,15 @@ impl PacsLink {
             return Err(unusable("the server has no DICOM address"));
         }
         let (by_web, commitment, destination) = (pacs.by_web, pacs.commitment, destination.clone());
-        Ok(Self { cache, node, by_web, commitment, destination, secrets })
+        let answers_elsewhere = AtomicBool::new(false);
+        Ok(Self { cache, node, by_web, commitment, destination, secrets, answers_elsewhere })
     }
 
     pub(crate) async fn deliver(&self, entries: Vec<Entry>, cancel: &CancellationToken) -> Round {
         let mut round = Round::default();
         for entry in entries {
             match self.one(&entry, cancel).await {
-                Ok(outcome) => {
-                    round.delivered.push(Delivered { entry: entry.id, outcome, remotes: Vec::new() });
-                }
+                Ok(delivered) => round.delivered.push(delivered),
                 Err(trouble) => {
                     round.trouble = Some(trouble);
                     break;
@@ -72,58 +70,68 @@ impl PacsLink {
         round
     }
 
-    async fn one(&self, entry: &Entry, cancel: &CancellationToken) -> Result<Outcome, Trouble> {
-        let mut groups = match self.files(entry).await {
-            Ok(groups) => groups,
-            Err(CacheError::PixelsElsewhere) => {
-                let words = "Its files are no longer on this computer. Retrieve the study again, or drop it.";
-                return Ok(Outcome::Refused { code: "sync.files-gone", words: words.to_owned() });
+    async fn one(&self, entry: &Entry, cancel: &CancellationToken) -> Result<Delivered, Trouble> {
+        if let Some(dimse) = self.node.dimse.as_ref().filter(|_| self.commitment) {
+            if let Some(asked) = self.asked(entry).await? {
+                return self.promise(dimse, entry, asked, cancel).await;
             }
-            Err(error) => return Err(error.into()),
-        };
+        }
+        let ended = |outcome| Ok(Delivered::plain(entry.id, outcome));
+        let (mut groups, reading) = self.files(entry);
         let mut names = Vec::new();
-        groups.retain(|group| !group.is_empty());
-        for group in groups {
-            let (sources, of_group): (Vec<Source>, Vec<Name>) = group.into_iter().unzip();
+        while let Some(group) = groups.recv().await {
+            let (sources, of_group): (Vec<Source>, Vec<ObjectName>) = group.into_iter().unzip();
             let report = self.send(&sources, cancel).await?;
             if let Some(bad) = report.deliveries.iter().find_map(fault_of) {
-                return Ok(Outcome::Refused { code: "sync.refused", words: bad });
+                return ended(Outcome::Refused { code: "sync.refused", words: bad });
             }
             if report.deliveries.iter().any(|sent| sent.outcome == Fate::NotSent) {
                 return Err(report.error.map_or(Trouble::Lost("objects were being sent"), Trouble::from));
             }
             names.extend(of_group);
         }
-        match (&self.node.dimse, self.commitment && !names.is_empty()) {
-            (Some(dimse), true) => self.promise(dimse, &names, entry.attempts, cancel).await,
-            _ => Ok(Outcome::Done),
+        match reading.await {
+            Ok(Ok(())) => {}
+            Ok(Err(CacheError::PixelsElsewhere)) => {
+                let words = "Its files are no longer on this computer. Retrieve the study again, or drop it.";
+                return ended(Outcome::Refused { code: "sync.files-gone", words: words.to_owned() });
+            }
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => return Err(CacheError::BadCommand("a fault of the program while sending.").into()),
+        }
+        if names.is_empty() {
+            return ended(Outcome::Nothing);
+        }
+        match (&self.node.dimse, self.commitment) {
+            (Some(dimse), true) => self.promise(dimse, entry, promise::unasked(names), cancel).await,
+            _ => {
+                Ok(Delivered { files: Some(names.len() as u64), ..Delivered::plain(entry.id, Outcome::Done) })
+            }
         }
     }
 
-    /// The files of an entry in groups that fit into memory, each file with its name.
-    async fn files(&self, entry: &Entry) -> Result<Vec<Vec<(Source, Name)>>, CacheError> {
+    /// The files of an entry in groups that fit into memory, each file with its name. One group is sent, one waits and one is
+    /// read: more are never in memory. Who takes no more ends the reading.
+    fn files(&self, entry: &Entry) -> (mpsc::Receiver<Group>, JoinHandle<Result<(), CacheError>>) {
+        const NO_MORE: CacheError = CacheError::BadCommand("the sending ended before all was read.");
         let (cache, entry) = (Arc::clone(&self.cache), entry.clone());
+        let (give, groups) = mpsc::channel(1);
         let read = move || {
-            let (mut groups, mut bytes) = (vec![Vec::new()], 0);
+            let (mut group, mut bytes) = (Group::new(), 0);
             cache.outbox_files(&entry, |file| {
                 if bytes + file.len() > AT_ONCE && bytes > 0 {
-                    groups.push(Vec::new());
+                    give.blocking_send(std::mem::take(&mut group)).map_err(|_| NO_MORE)?;
                     bytes = 0;
                 }
                 bytes += file.len();
                 let name = name_of(&file);
                 let label = name.1.clone();
-                if let Some(group) = groups.last_mut() {
-                    group.push((Source::Memory(label, file.into()), name));
-                }
+                group.push((Source::Memory(label, file.into()), name));
                 Ok(())
             })?;
-            Ok(groups)
+            if group.is_empty() { Ok(()) } else { give.blocking_send(group).map_err(|_| NO_MORE) }
         };
-        match tokio::task::spawn_blocking(read).await {
-            Ok(read) => read,
-            Err(_) => Err(CacheError::BadCommand("a fault of the program while sending.")),
-        }
+        (groups, tokio::task::spawn_blocking(read))
     }
 
     async fn send(&self, sources: &[Source], cancel: &CancellationToken) -> Result<SendReport, Trouble> {
@@ -141,40 +149,12 @@ impl PacsLink {
             _ => Err(Trouble::Settings("the server has no address".to_owned())),
         }
     }
-
-    async fn promise(
-        &self,
-        dimse: &Dimse,
-        names: &[Name],
-        attempts: u32,
-        cancel: &CancellationToken,
-    ) -> Result<Outcome, Trouble> {
-        let transaction = Uid::from_uuid(uuid::Uuid::new_v4().as_u128()).to_string();
-        let promised = commit(dimse, &transaction, names, PROMISE, cancel).await?;
-        let Some(promised) = promised else {
-            let pause = after(attempts.saturating_add(4), None, fraction());
-            let next_try = Timestamp(now().0 + i64::try_from(pause.as_millis()).unwrap_or(0));
-            let words =
-                "The server has the objects and has not yet promised to keep them. It is asked again.";
-            return Ok(Outcome::Again { code: "sync.not-committed", words: words.to_owned(), next_try });
-        };
-        if names.iter().all(|(_, instance)| promised.committed.contains(instance)) {
-            return Ok(Outcome::Done);
-        }
-        let reason = promised.failed.first().map_or(0, |(_, reason)| *reason);
-        let words = format!(
-            "The server does not promise to keep {} of {} objects (Failure Reason {reason:04X}H). Ask its administrator.",
-            names.len() - promised.committed.len().min(names.len()),
-            names.len()
-        );
-        Ok(Outcome::Refused { code: "sync.not-committed", words })
-    }
 }
 
 /// SOP class and instance of a file; empty where it is none, which the sending tells then.
-fn name_of(file: &[u8]) -> Name {
+fn name_of(file: &[u8]) -> ObjectName {
     Object::from_vec(file.to_vec()).map_or_else(
-        |_| Name::default(),
+        |_| ObjectName::default(),
         |object| {
             let data = object.data();
             (data.text_or_empty(tags::SOP_CLASS_UID), data.text_or_empty(tags::SOP_INSTANCE_UID))
@@ -193,5 +173,14 @@ fn fault_of(sent: &Sent) -> Option<String> {
             Some(format!("The server takes no object of this class in transfer syntax {transfer_syntax}."))
         }
         Fate::Unreadable { code, .. } => Some(format!("A file cannot be sent ({code}).")),
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CacheError> + Send + 'static,
+) -> Result<T, CacheError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(_) => Err(CacheError::BadCommand("a fault of the program while sending.")),
     }
 }

@@ -19,6 +19,7 @@ mod loopback;
 mod random;
 mod tokens;
 
+pub use client::ProgramSignIn;
 pub use device::DeviceCode;
 pub use error::{IdTokenFault, SignInError};
 pub use flow::{Ask, Pending, SignIn, SignedIn};

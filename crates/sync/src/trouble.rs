@@ -34,7 +34,7 @@ pub enum Trouble {
     )]
     SignInServer(String),
     /// 403.
-    #[error("The server does not permit this account to write. Ask its administrator.")]
+    #[error("The server does not permit this account to do that. Ask its administrator.")]
     NotPermitted,
     /// 5xx.
     #[error("The server answers with status {0}. Its administrator can tell why.")]

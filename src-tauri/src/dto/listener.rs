@@ -62,7 +62,7 @@ pub enum ListenerState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct ListenerSeen {
-    /// `stored`, `already_here`, `not_stored`, `echoed`, `sender_unknown`, `other_title`, `busy`, `tls` or `lost`.
+    /// `stored`, `already_here`, `not_stored`, `committed`, `echoed`, `sender_unknown`, `other_title`, `busy`, `tls` or `lost`.
     pub what: String,
     /// The peer's title, or its address where it gave none.
     pub from: String,

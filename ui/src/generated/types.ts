@@ -900,7 +900,7 @@ senders: Array<SenderForm>, };
 
 export type ListenerSeen = { 
 /**
- * `stored`, `already_here`, `not_stored`, `echoed`, `sender_unknown`, `other_title`, `busy`, `tls` or `lost`.
+ * `stored`, `already_here`, `not_stored`, `committed`, `echoed`, `sender_unknown`, `other_title`, `busy`, `tls` or `lost`.
  */
 what: string, 
 /**

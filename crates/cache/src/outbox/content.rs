@@ -60,8 +60,13 @@ pub(super) fn of(db: &Connection, waiting: &Waiting) -> Result<Content, CacheErr
 
 /// What an entry is about, so that another one of the same thing is known: its kind and the name of the thing.
 pub(super) fn thing_of(waiting: &Waiting) -> Option<(String, String)> {
-    let name = ["annotation", "report"].iter().find_map(|key| waiting.payload[*key].as_str());
-    Some((waiting.kind.clone(), name?.to_owned()))
+    let name = match waiting.kind.as_str() {
+        // How far the reading of a study has come is one thing, whoever said it.
+        "read_state" => waiting.study_uid.as_ref()?.as_str(),
+        // A report may have several critical results, each with a place of its own there.
+        kind => waiting.payload[kind].as_str()?,
+    };
+    Some((waiting.kind.clone(), name.to_owned()))
 }
 
 fn report(db: &Connection, waiting: &Waiting) -> Result<Option<Report>, CacheError> {

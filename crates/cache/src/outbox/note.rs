@@ -12,8 +12,10 @@ use std::collections::BTreeMap;
 /// What became of one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The destination has it, or there was nothing to send.
+    /// The destination has it.
     Done,
+    /// There was nothing to send: it is closed, and nothing left this computer.
+    Nothing,
     /// It is tried again by itself.
     Again {
         /// Stable word.
@@ -59,6 +61,17 @@ pub struct Delivered {
     pub outcome: Outcome,
     /// What the destination calls the things of it.
     pub remotes: Vec<Remote>,
+    /// How many files of a study it was, for an entry that says "send what there is": where there are more by now, it stays
+    /// open.
+    pub files: Option<u64>,
+}
+
+impl Delivered {
+    /// What became of an entry that leaves nothing to remember.
+    #[must_use]
+    pub fn plain(entry: i64, outcome: Outcome) -> Self {
+        Self { entry, outcome, remotes: Vec::new(), files: None }
+    }
 }
 
 impl Cache {
@@ -79,6 +92,13 @@ impl Cache {
             let mut sent: BTreeMap<(Option<StudyUid>, String), u64> = BTreeMap::new();
             for delivered in delivered {
                 let Some(entry) = tables::outbox::by_id(t, delivered.entry)? else { continue };
+                if !matches!(delivered.outcome, Outcome::Again { .. }) {
+                    tables::promises::forget(t, entry.id, destination)?;
+                }
+                if delivered.outcome == Outcome::Done && has_more(t, &entry, delivered.files)? {
+                    deliveries::due_now(t, entry.id, destination)?;
+                    continue;
+                }
                 deliveries::note(t, entry.id, destination, &stored(&delivered.outcome), at)?;
                 for remote in &delivered.remotes {
                     deliveries::set_remote(
@@ -93,9 +113,11 @@ impl Cache {
                     let detail = json!({"destination": destination, "kind": entry.kind, "code": code});
                     apply::note(t, who, Action::DeliveryRefused, at, study, detail)?;
                 }
-                if delivered.outcome == Outcome::Done {
-                    *sent.entry((entry.study_uid, entry.kind.clone())).or_default() += 1;
+                if matches!(delivered.outcome, Outcome::Done | Outcome::Nothing) {
                     close_if_done(t, entry.id, &entry.kind, rules, at)?;
+                }
+                if delivered.outcome == Outcome::Done {
+                    *sent.entry((entry.study_uid, entry.kind)).or_default() += 1;
                 }
             }
             for ((study, kind), entries) in sent {
@@ -107,7 +129,8 @@ impl Cache {
         })
     }
 
-    /// Closes what all of `rules` are done with: after destinations were taken out of the settings.
+    /// Closes what all of `rules` are done with, after destinations were taken out of the settings, and claims that the
+    /// system of their order does not take: told later they would be about orders long done.
     ///
     /// # Errors
     /// [`CacheError`].
@@ -123,6 +146,13 @@ impl Cache {
             for (entry, kind) in tried {
                 close_if_done(t, entry, &kind, rules, at)?;
             }
+            let takers: Vec<&str> =
+                rules.iter().filter(|r| r.kinds.contains(&"claim")).map(|r| r.destination.as_str()).collect();
+            for (entry, destination) in tables::outbox::claims(t)? {
+                if !takers.contains(&destination.as_str()) {
+                    tables::outbox::close(t, entry, at)?;
+                }
+            }
             Ok(())
         })
     }
@@ -134,6 +164,7 @@ impl Cache {
     pub fn outbox_retry(&self, entry: i64, destination: &str) -> Result<(), CacheError> {
         self.wake.again();
         self.write(|t| {
+            tables::promises::forget(t, entry, destination)?;
             let changed = t
                 .prepare_cached(
                     "UPDATE deliveries SET state = 'waiting', next_try = NULL, attempts = 0
@@ -167,6 +198,7 @@ impl Cache {
                 theirs: None,
             };
             deliveries::note(t, entry, destination, &row, at)?;
+            tables::promises::forget(t, entry, destination)?;
             close_if_done(t, entry, &waiting.kind, rules, at)?;
             let Some(study) = waiting.study_uid else { return Ok(()) };
             let detail = json!({"destination": destination, "kind": waiting.kind, "entry": entry});
@@ -178,7 +210,7 @@ impl Cache {
 fn stored(outcome: &Outcome) -> Stored<'_> {
     let plain = Stored { state: "done", next_try: None, code: None, words: None, remote: None, theirs: None };
     match outcome {
-        Outcome::Done => plain,
+        Outcome::Done | Outcome::Nothing => plain,
         Outcome::Again { code, words, next_try } => Stored {
             state: "waiting",
             next_try: Some(*next_try),
@@ -196,6 +228,14 @@ fn stored(outcome: &Outcome) -> Stored<'_> {
             theirs: theirs.as_deref(),
             ..plain
         },
+    }
+}
+
+/// Whether files came into a study while it was sent.
+fn has_more(t: &Connection, entry: &tables::outbox::Waiting, sent: Option<u64>) -> Result<bool, CacheError> {
+    match (entry.study.filter(|_| entry.kind == "study"), sent) {
+        (Some(study), Some(sent)) => Ok(tables::instances::count_of_study(t, study)? > sent),
+        _ => Ok(false),
     }
 }
 

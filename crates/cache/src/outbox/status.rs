@@ -2,7 +2,7 @@
 
 use super::Route;
 use crate::tables::audit_deliveries;
-use crate::tables::deliveries::listed;
+use crate::tables::deliveries::{ITS_BUSINESS, listed};
 use crate::{Cache, CacheError};
 use medsight_base::{StudyUid, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -138,7 +138,8 @@ impl Cache {
         self.read(|db| {
             let open = format!(
                 "FROM outbox o LEFT JOIN deliveries d ON d.entry = o.id AND d.destination = ?1
-                 WHERE o.sent_at IS NULL AND o.kind IN ({}) AND (d.state IS NULL OR d.state = 'waiting')
+                 WHERE o.sent_at IS NULL AND o.kind IN ({}) AND {ITS_BUSINESS}
+                   AND (d.state IS NULL OR d.state = 'waiting')
                    AND o.id >= coalesce((SELECT from_entry FROM destinations WHERE name = ?1), 0)",
                 listed(&rule.kinds)
             );

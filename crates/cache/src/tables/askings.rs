@@ -24,6 +24,19 @@ pub(crate) const TABLE: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
+/// Every source that was asked.
+pub(crate) fn sources(db: &Connection) -> rusqlite::Result<Vec<String>> {
+    db.prepare_cached("SELECT DISTINCT source FROM askings")?.query_map([], |row| row.get(0))?.collect()
+}
+
+/// A source is no longer asked: what it said goes with the asking.
+pub(crate) fn forget(db: &Connection, source: &str) -> rusqlite::Result<()> {
+    for table in ["orders", "order_tasks", "server_reports", "askings"] {
+        db.prepare_cached(&format!("DELETE FROM {table} WHERE source = ?1"))?.execute([source])?;
+    }
+    Ok(())
+}
+
 const COLUMNS: &str =
     "mark, progress, began, query, etag, asked_at, ended_at, failing_since, attempts, code, words";
 

@@ -2,6 +2,7 @@
 
 use super::outbox::{self, Waiting};
 use medsight_base::Timestamp;
+use medsight_record::KnownServerReport;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// `remotes` is what a destination calls a thing of ours, and the version that we last saw there.
@@ -79,14 +80,29 @@ pub(crate) fn note(
     Ok(())
 }
 
-/// Entries that a destination has yet to get, in their order, with the attempts so far and when the next is due. `see`
-/// says whether to go on. `kinds` are words of this program's own list.
+/// What was done about an entry at a destination so far.
+pub(crate) struct Tried {
+    pub(crate) attempts: u32,
+    /// When the next try is due.
+    pub(crate) next_try: Option<Timestamp>,
+    /// It is there, and was asked to be kept.
+    pub(crate) promise: Option<Answered>,
+}
+
+/// Whether the answer to that is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answered(pub(crate) bool);
+
+/// What is a destination's business of what it takes: a claim is told where its order came from, and nowhere else.
+pub(crate) const ITS_BUSINESS: &str = "(o.kind <> 'claim' OR o.payload ->> 'destination' = ?1)";
+
+/// Entries that a destination has yet to get, in their order. `see` says whether to go on. `kinds` are words of this program's own list.
 pub(crate) fn open(
     db: &Connection,
     destination: &str,
     kinds: &[&str],
     after: i64,
-    mut see: impl FnMut(Waiting, u32, Option<Timestamp>) -> bool,
+    mut see: impl FnMut(Waiting, Tried) -> bool,
 ) -> rusqlite::Result<()> {
     let from: i64 = db
         .prepare_cached("SELECT from_entry FROM destinations WHERE name = ?1")?
@@ -94,9 +110,10 @@ pub(crate) fn open(
         .optional()?
         .unwrap_or(0);
     let mut statement = db.prepare_cached(&format!(
-        "SELECT {}, coalesce(d.attempts, 0), d.next_try
+        "SELECT {}, coalesce(d.attempts, 0), d.next_try, p.entry, p.missing NOT NULL
          FROM outbox o LEFT JOIN deliveries d ON d.entry = o.id AND d.destination = ?1
-         WHERE o.sent_at IS NULL AND o.id > ?2 AND o.id >= ?3 AND o.kind IN ({})
+         LEFT JOIN promises p ON p.entry = o.id AND p.destination = ?1
+         WHERE o.sent_at IS NULL AND o.id > ?2 AND o.id >= ?3 AND o.kind IN ({}) AND {ITS_BUSINESS}
            AND (d.state IS NULL OR d.state = 'waiting')
          ORDER BY o.id",
         outbox::COLUMNS,
@@ -104,11 +121,25 @@ pub(crate) fn open(
     ))?;
     let mut rows = statement.query(params![destination, after, from])?;
     while let Some(row) = rows.next()? {
-        let next_try: Option<i64> = row.get(8)?;
-        if !see(outbox::from_row(row)?, row.get(7)?, next_try.map(Timestamp)) {
+        let is_asked = row.get::<_, Option<i64>>(9)?.is_some();
+        let tried = Tried {
+            attempts: row.get(7)?,
+            next_try: row.get::<_, Option<i64>>(8)?.map(Timestamp),
+            promise: if is_asked { Some(Answered(row.get(10)?)) } else { None },
+        };
+        if !see(outbox::from_row(row)?, tried) {
             break;
         }
     }
+    Ok(())
+}
+
+/// An entry that waits for its next try no longer has to.
+pub(crate) fn due_now(db: &Connection, entry: i64, destination: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE deliveries SET next_try = NULL WHERE entry = ?1 AND destination = ?2 AND state = 'waiting'",
+    )?
+    .execute(params![entry, destination])?;
     Ok(())
 }
 
@@ -122,6 +153,7 @@ pub(crate) fn listed(words: &[&str]) -> String {
 pub(crate) fn is_closed(db: &Connection, entry: i64, destination: &str) -> rusqlite::Result<bool> {
     db.prepare_cached(
         "SELECT (o.id < coalesce(s.from_entry, 0)) OR coalesce(d.state IN ('done', 'dropped'), 0)
+                OR (o.kind = 'claim' AND o.payload ->> 'destination' <> ?2)
          FROM outbox o LEFT JOIN destinations s ON s.name = ?2
          LEFT JOIN deliveries d ON d.entry = o.id AND d.destination = ?2 WHERE o.id = ?1",
     )?
@@ -148,6 +180,29 @@ pub(crate) fn conflicts(db: &Connection, destination: &str) -> rusqlite::Result<
     )?
     .query_map([destination], |row| row.get(0))?
     .collect()
+}
+
+/// Whether a report of ours that a system told of is not as it was sent there: another version than the one last seen, told
+/// after it was last sent.
+pub(crate) fn is_changed_there(
+    db: &Connection,
+    identity: &str,
+    report: &str,
+    told: &KnownServerReport,
+) -> rusqlite::Result<bool> {
+    let sent: Option<i64> = db
+        .prepare_cached(
+            "SELECT max(d.tried_at) FROM deliveries d JOIN outbox o ON o.id = d.entry
+             WHERE o.kind = 'report' AND o.payload ->> 'report' = ?1",
+        )?
+        .query_row([report], |row| row.get(0))?;
+    let is_other: bool = db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM remotes WHERE identity = ?1 AND place = ?2 AND version NOT NULL)
+                AND NOT EXISTS (SELECT 1 FROM remotes WHERE identity = ?1 AND place = ?2 AND version = ?3)",
+        )?
+        .query_row([identity, &told.report.place, &told.report.version], |row| row.get(0))?;
+    Ok(is_other && sent.is_none_or(|sent| sent < told.seen_at.0))
 }
 
 /// The destination has nothing of this name any more.

@@ -139,6 +139,12 @@ pub(crate) fn of_study(db: &Connection, study: i64) -> rusqlite::Result<Vec<Stor
     .collect()
 }
 
+/// How many objects of a study are known.
+pub(crate) fn count_of_study(db: &Connection, study: i64) -> rusqlite::Result<u64> {
+    db.prepare_cached("SELECT count(*) FROM instances i JOIN series s ON s.id = i.series WHERE s.study = ?1")?
+        .query_row([study], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))
+}
+
 /// In what form the files of a study are stored, in the order of their numbers.
 pub(crate) fn forms_of_study(db: &Connection, study: i64) -> rusqlite::Result<Vec<StoredForm>> {
     db.prepare_cached(

@@ -104,6 +104,13 @@ pub(crate) fn by_place(db: &Connection, source: &str, place: &str) -> rusqlite::
         .optional()
 }
 
+/// Everything that a source said of orders.
+pub(crate) fn of_source(db: &Connection, source: &str) -> rusqlite::Result<Vec<Order>> {
+    db.prepare_cached("SELECT payload FROM orders WHERE source = ?1")?
+        .query_map([source], |row| json(row, 0))?
+        .collect()
+}
+
 pub(crate) fn any(db: &Connection) -> rusqlite::Result<bool> {
     db.prepare_cached("SELECT EXISTS (SELECT 1 FROM orders)")?.query_row([], |row| row.get(0))
 }
@@ -129,7 +136,8 @@ pub(crate) fn without_study(db: &Connection, most: usize) -> rusqlite::Result<Ve
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     db.prepare_cached(&format!(
         "SELECT payload, gone, seen_at FROM orders o WHERE {EXPECTED}
-             AND NOT EXISTS (SELECT 1 FROM studies s WHERE s.uid = o.study)
+             AND NOT EXISTS (SELECT 1 FROM studies s WHERE s.uid = o.study
+                 AND (trim(s.patient_id) = trim(o.patient_id) OR trim(s.patient_id) = '' OR trim(o.patient_id) = ''))
              AND NOT EXISTS (SELECT 1 FROM studies s WHERE s.patient_id = o.patient_id AND o.patient_id <> ''
                  AND s.accession = o.accession AND o.accession <> '')
          LIMIT ?1"
@@ -138,17 +146,13 @@ pub(crate) fn without_study(db: &Connection, most: usize) -> rusqlite::Result<Ve
     .collect()
 }
 
-/// Places and versions of a source's open orders, those first that were not heard of for longest.
-pub(crate) fn longest_unseen(
-    db: &Connection,
-    source: &str,
-    most: usize,
-) -> rusqlite::Result<Vec<(String, String)>> {
+/// Places of a source's open orders, those first that were not heard of for longest.
+pub(crate) fn longest_unseen(db: &Connection, source: &str, most: usize) -> rusqlite::Result<Vec<String>> {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     db.prepare_cached(&format!(
-        "SELECT place, version FROM orders WHERE source = ?1 AND {EXPECTED} ORDER BY seen_at, place LIMIT ?2"
+        "SELECT place FROM orders WHERE source = ?1 AND {EXPECTED} ORDER BY seen_at, place LIMIT ?2"
     ))?
-    .query_map(params![source, most], |row| Ok((row.get(0)?, row.get(1)?)))?
+    .query_map(params![source, most], |row| row.get(0))?
     .collect()
 }
 
@@ -165,6 +169,32 @@ pub(crate) fn put_task(db: &Connection, task: &OrderTask, at: Timestamp) -> rusq
     )?
     .execute(params![task.source, task.place, task.version, task.order, at.0, text(task)?])?;
     Ok(())
+}
+
+/// The source has a task still, as it is here.
+pub(crate) fn task_seen(db: &Connection, source: &str, place: &str, at: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE order_tasks SET seen_at = ?3 WHERE source = ?1 AND place = ?2")?
+        .execute(params![source, place, at.0])?;
+    Ok(())
+}
+
+/// The source no longer has a task; the order that it was about, where it was here.
+pub(crate) fn drop_task(db: &Connection, source: &str, place: &str) -> rusqlite::Result<Option<String>> {
+    db.prepare_cached("DELETE FROM order_tasks WHERE source = ?1 AND place = ?2 RETURNING request")?
+        .query_row([source, place], |row| row.get(0))
+        .optional()
+}
+
+/// Places of a source's tasks about open orders, those first that were not heard of for longest.
+pub(crate) fn tasks_unseen(db: &Connection, source: &str, most: usize) -> rusqlite::Result<Vec<String>> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    db.prepare_cached(&format!(
+        "SELECT t.place FROM order_tasks t WHERE t.source = ?1 AND EXISTS (SELECT 1 FROM orders
+             WHERE source = ?1 AND place = t.request AND {EXPECTED})
+         ORDER BY t.seen_at, t.place LIMIT ?2"
+    ))?
+    .query_map(params![source, most], |row| row.get(0))?
+    .collect()
 }
 
 /// The tasks of an order, the one that was heard of last first.

@@ -124,6 +124,32 @@ pub(crate) fn waiting(db: &Connection) -> rusqlite::Result<u64> {
         .query_row([], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))
 }
 
+/// Claims that wait, each with the destination that its order came from.
+pub(crate) fn claims(db: &Connection) -> rusqlite::Result<Vec<(i64, String)>> {
+    db.prepare_cached(
+        "SELECT id, coalesce(payload ->> 'destination', '') FROM outbox WHERE kind = 'claim' AND sent_at IS NULL",
+    )?
+    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+    .collect()
+}
+
+/// The orders of which it was told last that this person has them: destination and place.
+pub(crate) fn claimed(
+    db: &Connection,
+    study: &StudyUid,
+    who: &str,
+) -> rusqlite::Result<Vec<(String, String)>> {
+    db.prepare_cached(
+        "SELECT payload ->> 'destination', payload ->> 'order' FROM outbox o WHERE kind = 'claim' AND study_uid = ?1
+             AND payload ->> 'taken' AND payload ->> 'who' = ?2
+             AND NOT EXISTS (SELECT 1 FROM outbox l WHERE l.kind = 'claim' AND l.study_uid = ?1 AND l.id > o.id
+                 AND l.payload ->> 'order' = o.payload ->> 'order'
+                 AND l.payload ->> 'destination' = o.payload ->> 'destination')",
+    )?
+    .query_map([study.as_str(), who], |row| Ok((row.get(0)?, row.get(1)?)))?
+    .collect()
+}
+
 /// One entry, waiting or not.
 pub(crate) fn by_id(db: &Connection, id: i64) -> rusqlite::Result<Option<Waiting>> {
     db.prepare_cached(&format!("SELECT {COLUMNS} FROM outbox o WHERE o.id = ?1"))?

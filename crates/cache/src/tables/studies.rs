@@ -147,6 +147,17 @@ pub(crate) fn each(db: &Connection, mut see: impl FnMut(i64, StudyRecord)) -> ru
     Ok(())
 }
 
+/// Whose numbering a Patient ID is, where all studies of it that say so say the same.
+pub(crate) fn issuer_of(db: &Connection, patient_id: &str) -> rusqlite::Result<Option<String>> {
+    let found: Vec<String> = db
+        .prepare_cached(
+            "SELECT DISTINCT patient_issuer FROM studies WHERE patient_id = ?1 AND patient_issuer NOT NULL",
+        )?
+        .query_map([patient_id], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(if found.len() == 1 { found.into_iter().next() } else { None })
+}
+
 /// Row ids of the studies that an order is about: its Study Instance UID, or its accession number for its patient.
 pub(crate) fn of_order(
     db: &Connection,

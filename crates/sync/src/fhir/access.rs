@@ -4,7 +4,7 @@
 //! Tokens are in memory that is wiped. Not here: the secrets themselves, which are the keyring's.
 
 use crate::Trouble;
-use crate::sign_in::{SignIn, SignInError, Tokens};
+use crate::sign_in::{ProgramSignIn, SignInError, Tokens};
 use medsight_pacs::Auth;
 use medsight_record::destination::ClientAccess;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -52,7 +52,7 @@ impl ClientTokens {
         }
         *kept = None;
         let provider = self.client.provider();
-        let server = SignIn::discover(&provider, cancel).await?;
+        let server = ProgramSignIn::discover(&provider, cancel).await?;
         let (scopes, resource) = (&self.client.scopes, &self.client.resource);
         let tokens = server.client_token(&self.secret, scopes, resource, cancel).await?;
         let access = tokens.access.clone();

@@ -67,7 +67,22 @@ impl Http {
         if stays { Ok(url) } else { Err(Trouble::Redirected) }
     }
 
+    /// As [`Http::answer`]; that this account may not is what stops everything.
     pub(crate) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: HeaderMap,
+        cancel: &CancellationToken,
+    ) -> Result<Answer, Trouble> {
+        let answer = self.answer(method, path, body, headers, cancel).await?;
+        if answer.status == StatusCode::FORBIDDEN { Err(Trouble::NotPermitted) } else { Ok(answer) }
+    }
+
+    /// What the server says, also that this account may not (403): of one resource among others that is no more than what
+    /// becomes of this one.
+    pub(crate) async fn answer(
         &self,
         method: Method,
         path: &str,
@@ -155,7 +170,6 @@ impl Http {
         };
         match status.as_u16() {
             401 => Err(Trouble::SignIn),
-            403 => Err(Trouble::NotPermitted),
             408 | 429 | 503 => Err(Trouble::Busy { retry_after: answer.retry_after }),
             502 | 504 => Err(Trouble::Server(status.as_u16())),
             _ => Ok(answer),
@@ -206,7 +220,8 @@ fn moment_of_date(text: &str) -> Option<Timestamp> {
     Some(Timestamp(day.days_since_epoch() * 86_400_000 + of_day_ms))
 }
 
-/// `Type/id` of an address, whatever stands before it and whatever version behind it. What is no such pair names nothing.
+/// `Type/id` of an address, whatever stands before it and whatever version behind it. What is no such pair names nothing. For
+/// what the server says of its own; of a reference inside a resource see [`place_below`].
 pub(crate) fn place_of(location: &str) -> Option<String> {
     let path = location.split(['?', '#']).next()?.split("/_history").next()?;
     let mut parts = path.rsplit('/');
@@ -216,6 +231,18 @@ pub(crate) fn place_of(location: &str) -> Option<String> {
     let is_kind =
         kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.bytes().all(|b| b.is_ascii_alphabetic());
     (is_id && is_kind).then(|| format!("{kind}/{id}"))
+}
+
+/// `Type/id` of a reference inside a resource of the server at `base`: a relative one, or an absolute one below it. A resource of
+/// another server may have the same number and is somebody else.
+pub(crate) fn place_below(base: &str, reference: &str) -> Option<String> {
+    let base = base.trim_end_matches('/');
+    let relative = match reference.strip_prefix(base).and_then(|rest| rest.strip_prefix('/')) {
+        Some(rest) if !base.is_empty() => rest,
+        _ => reference,
+    };
+    let pair = relative.split("/_history/").next().unwrap_or_default();
+    place_of(pair).filter(|place| place == pair)
 }
 
 #[cfg(test)]
@@ -235,6 +262,23 @@ mod tests {
             assert_eq!(place_of(bad), None, "{bad}");
         }
         assert_eq!(version_of_etag("W/\"7\"").as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn a_reference_to_another_server_is_nobody_here() {
+        let below = |reference| place_below("https://fhir.hospital/r4/", reference);
+        assert_eq!(below("Patient/7").as_deref(), Some("Patient/7"));
+        assert_eq!(below("Patient/7/_history/2").as_deref(), Some("Patient/7"));
+        assert_eq!(below("https://fhir.hospital/r4/Patient/7").as_deref(), Some("Patient/7"));
+        for elsewhere in [
+            "https://mpi.hospital/r4/Patient/7",
+            "https://fhir.hospital/r4x/Patient/7",
+            "/other/Patient/7",
+            "urn:uuid:7",
+            "#p",
+        ] {
+            assert_eq!(below(elsewhere), None, "{elsewhere}");
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Shared {
             }
             let search = token("identifier", &self.server.patient_system, id);
             let question = format!("Patient?{search}&_count=2&_elements=id");
-            let answer = http.request(Method::GET, &question, None, HeaderMap::new(), cancel).await?;
+            let answer = http.answer(Method::GET, &question, None, HeaderMap::new(), cancel).await?;
             let found = match answer.status.as_u16() {
                 200..=299 => answer.body["entry"].as_array().map_or(0, |entries| {
                     entries.iter().filter(|entry| entry["resource"]["resourceType"] == "Patient").count()

@@ -80,10 +80,9 @@ impl Parcel {
     /// The same fate for all of its entries.
     pub(crate) fn delivered(&self, outcome: &Outcome, remotes: Vec<Remote>) -> Vec<Delivered> {
         let mut remotes = Some(remotes);
-        let one = |entry: &i64| Delivered {
-            entry: *entry,
-            outcome: outcome.clone(),
-            remotes: remotes.take().unwrap_or_default(),
+        let one = |entry: &i64| {
+            let remotes = remotes.take().unwrap_or_default();
+            Delivered { remotes, ..Delivered::plain(*entry, outcome.clone()) }
         };
         self.entries.iter().map(one).collect()
     }
@@ -97,18 +96,17 @@ pub(crate) fn parcels(
     entries: Vec<Entry>,
 ) -> Result<(Vec<Parcel>, Vec<Delivered>), CacheError> {
     let (mut parcels, mut at_once): (Vec<Parcel>, Vec<Delivered>) = Default::default();
-    let ended = |entry: i64, outcome: Outcome| Delivered { entry, outcome, remotes: Vec::new() };
     for entry in entries {
         let Some((id, revision, what)) = what_of(&entry, sync_id) else {
             // Its record is gone, or nothing of it says anything elsewhere.
-            at_once.push(ended(entry.id, Outcome::Done));
+            at_once.push(Delivered::plain(entry.id, Outcome::Nothing));
             continue;
         };
         let Some(study) = entry.content.study.clone().filter(|study| !study.patient.id.trim().is_empty())
         else {
             let words =
                 "The study has no Patient ID (0010,0020): nobody could tell whose finding it is.".to_owned();
-            at_once.push(ended(entry.id, Outcome::Refused { code: "sync.no-patient-id", words }));
+            at_once.push(Delivered::plain(entry.id, Outcome::Refused { code: "sync.no-patient-id", words }));
             continue;
         };
         if let Some(same) = parcels.iter_mut().find(|parcel| parcel.id == id) {

@@ -96,7 +96,7 @@ impl Hl7Link {
             };
             match outcome {
                 Ok(outcome) => {
-                    round.delivered.push(Delivered { entry: entry.id, outcome, remotes: Vec::new() });
+                    round.delivered.push(Delivered::plain(entry.id, outcome));
                 }
                 Err(trouble) => {
                     // An answer to this message may still come: not on the next connection.
@@ -115,7 +115,7 @@ impl Hl7Link {
         let version = report.and_then(|report| {
             report.versions.iter().find(|version| Some(u64::from(version.number)) == number)
         });
-        let (Some(report), Some(version)) = (report, version) else { return Ok(Outcome::Done) };
+        let (Some(report), Some(version)) = (report, version) else { return Ok(Outcome::Nothing) };
         let Some(study) = entry.content.study.as_ref().filter(|study| !study.patient.id.trim().is_empty())
         else {
             let words = "The study has no Patient ID (0010,0020): nobody could tell whose report it is.";

@@ -1,11 +1,12 @@
 //! What a FHIR server changed of its orders and tasks since it was last asked.
 //!
-//! Each page is kept with how far the reading is. What was changed while pages were read may have moved others over the
-//! edge of a page, where the server keeps its place by counting: then all of it is read again. The mark, from which on
-//! the next asking reads, is moved at the end, and stays behind the server's clock: what is committed there late is not
-//! missed.
+//! Each page is kept with how far the reading is. Sorted answers are read on from the last change that was seen, so that
+//! nothing is missed by what comes or goes meanwhile. Links are followed only where that does not get on; what is changed
+//! then may move others over the edge of a page, where the server keeps its place by counting: all of it is read again.
+//! The mark, from which on the next asking reads, is moved at the end of a reading that nothing overtook, and stays behind
+//! the server's clock: what is committed there late is not missed.
 
-use super::order::{Patients, order, subject, task};
+use super::order::{Patients, name_of, order, subject, task};
 use super::pages::{One, Page, Pages, one};
 use crate::Trouble;
 use crate::fhir::http::Http;
@@ -80,11 +81,14 @@ impl Feed<'_> {
                 let is_last = page.is_last;
                 let overtaken = is_last
                     && pages.by_links
-                    && reading + 1 < MOST_READINGS
                     && pages.newest.zip(asking.began).is_some_and(|(newest, began)| newest > began)
                     && (count > 1 || start > from);
                 if overtaken {
                     (asking.progress, asking.began) = (None, None);
+                    // Torn each time: the next asking reads from where this one did.
+                    if reading + 1 == MOST_READINGS {
+                        asking.ended_at = Some(now());
+                    }
                 } else if is_last {
                     asking.mark = Some(mark(from, &pages));
                     (asking.progress, asking.began) = (None, None);
@@ -130,7 +134,7 @@ impl Feed<'_> {
             of: of.clone(),
             asking: asking.clone(),
             orders: orders.collect(),
-            tasks: page.found.iter().filter_map(|one| task(one, &self.source.name)).collect(),
+            tasks: page.found.iter().filter_map(|one| task(one, self.server, &self.source.name)).collect(),
             ..OrderPage::default()
         };
         self.take(kept).await
@@ -152,39 +156,58 @@ impl Feed<'_> {
             }
         }
         let mut asked = 0;
-        for place in page.found.iter().filter_map(subject) {
+        for place in page.found.iter().filter_map(|one| subject(one, &self.server.url)) {
             if patients.contains_key(&place) || asked == MOST_PATIENTS {
                 continue;
             }
             asked += 1;
-            let answer = self.http.request(Method::GET, &place, None, HeaderMap::new(), self.cancel).await?;
+            let answer = self.http.answer(Method::GET, &place, None, HeaderMap::new(), self.cancel).await?;
             match answer.status.as_u16() {
                 200 => drop(patients.insert(place, answer.body)),
-                // Nobody is known by this name: then it can't be told whose order it is.
-                403 | 404 | 410 => drop(patients.insert(place, Value::Null)),
+                // Nobody is known by this name, or it is not for us: then it can't be told whose order it is.
+                400..=499 => drop(patients.insert(place, Value::Null)),
                 status => return Err(Trouble::Server(status)),
             }
         }
         Ok(patients)
     }
 
-    /// Asks for open orders by name that were in no answer for longest: the same version, another, or deleted.
+    /// Asks for open orders, and the tasks about them, by name that were in no answer for longest: as they are now with their
+    /// patient, who may have got another number since, or deleted.
     async fn look(&self) -> Result<CameIn, Trouble> {
         let (cache, source) = (Arc::clone(self.cache), self.source.name.clone());
-        let due = blocking(move || cache.orders_to_look_at(&source, LOOKED_AT)).await?;
+        let (due, tasks) = blocking(move || {
+            Ok((cache.orders_to_look_at(&source, LOOKED_AT)?, cache.tasks_to_look_at(&source, LOOKED_AT)?))
+        })
+        .await?;
         let of = self.of("orders");
         let mut kept = OrderPage { asking: self.asking(&of).await?, of, ..OrderPage::default() };
         let mut changed = Page::default();
-        for (place, version) in due {
-            match one(self.http, &place, &version, self.cancel).await? {
-                One::Same => kept.unchanged.push(place),
+        for place in due {
+            match one(self.http, &place, self.cancel).await? {
+                // Of one that can't be read nothing new is known; the others behind it have their turn.
+                One::Unreadable => kept.unchanged.push(place),
                 One::Gone => kept.gone.push(place),
-                One::Other(resource) => changed.found.push(*resource),
+                One::There(resource) => changed.found.push(*resource),
+            }
+        }
+        for place in tasks {
+            match one(self.http, &place, self.cancel).await? {
+                One::There(resource) => kept.tasks.extend(task(&resource, self.server, &self.source.name)),
+                One::Gone => kept.gone_tasks.push(place),
+                // It has its turn again.
+                One::Unreadable => {}
             }
         }
         let patients = self.patients(&changed).await?;
-        let orders = changed.found.iter().filter_map(|one| self.order(one, &patients));
-        kept.orders = orders.collect();
+        for resource in &changed.found {
+            match (self.order(resource, &patients), name_of(resource)) {
+                (Some(order), _) => kept.orders.push(order),
+                // It is no order any more.
+                (None, Some((place, _))) => kept.gone.push(place),
+                (None, None) => {}
+            }
+        }
         self.take(kept).await
     }
 }

@@ -81,7 +81,12 @@ impl Inbound {
                 let every = Duration::from_secs(u64::from(source.every_min) * 60);
                 let pause = match &answered.came {
                     Err(Trouble::Cancelled) => return,
-                    Err(trouble) => backoff.next(trouble.retry_after()).min(every),
+                    // What the server asks for is kept to; without that it is not asked less often than usual.
+                    Err(trouble) => {
+                        let asked = trouble.retry_after();
+                        let pause = backoff.next(asked);
+                        if asked.is_some() { pause } else { pause.min(every) }
+                    }
                     Ok(_) => {
                         backoff.reset();
                         every

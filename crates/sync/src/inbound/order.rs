@@ -25,8 +25,8 @@ pub(super) fn updated(resource: &Value) -> Option<medsight_base::Timestamp> {
 }
 
 /// `Patient/id` of whom an order is for, where it is a reference.
-pub(super) fn subject(resource: &Value) -> Option<String> {
-    place(&resource["subject"]).filter(|place| place.starts_with("Patient/"))
+pub(super) fn subject(resource: &Value, base: &str) -> Option<String> {
+    place(&resource["subject"], base).filter(|place| place.starts_with("Patient/"))
 }
 
 pub(super) fn priority(resource: &Value) -> Option<Priority> {
@@ -59,7 +59,7 @@ pub(super) fn order(
         Some("draft") => return None,
         _ => OrderStatus::Open,
     };
-    let referred = subject(resource).and_then(|place| patients.get(&place));
+    let referred = subject(resource, &server.url).and_then(|place| patients.get(&place));
     let named = &resource["subject"]["identifier"];
     let patient = match referred {
         Some(found) => patient(found, &server.patient_system),
@@ -104,13 +104,14 @@ pub(super) fn order(
 }
 
 /// A task that gives an order to somebody; `None` for tasks about other things, ours of reading among them.
-pub(super) fn task(resource: &Value, source: &str) -> Option<OrderTask> {
+pub(super) fn task(resource: &Value, server: &FhirServer, source: &str) -> Option<OrderTask> {
     if resource["resourceType"] != "Task" {
         return None;
     }
     let (place_of_task, version) = name_of(resource)?;
-    let based_on = resource["basedOn"].as_array().into_iter().flatten().filter_map(place);
-    let order = place(&resource["focus"])
+    let based_on =
+        resource["basedOn"].as_array().into_iter().flatten().filter_map(|one| place(one, &server.url));
+    let order = place(&resource["focus"], &server.url)
         .into_iter()
         .chain(based_on)
         .find(|place| place.starts_with("ServiceRequest/"))?;
@@ -181,8 +182,9 @@ mod tests {
                 "focus": {"reference": focus}, "owner": {"display": "Dr. Y"}, "priority": "stat",
                 "restriction": {"period": {"end": "2026-11-22T22:00:00Z"}}})
         };
-        assert!(task(&about("ImagingStudy/1"), "ris").is_none());
-        let task = task(&about("ServiceRequest/7"), "ris").unwrap();
+        assert!(task(&about("ImagingStudy/1"), &server(), "ris").is_none());
+        assert!(task(&about("https://other/r4/ServiceRequest/7"), &server(), "ris").is_none());
+        let task = task(&about("ServiceRequest/7"), &server(), "ris").unwrap();
         assert_eq!((task.order.as_str(), task.owner.as_str()), ("ServiceRequest/7", "Dr. Y"));
         assert!(task.due_at.is_some());
     }

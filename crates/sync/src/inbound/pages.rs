@@ -49,6 +49,8 @@ pub(super) struct Pages<'a> {
     empty: usize,
     offset: usize,
     is_sorted: bool,
+    /// The last question went on from the last change that was seen: what was changed in that moment comes once more.
+    is_overlap: bool,
     /// What the server's clock said with the first page.
     pub(super) began: Option<Timestamp>,
     /// The latest change that was seen.
@@ -70,6 +72,7 @@ impl<'a> Pages<'a> {
             empty: 0,
             offset: 0,
             is_sorted: from.is_some(),
+            is_overlap: false,
             began: None,
             newest: None,
             by_links: false,
@@ -153,47 +156,42 @@ impl<'a> Pages<'a> {
         page.sorted_to = self.newest.filter(|_| self.is_sorted);
         self.empty = if count == 0 { self.empty + 1 } else { 0 };
         let goes_on = link.is_some() || count >= COUNT;
-        if goes_on && ((count > 0 && !is_new) || self.empty > MOST_EMPTY) {
+        let was_overlap = std::mem::take(&mut self.is_overlap);
+        if goes_on && ((count > 0 && !is_new && !was_overlap) || self.empty > MOST_EMPTY) {
             return Err(ENDLESS);
         }
-        match link {
-            Some(link) => {
+        let further = page.sorted_to.filter(|to| self.from.is_some_and(|from| *to > from));
+        match (further, link) {
+            _ if !goes_on => page.is_last = true,
+            // From the last change that was seen: what comes or goes there meanwhile moves nothing.
+            (Some(to), _) => (self.from, self.offset, self.is_overlap) = (Some(to), 0, true),
+            (None, Some(link)) => {
                 self.by_links = true;
                 // To another address nothing goes; said here, so that what came with this page is kept first.
                 self.next = Some(link);
             }
-            // A server without links of pages: from the last change that was seen, or by counting.
-            None if goes_on => match page.sorted_to.filter(|to| self.from.is_some_and(|from| *to > from)) {
-                Some(to) => (self.from, self.offset) = (Some(to), 0),
-                None => self.offset += count,
-            },
-            None => page.is_last = true,
+            // A server without links of pages: by counting.
+            (None, None) => self.offset += count,
         }
         Ok(page)
     }
 }
 
-/// One resource by its name, where it is not the version that is known.
+/// One resource by its name.
 pub(super) enum One {
-    Same,
-    Other(Box<Value>),
+    There(Box<Value>),
+    /// Not for us, or the server fails at it.
+    Unreadable,
     Gone,
 }
 
-pub(super) async fn one(
-    http: &Http,
-    place: &str,
-    version: &str,
-    cancel: &CancellationToken,
-) -> Result<One, Trouble> {
-    let answer = http.request(Method::GET, place, None, if_none_match(Some(version)), cancel).await?;
-    match answer.status.as_u16() {
-        304 => Ok(One::Same),
-        200 if answer.body["meta"]["versionId"] == version => Ok(One::Same),
-        200 => Ok(One::Other(Box::new(answer.body))),
-        404 | 410 => Ok(One::Gone),
-        status => Err(Trouble::Server(status)),
-    }
+pub(super) async fn one(http: &Http, place: &str, cancel: &CancellationToken) -> Result<One, Trouble> {
+    let answer = http.answer(Method::GET, place, None, HeaderMap::new(), cancel).await?;
+    Ok(match answer.status.as_u16() {
+        200 => One::There(Box::new(answer.body)),
+        404 | 410 => One::Gone,
+        _ => One::Unreadable,
+    })
 }
 
 /// A version as the header has it; what no header can hold is not asked about.

@@ -20,10 +20,8 @@ pub(super) fn report(resource: &Value, source: &str, patient_id: &str) -> Option
     add(&mut words, &mut is_cut, resource["conclusion"].as_str().unwrap_or_default());
     for form in resource["presentedForm"].as_array().into_iter().flatten() {
         let kind = text(&form["contentType"]);
-        let plain = kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/plain"));
-        let data = form["data"].as_str().filter(|_| plain).and_then(|data| STANDARD.decode(data).ok());
-        match data {
-            Some(data) => add(&mut words, &mut is_cut, &String::from_utf8_lossy(&data)),
+        match form["data"].as_str().and_then(|data| plain(&kind, data)) {
+            Some(text) => add(&mut words, &mut is_cut, &text),
             None if other_forms.len() < 10 && !kind.is_empty() => other_forms.push(kind),
             None => {}
         }
@@ -47,6 +45,25 @@ pub(super) fn report(resource: &Value, source: &str, patient_id: &str) -> Option
         study: study(resource).or_else(|| study_of_references(resource)),
         identifiers: names.map(|one| text(&one["value"])).filter(|name| !name.is_empty()).take(10).collect(),
     })
+}
+
+/// The text of an attachment of type `text/plain`, in the character set that it names: UTF-8 where it names none. `None` for another
+/// type or set, and for what does not hold to it: a sign that is not understood would be another word.
+fn plain(kind: &str, data: &str) -> Option<String> {
+    let mut parts = kind.split(';').map(str::trim);
+    parts.next().filter(|kind| kind.eq_ignore_ascii_case("text/plain"))?;
+    let named =
+        parts.find_map(|part| part.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("charset")));
+    let charset = named.map_or("utf-8", |(_, value)| value.trim_matches('"')).to_ascii_lowercase();
+    // base64Binary may be in lines.
+    let data: String = data.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    let bytes = STANDARD.decode(data).ok()?;
+    match charset.as_str() {
+        "utf-8" | "utf8" => String::from_utf8(bytes).ok(),
+        "us-ascii" => String::from_utf8(bytes).ok().filter(|text| text.is_ascii()),
+        "iso-8859-1" | "latin1" => Some(bytes.into_iter().map(char::from).collect()),
+        _ => None,
+    }
 }
 
 /// Study Instance UID of a logical reference to the study.
@@ -80,8 +97,8 @@ fn add(words: &mut String, is_cut: &mut bool, more: &str) {
 }
 
 /// `Patient/id` whose report it is.
-pub(super) fn subject(resource: &Value) -> Option<String> {
-    place(&resource["subject"])
+pub(super) fn subject(resource: &Value, base: &str) -> Option<String> {
+    place(&resource["subject"], base)
 }
 
 #[cfg(test)]
@@ -110,6 +127,18 @@ mod tests {
         assert_eq!((report.effective.as_str(), report.status.as_str()), ("2026-01-01", "amended"));
         assert_eq!(report.study.unwrap().as_str(), "1.2.3");
         assert!(!report.is_cut);
+    }
+
+    #[test]
+    fn words_of_another_character_set_are_read_as_it_says_or_not_at_all() {
+        let lines = STANDARD.encode("Lunge frei").chars().collect::<Vec<_>>();
+        let in_lines: String = lines.chunks(4).map(|four| four.iter().collect::<String>() + "\r\n").collect();
+        assert_eq!(plain("text/plain", &in_lines).as_deref(), Some("Lunge frei"));
+        let latin = STANDARD.encode([b'f', 0xfc, b'r']);
+        assert_eq!(plain("text/plain; charset=ISO-8859-1", &latin).as_deref(), Some("für"));
+        assert_eq!(plain("text/plain; charset=utf-8", &latin), None);
+        assert_eq!(plain("text/plain;charset=shift_jis", &latin), None);
+        assert_eq!(plain("text/html", &STANDARD.encode("a")), None);
     }
 
     #[test]

@@ -38,13 +38,18 @@ pub(super) async fn read(
     let names = patients(http, system, patient_id, cancel).await?;
     let mut is_whole = true;
     for name in &names {
+        // The newest first: of a patient with more than are read the old ones are left out.
         let search = format!("DiagnosticReport?subject={name}");
-        is_whole &= all(http, search, cancel, &mut |resource| {
-            if subject(resource).as_ref() == Some(name) {
+        let mut see = |resource: &Value| {
+            if subject(resource, &server.url).as_ref() == Some(name) {
                 keep(&mut found, resource, source, patient_id);
             }
-        })
-        .await?;
+        };
+        is_whole &= match all(http, format!("{search}&_sort=-date"), cancel, &mut see).await {
+            // It can't sort.
+            Err(Trouble::Server(400)) => all(http, search, cancel, &mut see).await?,
+            done => done?,
+        };
     }
     // Reports that name their patient by the identifier alone. A server that can't search for it has none.
     let search = format!("DiagnosticReport?{}", token("subject:identifier", system, patient_id));
@@ -86,8 +91,7 @@ async fn patients(
     let mut names = Vec::new();
     let search = format!("Patient?{}", token("identifier", system, patient_id));
     all(http, search, cancel, &mut |resource| {
-        let has = super::values::identifier(resource, system).as_deref() == Some(patient_id);
-        if has && names.len() < MOST_NAMES {
+        if super::values::is_named(resource, system, patient_id) && names.len() < MOST_NAMES {
             names.extend(super::order::name_of(resource).map(|(place, _)| place));
         }
     })

@@ -1,6 +1,6 @@
 //! Values of FHIR resources as this workstation keeps them: bounded texts, moments, identifiers.
 
-use crate::fhir::http::place_of;
+use crate::fhir::http::place_below;
 use medsight_base::time::seconds_of_day;
 use medsight_base::{DicomDate, StudyUid, Timestamp};
 use medsight_record::{CodedName, Patient, Sex, When};
@@ -58,16 +58,27 @@ fn join(texts: impl Iterator<Item = String>) -> String {
     short(&texts.join("; "))
 }
 
-/// `Type/id` of a reference.
-pub(super) fn place(reference: &Value) -> Option<String> {
-    place_of(reference["reference"].as_str()?)
+/// `Type/id` of a reference to the server at `base`.
+pub(super) fn place(reference: &Value, base: &str) -> Option<String> {
+    place_below(base, reference["reference"].as_str()?)
 }
 
-/// The values of identifiers of a system.
+/// The value of the identifier of a system: of several the one in use, and one that was given up only where there is no
+/// other.
 pub(super) fn identifier(resource: &Value, system: &str) -> Option<String> {
     let of_system =
-        list(&resource["identifier"]).find(|one| one["system"] == system && one["value"].is_string());
-    of_system.map(|one| text(&one["value"]))
+        || list(&resource["identifier"]).filter(|one| one["system"] == system && one["value"].is_string());
+    let rank = |one: &&Value| match one["use"].as_str() {
+        Some("official" | "usual") => 0,
+        Some("old") => 2,
+        _ => 1,
+    };
+    of_system().min_by_key(rank).map(|one| text(&one["value"]))
+}
+
+/// Whether an identifier of a system has this value, in use or given up.
+pub(super) fn is_named(resource: &Value, system: &str, value: &str) -> bool {
+    list(&resource["identifier"]).any(|one| one["system"] == system && one["value"] == value)
 }
 
 /// Accession number: an identifier of the settings' system, or of the type that says so.
@@ -100,7 +111,14 @@ pub(super) fn moment(text: &str) -> Option<Timestamp> {
         Some(at) if &rest[at..] == "Z" => (&rest[..at], 0),
         Some(at) => {
             let (hours, minutes) = rest[at + 1..].split_once(':')?;
-            let minutes: i64 = hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?;
+            let two = |text: &str| -> Option<i64> {
+                let is_two = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
+                text.parse().ok().filter(|_| is_two)
+            };
+            let minutes = two(hours)? * 60 + two(minutes)?;
+            if minutes > 14 * 60 {
+                return None;
+            }
             (&rest[..at], if rest.as_bytes()[at] == b'-' { -minutes } else { minutes })
         }
         None => return None,
@@ -144,9 +162,16 @@ mod tests {
         assert_eq!(at("2026-11-22T20:39:28.123Z").as_deref(), Some("2026-11-22T20:39:28.123Z"));
         assert_eq!(at("2026-11-23T01:09:28+04:30").as_deref(), Some("2026-11-22T20:39:28.000Z"));
         assert_eq!(at("2026-11-22T20:39:28.123456789-01:00").as_deref(), Some("2026-11-22T21:39:28.123Z"));
-        for bad in
-            ["2026-11-22", "2026-13-01T00:00:00Z", "2026-11-22T25:00:00Z", "T", "2026-11-22T20:39:28+1"]
-        {
+        for bad in [
+            "2026-11-22",
+            "2026-13-01T00:00:00Z",
+            "2026-11-22T25:00:00Z",
+            "T",
+            "2026-11-22T20:39:28+1",
+            "2026-11-22T00:00:00+9223372036854775807:00",
+            "2026-11-22T00:00:00+-5:00",
+            "2026-11-22T00:00:00+15:00",
+        ] {
             assert_eq!(at(bad), None, "{bad}");
         }
         assert_eq!(when(&json!("2026-11-22")), Some(When::Local("2026-11-22".into())));
@@ -159,6 +184,17 @@ mod tests {
         assert_eq!(kept.chars().count(), 1024);
         assert!(!kept.contains('\u{1b}'));
         assert_eq!(concept(&json!({"coding": [{"code": "7"}, {"display": "Head"}]})), "Head");
+    }
+
+    #[test]
+    fn of_two_numbers_of_a_patient_the_one_in_use_is_meant_and_both_are_known() {
+        let merged = json!({"identifier": [
+            {"system": "urn:oid:1", "use": "old", "value": "P1"},
+            {"system": "urn:oid:1", "use": "usual", "value": "P2"},
+            {"system": "urn:oid:2", "value": "P3"},
+        ]});
+        assert_eq!(identifier(&merged, "urn:oid:1").as_deref(), Some("P2"));
+        assert!(is_named(&merged, "urn:oid:1", "P1") && !is_named(&merged, "urn:oid:1", "P3"));
     }
 
     #[test]

@@ -3,10 +3,30 @@
 //! Not here: when a new one is asked for, which is the business of who uses it.
 
 use super::flow::now_s;
-use super::{SignIn, SignInError, Tokens, tokens};
+use super::http::Http;
+use super::{SignInError, Tokens, discovery, tokens};
+use medsight_record::identity::Provider;
+use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
-impl SignIn {
+/// A provider whose client this program is.
+pub struct ProgramSignIn {
+    provider: Provider,
+    http: Http,
+    token: Url,
+}
+
+impl ProgramSignIn {
+    /// Asks the provider where it gives tokens.
+    ///
+    /// # Errors
+    /// [`SignInError`].
+    pub async fn discover(provider: &Provider, cancel: &CancellationToken) -> Result<Self, SignInError> {
+        let http = Http::new(provider)?;
+        let token = discovery::read_for_program(provider, &discovery::asked(&http, provider, cancel).await?)?;
+        Ok(Self { provider: provider.clone(), http, token })
+    }
+
     /// A token for this program as the client of the provider's settings, by its secret (RFC 6749 2.3.1). `scopes` and
     /// `resource` (RFC 8707) may be empty.
     ///
@@ -23,7 +43,7 @@ impl SignIn {
         form.extend(Some(("scope", scopes)).filter(|(_, scopes)| !scopes.is_empty()));
         form.extend(Some(("resource", resource)).filter(|(_, resource)| !resource.is_empty()));
         let client = Some((self.provider.client_id.as_str(), secret));
-        let answer = self.http.post_as(&self.metadata.token, &form, client, cancel).await?;
+        let answer = self.http.post_as(&self.token, &form, client, cancel).await?;
         tokens::read(&answer, now_s()).map(|(tokens, _)| tokens)
     }
 }

@@ -23,25 +23,41 @@ pub(super) struct Metadata {
     pub(super) names_issuer: bool,
 }
 
-/// Asks the provider of the settings what it says of itself.
-pub(super) async fn discover(
+/// Asks the provider of the settings what it says of itself: to be read by [`read`] or [`read_for_program`].
+pub(super) async fn asked(
     http: &Http,
     provider: &Provider,
     cancel: &CancellationToken,
-) -> Result<Metadata, SignInError> {
+) -> Result<Map<String, Value>, SignInError> {
     provider.check().map_err(|why| SignInError::Settings(why.to_string()))?;
     let address = format!("{}/.well-known/openid-configuration", provider.issuer.trim_end_matches('/'));
     let address = Url::parse(&address).map_err(|why| SignInError::Settings(why.to_string()))?;
-    let document = http.get(&address, None, cancel).await?.object()?;
-    read(provider, &document)
+    http.get(&address, None, cancel).await?.object()
 }
 
-pub(super) fn read(provider: &Provider, document: &Map<String, Value>) -> Result<Metadata, SignInError> {
-    let text = |name: &str| document.get(name).and_then(Value::as_str);
-    let says = text("issuer").ok_or(SignInError::Answer("it names no issuer"))?;
+/// Where a program without a person gets its tokens: of the rest, which is for people, nothing is asked.
+pub(super) fn read_for_program(
+    provider: &Provider,
+    document: &Map<String, Value>,
+) -> Result<Url, SignInError> {
+    check_issuer(provider, document)?;
+    let address = document.get("token_endpoint").and_then(Value::as_str);
+    allowed(provider, "token_endpoint", address.ok_or(SignInError::NotOffered("token_endpoint"))?)
+}
+
+fn check_issuer(provider: &Provider, document: &Map<String, Value>) -> Result<(), SignInError> {
+    let says = document.get("issuer").and_then(Value::as_str);
+    let says = says.ok_or(SignInError::Answer("it names no issuer"))?;
     if says != provider.issuer {
         return Err(SignInError::AnotherIssuer { says: says.chars().take(200).collect() });
     }
+    Ok(())
+}
+
+/// What it says to a program by which people sign in.
+pub(super) fn read(provider: &Provider, document: &Map<String, Value>) -> Result<Metadata, SignInError> {
+    check_issuer(provider, document)?;
+    let text = |name: &str| document.get(name).and_then(Value::as_str);
     let address = |name: &'static str| text(name).map(|url| allowed(provider, name, url)).transpose();
     let needed = |name| address(name)?.ok_or(SignInError::NotOffered(name));
     let offers = |list: &str, word: &str| match document.get(list).and_then(Value::as_array) {
@@ -142,6 +158,23 @@ mod tests {
         assert!(read(&provider, &moved).is_ok());
         let plain = document(&[("token_endpoint", json!("http://tokens.example/token"))]);
         assert!(read(&provider, &plain).is_err());
+    }
+
+    #[test]
+    fn a_provider_for_programs_alone_serves_programs_and_is_held_to_the_same_host() {
+        let provider = Provider::new("https://id.example/main", "w");
+        let document =
+            json!({"issuer": "https://id.example/main", "token_endpoint": "https://id.example/token"});
+        let document = document.as_object().unwrap();
+        assert!(read(&provider, document).is_err(), "nobody can sign in there");
+        assert_eq!(read_for_program(&provider, document).unwrap().path(), "/token");
+        for (name, value) in
+            [("issuer", "https://evil.example"), ("token_endpoint", "https://evil.example/token")]
+        {
+            let mut document = document.clone();
+            document.insert(name.into(), json!(value));
+            assert!(read_for_program(&provider, &document).is_err(), "{name}");
+        }
     }
 
     #[test]

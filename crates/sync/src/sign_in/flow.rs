@@ -85,7 +85,7 @@ impl SignIn {
     /// [`SignInError`].
     pub async fn discover(provider: &Provider, cancel: &CancellationToken) -> Result<Self, SignInError> {
         let http = Http::new(provider)?;
-        let metadata = discovery::discover(&http, provider, cancel).await?;
+        let metadata = discovery::read(provider, &discovery::asked(&http, provider, cancel).await?)?;
         Ok(Self { provider: provider.clone(), http, metadata })
     }
 

@@ -146,3 +146,120 @@ fn a_task_that_somebody_else_has_is_never_taken_from_them_and_the_conflict_is_ke
     scene.sent();
     assert_eq!(scene.tasks()[0]["owner"]["display"], "Dr. Other");
 }
+
+#[test]
+fn a_server_that_knows_no_tasks_refuses_the_claim_and_nothing_else_waits_for_it() {
+    use crate::fake::{Fake, Said};
+    let folder = tempdir().unwrap();
+    let cache = cache(folder.path(), 1, SEED);
+    let uid = study(SEED, 0);
+    let unread = RecordCommand::SetReadState { study: uid.clone(), state: ReadState::Unread };
+    cache.apply(&unread, "x", now()).unwrap();
+    let record = cache.study(&uid).unwrap().unwrap();
+    let (accession, patient) = (record.accession.clone(), record.patient.id.clone());
+    let server = Fake::start(move |target, _| {
+        let order = json!({"resourceType": "ServiceRequest", "id": "7", "status": "active", "intent": "order",
+            "meta": {"versionId": "1", "lastUpdated": now().iso()}, "code": {"text": "CT"},
+            "identifier": [{"system": "urn:acc", "value": accession}],
+            "subject": {"identifier": {"system": SYSTEM, "value": patient}}});
+        let bundle = |all: Vec<Value>| {
+            let entries: Vec<Value> = all.into_iter().map(|one| json!({"resource": one})).collect();
+            Said::Answer(200, String::new(), json!({"resourceType": "Bundle", "entry": entries}).to_string())
+        };
+        match target {
+            "/fhir/ServiceRequest/7" => Said::Answer(200, String::new(), order.to_string()),
+            _ if target.starts_with("/fhir/ServiceRequest?") => bundle(vec![order]),
+            _ if target.starts_with("/fhir/Task?focus") || target.starts_with("/fhir/Task?based-on") => {
+                Said::Answer(403, String::new(), json!({"resourceType": "OperationOutcome"}).to_string())
+            }
+            _ => bundle(Vec::new()),
+        }
+    });
+    crate::ask(&inbound(&cache, &server.url(), "")).unwrap();
+    assert_eq!(cache.orders_of(&record).unwrap().len(), 1);
+    cache.apply(&RecordCommand::Claim { study: uid, over: false }, "rita", now()).unwrap();
+    let engine = engine(&cache, vec![fhir("ris", &server.url(), "\"claim\"", "")], bearer(peers::bed::TOKEN));
+    let swept = sweep(&engine).remove(0);
+    assert!(swept.trouble.is_none(), "{:?}", swept.trouble);
+    let stuck = engine.status().unwrap().remove(0).stuck;
+    assert_eq!(
+        (stuck.len(), stuck[0].state.as_str(), stuck[0].code.as_str()),
+        (1, "refused", "sync.refused")
+    );
+}
+
+#[test]
+fn a_claim_goes_where_its_order_came_from_and_the_trail_says_so_of_nobody_else() {
+    let Some(peer) = peers::medplum() else { return };
+    let folder = tempdir().unwrap();
+    let scene = begun(folder.path(), &format!("http://127.0.0.1:{}/fhir", peer.port), "elsewhere");
+    scene.claim(false, "rita");
+    let both = vec![fhir("other", &scene.base, "\"claim\"", ""), fhir("ris", &scene.base, "\"claim\"", "")];
+    let engine = engine(&scene.cache, both, bearer(peers::bed::TOKEN));
+    let swept = sweep(&engine);
+    assert_eq!(swept.iter().map(|one| one.sent).collect::<Vec<_>>(), [0, 1]);
+    let trail = scene.cache.audit_after(0, 10_000).unwrap();
+    let told = trail.iter().filter(|link| link.event.detail["destination"] == "other").count();
+    assert_eq!(told, 0);
+    assert_eq!(scene.tasks().len(), 1);
+}
+
+#[test]
+fn an_order_that_was_closed_meanwhile_is_given_back_all_the_same() {
+    let Some(peer) = peers::medplum() else { return };
+    let folder = tempdir().unwrap();
+    let base = format!("http://127.0.0.1:{}/fhir", peer.port);
+    let scene = begun(folder.path(), &base, "closed");
+    scene.claim(false, "rita");
+    assert!(scene.sent().is_empty());
+    // The images are there: for the RIS the order is done.
+    let place = format!("{base}/{}", scene.order);
+    let mut order = curl("GET", &place, None).1;
+    order["status"] = json!("completed");
+    let category = order["category"][0]["coding"][0]["code"].as_str().unwrap().to_owned();
+    assert_eq!(curl("PUT", &place, Some(&order)).0, 200);
+    crate::ask(&inbound(&scene.cache, &base, &format!("category=urn:medsight:test%7C{category}"))).unwrap();
+    let report = medsight_record::report::ReportId(uuid::Uuid::from_u128(u128::from(SEED) + 1));
+    peers::bed::sign(&scene.cache, &scene.study.uid, report, 0, "Normal.", &SignAct::Final);
+    assert!(scene.sent().is_empty());
+    assert_eq!(scene.tasks()[0]["status"], "completed");
+}
+
+#[test]
+fn a_task_that_was_given_to_this_very_reader_is_no_conflict_and_one_of_making_images_is_left_alone() {
+    let Some(peer) = peers::medplum() else { return };
+    let folder = tempdir().unwrap();
+    let scene = begun(folder.path(), &format!("http://127.0.0.1:{}/fhir", peer.port), "given");
+    let make = |resource: &Value| {
+        let kind = resource["resourceType"].as_str().unwrap();
+        let (status, made) = curl("POST", &format!("{}/{kind}", scene.base), Some(resource));
+        assert_eq!(status, 201, "{made}");
+        format!("{kind}/{}", made["id"].as_str().unwrap())
+    };
+    let rita = make(
+        &json!({"resourceType": "Practitioner", "identifier": [{"system": "urn:accounts", "value": "rita"}]}),
+    );
+    let images = make(&json!({"resourceType": "Task", "status": "accepted", "intent": "order",
+        "focus": {"reference": scene.order}, "for": {"reference": scene.patient},
+        "code": {"coding": [{"system": "urn:ris", "code": "perform"}]}, "owner": {"display": "Technologist"}}));
+    make(&json!({"resourceType": "Task", "status": "accepted", "intent": "order",
+        "focus": {"reference": scene.order}, "for": {"reference": scene.patient}, "owner": {"reference": rita}}));
+    scene.claim(false, "rita");
+    assert!(scene.sent().is_empty());
+    let tasks = scene.tasks();
+    assert_eq!(tasks.len(), 2);
+    let of = |images_too: bool| {
+        tasks
+            .iter()
+            .find(|task| (format!("Task/{}", task["id"].as_str().unwrap()) == images) == images_too)
+            .unwrap()
+    };
+    assert_eq!(
+        (&of(true)["status"], &of(true)["owner"]["display"]),
+        (&json!("accepted"), &json!("Technologist"))
+    );
+    assert_eq!(
+        (&of(false)["status"], &of(false)["owner"]["reference"]),
+        (&json!("in-progress"), &json!(rita))
+    );
+}

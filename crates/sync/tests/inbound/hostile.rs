@@ -163,8 +163,8 @@ fn what_did_not_change_is_asked_for_with_its_etag_and_not_sent_again() {
             return Said::Answer(200, headers.into(), both);
         }
         match target {
-            "/fhir/ServiceRequest/r1" if knows("a") => Said::Answer(304, String::new(), String::new()),
-            "/fhir/ServiceRequest/r2" if knows("b") => Said::Answer(410, String::new(), String::new()),
+            "/fhir/ServiceRequest/r1" => good(request(1, "a").to_string()),
+            "/fhir/ServiceRequest/r2" => Said::Answer(410, String::new(), String::new()),
             _ => Said::Answer(404, String::new(), String::new()),
         }
     });
@@ -203,4 +203,96 @@ fn a_server_that_gives_another_patient_s_report_is_not_believed() {
     let found = cache.server_reports("P1").unwrap();
     assert_eq!(found.iter().map(|known| known.report.text.as_str()).collect::<Vec<_>>(), ["mine"]);
     assert!(cache.server_reports("P2").unwrap().is_empty());
+}
+
+#[test]
+fn a_patient_and_an_order_that_are_not_for_us_hold_up_nobody_else() {
+    let folder = tempdir().unwrap();
+    let cache = cache(folder.path(), 0, 1);
+    let is_open = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let later = Arc::clone(&is_open);
+    let server = Fake::start(move |target, _| {
+        let mut vip = request(1, "1");
+        vip["subject"] = json!({"reference": "Patient/vip"});
+        match target {
+            "/fhir/Patient/vip" if later.load(Ordering::SeqCst) => good(
+                json!({"resourceType": "Patient", "id": "vip", "identifier": [{"system": crate::SYSTEM, "value": "V1"}]})
+                    .to_string(),
+            ),
+            "/fhir/Patient/vip" | "/fhir/ServiceRequest/r2" => Said::Answer(403, String::new(), String::new()),
+            "/fhir/ServiceRequest/r1" => good(vip.to_string()),
+            "/fhir/ServiceRequest/r3" => Said::Answer(410, String::new(), String::new()),
+            _ if target.starts_with("/fhir/ServiceRequest?") => {
+                // The deleted one is still in the search of the first asking, as of an index that is late.
+                let most = if later.load(Ordering::SeqCst) { 2 } else { 3 };
+                good(bundle(&[vip, request(2, "1"), request(3, "1")][..most], None))
+            }
+            _ => good(bundle(&[], None)),
+        }
+    });
+    let asking = inbound(&cache, &server.url(), "");
+    // All came, whose the first is can't be told, and the one behind those that can't be read is found to be deleted.
+    let came = ask(&asking).unwrap();
+    assert_eq!((came.new, came.gone, known(&cache)), (3, 1, 2));
+    assert_eq!(cache.asking(&of("orders")).unwrap().code, None);
+    // Who the patient is becomes known without a change of the order.
+    is_open.store(true, Ordering::SeqCst);
+    assert_eq!(ask(&asking).unwrap().changed, 1);
+    assert!(
+        cache.expected_orders("v1", 10).unwrap().orders.iter().any(|known| known.order.patient.id == "V1")
+    );
+}
+
+#[test]
+fn a_patient_of_another_server_is_not_taken_for_the_one_of_the_same_number_here() {
+    let folder = tempdir().unwrap();
+    let cache = cache(folder.path(), 0, 1);
+    let server = orders(|_, _| {
+        let mut elsewhere = request(1, "1");
+        elsewhere["subject"] = json!({"reference": "https://mpi.hospital/fhir/Patient/7"});
+        let here = json!({"resourceType": "Patient", "id": "7",
+            "identifier": [{"system": crate::SYSTEM, "value": "SOMEBODY-ELSE"}]});
+        good(bundle(&[elsewhere, here], None))
+    });
+    ask(&inbound(&cache, &server.url(), "")).unwrap();
+    let found = cache.expected_orders("", 10).unwrap().orders;
+    assert_eq!((found.len(), found[0].order.patient.id.as_str()), (1, ""));
+}
+
+#[test]
+fn an_order_that_leaves_the_answer_while_it_is_read_makes_no_other_be_missed() {
+    let folder = tempdir().unwrap();
+    let cache = cache(folder.path(), 0, 1);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    // A server that keeps its place by counting, and whose first order is done as soon as the first page is out.
+    let server = orders(move |target, _| {
+        if !target.contains('?') {
+            return Said::Answer(404, String::new(), String::new());
+        }
+        let first = usize::from(count.fetch_add(1, Ordering::SeqCst) > 0);
+        let said =
+            |name: &str| target.split(['?', '&']).find_map(|part| part.strip_prefix(name)).map(str::to_owned);
+        let from = said("_lastUpdated=ge").unwrap_or_default();
+        let offset: usize = said("page=").and_then(|page| page.parse().ok()).unwrap_or(0);
+        let all: Vec<Value> = (first..250).map(|n| request(n, "1")).collect();
+        let wanted: Vec<Value> = all
+            .into_iter()
+            .filter(|one| one["meta"]["lastUpdated"].as_str().unwrap() >= from.as_str())
+            .skip(offset)
+            .collect();
+        let next = format!("ServiceRequest?_lastUpdated=ge{from}&page={}", offset + 100);
+        let page = &wanted[..wanted.len().min(100)];
+        good(bundle(page, (wanted.len() > 100).then_some(next.as_str())))
+    });
+    let folder_of = |known: medsight_cache::Expected| -> std::collections::BTreeSet<String> {
+        known.orders.into_iter().map(|known| known.order.patient.id).collect()
+    };
+    let mut source = crate::source("days_back = 365");
+    source.every_min = 0;
+    let destination = peers::bed::fhir("ris", &server.url(), "\"report\"", "");
+    let asking = crate::with(&cache, source, vec![destination], Vec::new(), peers::bed::bearer(TOKEN));
+    // What is gone by its name afterwards does not matter here: what came in does.
+    assert_eq!(ask(&asking).unwrap().new, 250);
+    assert!(folder_of(cache.expected_orders("", 1000).unwrap()).contains("P249"));
 }

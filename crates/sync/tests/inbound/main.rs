@@ -8,6 +8,7 @@ mod hostile;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod real;
+mod tls;
 mod worklist;
 
 use medsight_cache::{Cache, CameIn};

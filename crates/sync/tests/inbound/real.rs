@@ -179,6 +179,12 @@ fn orders_come_in_pages_and_changes_after_them(server: &Server) {
     assert_eq!(first.task.as_ref().unwrap().owner, "Dr. Y");
     assert_eq!(first.order.status, OrderStatus::Open);
     assert_eq!(first.due_at().unwrap().iso(), "2026-11-23T12:00:00.000Z");
+    // The task is deleted: nobody has the order any more.
+    let task = first.task.unwrap().place;
+    assert!((200..300).contains(&curl("DELETE", &format!("{}/{task}", server.base), None).0));
+    assert_eq!(ask(&asking).unwrap().changed, 1);
+    let again = cache.expected_orders("", 1000).unwrap().orders;
+    assert!(again.iter().all(|known| known.task.is_none()));
 }
 
 #[test]
@@ -346,4 +352,10 @@ fn killed_in_the_middle_it_goes_on_where_it_was(server: &Server) {
 fn who_is_killed_while_medplum_tells_its_orders_goes_on_where_it_was() {
     let Some(peer) = peers::medplum() else { return };
     killed_in_the_middle_it_goes_on_where_it_was(&Server::new(&peer, "/fhir", "killed"));
+}
+
+#[test]
+fn who_is_killed_while_helios_tells_its_orders_goes_on_where_it_was() {
+    let (_one, Some(peer)) = (alone(), peers::helios()) else { return };
+    killed_in_the_middle_it_goes_on_where_it_was(&Server::new(&peer, "", "killed"));
 }

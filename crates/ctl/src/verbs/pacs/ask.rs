@@ -148,7 +148,7 @@ pub(crate) async fn commit(args: &Commit, cancel: &CancellationToken) -> Answer 
         objects.push((data.text_or_empty(tags::SOP_CLASS_UID), data.text_or_empty(tags::SOP_INSTANCE_UID)));
     }
     let transaction = Uid::from_uuid(random_bits());
-    let wait = Duration::from_secs(args.wait_s);
+    let wait = tokio::time::sleep(Duration::from_secs(args.wait_s));
     let report =
         medsight_pacs::commit(&args.peer.dimse()?, transaction.as_str(), &objects, wait, cancel).await?;
     let failed = report.as_ref().is_some_and(|report| !report.failed.is_empty());

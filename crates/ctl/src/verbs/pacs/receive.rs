@@ -5,6 +5,7 @@ use super::sink::{CacheSink, FolderSink};
 use super::{Answer, Trouble, error_value, exit_of};
 use crate::output::{Exit, Output};
 use crate::verbs::store::{Store, who};
+use medsight_cache::Cache;
 use medsight_pacs::{
     Allowed, CancellationToken, Event, Kept, ListenSettings, NetError, Patience, Plan, Remote, Retrieval,
     Sink, Urgency, Wanted,
@@ -26,16 +27,22 @@ pub(crate) struct Destination {
     out: Option<PathBuf>,
 }
 
+/// Where objects go, and the records, where it is those.
+type Opened = (Arc<dyn Sink>, Option<Arc<Cache>>);
+
 impl Destination {
     fn sink(&self) -> Result<Arc<dyn Sink>, Trouble> {
-        match &self.out {
-            Some(folder) => {
-                std::fs::create_dir_all(folder)
-                    .map_err(|source| NetError::Io { what: "making the folder for what comes in", source })?;
-                Ok(Arc::new(FolderSink { folder: folder.clone() }))
-            }
-            None => Ok(Arc::new(CacheSink { cache: self.store.open_or_create()?, who: who() })),
+        Ok(self.open()?.0)
+    }
+
+    fn open(&self) -> Result<Opened, Trouble> {
+        if let Some(folder) = &self.out {
+            std::fs::create_dir_all(folder)
+                .map_err(|source| NetError::Io { what: "making the folder for what comes in", source })?;
+            return Ok((Arc::new(FolderSink { folder: folder.clone() }), None));
         }
+        let cache = Arc::new(self.store.open_or_create()?);
+        Ok((Arc::new(CacheSink { cache: cache.clone(), who: who() }), Some(cache)))
     }
 }
 
@@ -223,7 +230,8 @@ pub(crate) async fn listen(args: &Listen, out: &Output, cancel: &CancellationTok
     };
     let (events, mut happened) = mpsc::channel(64);
     let stop = cancel.child_token();
-    let listener = tokio::spawn(medsight_pacs::listen(settings, args.into.sink()?, events, stop.clone()));
+    let (sink, records) = args.into.open()?;
+    let listener = tokio::spawn(medsight_pacs::listen(settings, sink, events, stop.clone()));
     let end = async {
         match args.seconds {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
@@ -246,7 +254,14 @@ pub(crate) async fn listen(args: &Listen, out: &Output, cancel: &CancellationTok
         out.note(&serde_json::to_string(&event).unwrap_or_default());
         match &event {
             Event::Stored { .. } => stored += 1,
-            Event::Committed { .. } | Event::Refused { .. } => other.push(event),
+            Event::Committed { commitment: answer, .. } => {
+                // What `sync --once` asked for.
+                if let Some(cache) = &records {
+                    cache.promise_answered(&answer.transaction, &answer.committed, &answer.failed)?;
+                }
+                other.push(event);
+            }
+            Event::Refused { .. } => other.push(event),
             _ => {}
         }
         if args.count.is_some_and(|count| stored >= count) {
