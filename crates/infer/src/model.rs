@@ -37,8 +37,8 @@ pub enum ModelError {
 
 #[derive(Debug)]
 enum Kind {
-    Nnunet(NnunetModel),
-    Monai(MonaiModel),
+    Nnunet(Box<NnunetModel>),
+    Monai(Box<MonaiModel>),
 }
 
 /// What the images of a series say of themselves; compared with [`Manifest::input`].
@@ -73,7 +73,7 @@ impl Model {
                 let network = NnunetModel::open(&installed.folder.join(folder), compute)?;
                 let written = network.dataset().regions_order.clone();
                 let answers = written.unwrap_or_else(|| network.dataset().foreground().collect());
-                (Kind::Nnunet(network), answers)
+                (Kind::Nnunet(Box::new(network)), answers)
             }
             Form::Monai { folder } => {
                 let bundle = MonaiModel::open(&installed.folder.join(folder), compute)?;
@@ -86,7 +86,7 @@ impl Model {
                     _ => {}
                 }
                 let answers = bundle.labels().collect();
-                (Kind::Monai(bundle), answers)
+                (Kind::Monai(Box::new(bundle)), answers)
             }
         };
         let named = |value: &u16| manifest.labels.iter().any(|label| label.value == *value);

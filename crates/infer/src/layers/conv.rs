@@ -74,7 +74,13 @@ enum Kernels {
     /// In memory, for the processor's own work.
     Here { weight: Vec<f32>, bias: Option<Vec<f32>> },
     /// On burn's device.
-    There { weight: Tensor<5>, bias: Option<Tensor<1>> },
+    There(Box<OnDevice>),
+}
+
+#[derive(Debug)]
+struct OnDevice {
+    weight: Tensor<5>,
+    bias: Option<Tensor<1>>,
 }
 
 /// A convolution with its weights.
@@ -93,10 +99,10 @@ impl Conv {
                 weight: layers.kernel_numbers("weight", spec.outputs, spec.inputs, spec.kernel)?,
                 bias: spec.bias.then(|| layers.numbers("bias", &[spec.outputs])).transpose()?,
             },
-            false => Kernels::There {
+            false => Kernels::There(Box::new(OnDevice {
                 weight: layers.kernels("weight", spec.outputs, spec.inputs / spec.groups, spec.kernel)?,
                 bias: spec.bias.then(|| layers.tensor("bias", [spec.outputs])).transpose()?,
-            },
+            })),
         };
         Ok(Self { kernels, spec, stop: layers.stop() })
     }
@@ -111,7 +117,7 @@ impl Conv {
             Kernels::Here { weight, bias } => {
                 return cpu::convolve(&Map::of(x), weight, bias.as_deref(), &self.spec).into_tensor();
             }
-            Kernels::There { weight, bias } => (weight.clone(), bias.clone()),
+            Kernels::There(there) => (there.weight.clone(), there.bias.clone()),
         };
         if kernel[0] > 1 || stride[0] > 1 || x.dims()[2] > 1 {
             return module::conv3d(x, weight, bias, ConvOptions::new(stride, padding, [1; 3], groups));
@@ -155,10 +161,10 @@ impl TransposedConv {
                 weight: layers.kernel_numbers("weight", spec.inputs, spec.outputs, spec.kernel)?,
                 bias: spec.bias.then(|| layers.numbers("bias", &[spec.outputs])).transpose()?,
             },
-            false => Kernels::There {
+            false => Kernels::There(Box::new(OnDevice {
                 weight: layers.kernels("weight", spec.inputs, spec.outputs, spec.kernel)?,
                 bias: spec.bias.then(|| layers.tensor("bias", [spec.outputs])).transpose()?,
-            },
+            })),
         };
         Ok(Self { kernels, spec, stop: layers.stop() })
     }
@@ -178,14 +184,14 @@ impl TransposedConv {
                 Kernels::Here { weight, bias } => {
                     cpu::transposed(&Map::of(x), weight, bias.as_deref(), &self.spec).into_tensor()
                 }
-                Kernels::There { weight, bias } => self.as_product(x, weight, bias.as_ref()),
+                Kernels::There(there) => self.as_product(x, &there.weight, there.bias.as_ref()),
             };
         }
-        let Kernels::There { weight, bias } = &self.kernels else {
+        let Kernels::There(there) = &self.kernels else {
             // Only kernels that are their stride are kept here, and those are done above.
             unreachable!("a transposed convolution that is no product has its weights on the device");
         };
-        let (weight, bias) = (weight.clone(), bias.clone());
+        let (weight, bias) = (there.weight.clone(), there.bias.clone());
         if kernel[0] > 1 || stride[0] > 1 || x.dims()[2] > 1 {
             let options = ConvTransposeOptions::new(stride, padding, output_padding, [1; 3], 1);
             return module::conv_transpose3d(x, weight, bias, options);

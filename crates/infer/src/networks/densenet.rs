@@ -45,11 +45,14 @@ pub(super) fn build(
 
 struct DenseNet {
     stem: (Conv, Norm),
-    blocks: Vec<(Vec<DenseLayer>, Option<(Norm, Conv)>)>,
+    blocks: Vec<(Vec<DenseLayer>, Option<Transition>)>,
     last_norm: Norm,
     head: Linear,
     spatial: usize,
 }
+
+/// What halves channels and size between blocks.
+type Transition = (Norm, Conv);
 
 struct DenseLayer {
     norms: [Norm; 2],

@@ -77,7 +77,7 @@ struct Level {
 
 enum Below {
     Level(Box<Level>),
-    Bottom(Unit),
+    Bottom(Box<Unit>),
 }
 
 /// Normalisation and activation behind a convolution.
@@ -94,7 +94,7 @@ struct Unit {
 enum Past {
     None,
     Identity,
-    Conv(Conv),
+    Conv(Box<Conv>),
 }
 
 impl Level {
@@ -113,7 +113,7 @@ impl Level {
             true => {
                 let bottom = [channels, shape.channels[level + 1]];
                 let bottom = Unit::load(&inner, shape, bottom, 1, shape.units, false)?;
-                (Below::Bottom(bottom), channels + shape.channels[level + 1])
+                (Below::Bottom(Box::new(bottom)), channels + shape.channels[level + 1])
             }
             false => {
                 let next = Self::load(&inner, shape, level + 1, channels, channels)?;
@@ -216,9 +216,10 @@ impl Unit {
         let past = match (stride, inputs == outputs) {
             (1, true) => Past::Identity,
             (1, false) => {
-                Past::Conv(Conv::load(&layers.at("residual"), ConvSpec::cube(layers, inputs, outputs, 1, 1))?)
+                let point = ConvSpec::cube(layers, inputs, outputs, 1, 1);
+                Past::Conv(Box::new(Conv::load(&layers.at("residual"), point)?))
             }
-            _ => Past::Conv(Conv::load(&layers.at("residual"), first)?),
+            _ => Past::Conv(Box::new(Conv::load(&layers.at("residual"), first)?)),
         };
         Ok(Self { convs, past })
     }

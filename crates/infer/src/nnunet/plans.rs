@@ -104,7 +104,7 @@ impl Plan {
             serde_json::from_value(Value::Object(json.clone())).map_err(|error| within(error.to_string()))?;
         let spatial = told.patch_size.len();
         if !(2..=3).contains(&spatial) || told.spacing.len() != spatial {
-            return Err(within(format!("`patch_size` and `spacing` are not both of 2 or of 3 numbers")));
+            return Err(within("`patch_size` and `spacing` are not both of 2 or of 3 numbers".to_owned()));
         }
         let previous = told.previous_stage.clone();
         let inputs =
@@ -119,7 +119,7 @@ impl Plan {
         };
         let patch = padded(&told.patch_size, 1);
         let divisor = shape.divisor();
-        if (0..3).any(|axis| patch[axis] == 0 || patch[axis] % divisor[axis] != 0) {
+        if (0..3).any(|axis| patch[axis] == 0 || !patch[axis].is_multiple_of(divisor[axis])) {
             return Err(within(format!(
                 "`patch_size` {patch:?} is not a multiple of {divisor:?}, the strides' product"
             )));

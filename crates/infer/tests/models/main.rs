@@ -1,5 +1,7 @@
 //! Models against their originals. What these gave is kept in `tests/infer`, with the programs that made it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 mod arrays;
 mod bundles;
 mod made;

@@ -196,9 +196,7 @@ fn forward(map: &Map, place: &Place, patches: &mut [f32]) {
                 let mut half = [[[0.0_f32; LANES]; PATCH]; PATCH];
                 for x in 0..PATCH {
                     let column = to_points([&d[0][x], &d[1][x], &d[2][x], &d[3][x], &d[4][x], &d[5][x]]);
-                    for (y, value) in column.into_iter().enumerate() {
-                        half[y][x] = value;
-                    }
+                    half.iter_mut().zip(column).for_each(|(line, value)| line[x] = value);
                 }
                 let start = (slice * tiles + tile) * inputs + channel;
                 for (y, line) in half.iter().enumerate() {
@@ -265,9 +263,7 @@ fn back(sums: &[f32], target: &Target, bias: Option<&[f32]>, out: &mut [f32]) {
                         }
                     }
                     let column = to_outputs([&m[0], &m[1], &m[2], &m[3], &m[4], &m[5]]);
-                    for (y, value) in column.into_iter().enumerate() {
-                        half[y][x] = value;
-                    }
+                    half.iter_mut().zip(column).for_each(|(line, value)| line[x] = value);
                 }
                 for (y, line) in half.iter().enumerate().take(high) {
                     let values = to_outputs([&line[0], &line[1], &line[2], &line[3], &line[4], &line[5]]);
@@ -313,9 +309,7 @@ fn transformed_kernels(weight: &[f32], spec: &ConvSpec) -> Vec<f32> {
                 let mut half = [[0.0_f32; 3]; PATCH];
                 for x in 0..3 {
                     let column = to_kernel_points([g[x], g[3 + x], g[6 + x]]);
-                    for (y, value) in column.into_iter().enumerate() {
-                        half[y][x] = value;
-                    }
+                    half.iter_mut().zip(column).for_each(|(line, value)| line[x] = value);
                 }
                 for (y, line) in half.iter().enumerate() {
                     for (x, value) in to_kernel_points(*line).into_iter().enumerate() {

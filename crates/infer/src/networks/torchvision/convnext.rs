@@ -48,10 +48,13 @@ pub(in crate::networks) fn build(
 
 struct ConvNext {
     stem: (Conv, LayerNorm),
-    stages: Vec<(Option<(LayerNorm, Conv)>, Vec<Block>)>,
+    stages: Vec<(Option<Into>, Vec<Block>)>,
     last_norm: LayerNorm,
     head: Linear,
 }
+
+/// What leads from one stage to the next.
+type Into = (LayerNorm, Conv);
 
 struct Block {
     by_channel: Conv,
