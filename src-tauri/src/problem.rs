@@ -18,6 +18,7 @@ use medsight_record::node::NodeError;
 use medsight_record::report::site_forms::FormError;
 use medsight_record::settings::SettingsError;
 use medsight_record::words::Words;
+use medsight_sync::Trouble;
 use medsight_vault::{KeyError, KeySource};
 use serde::Serialize;
 pub(crate) use session::SessionFault;
@@ -38,6 +39,11 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// A problem that another part of the program has named and told already.
+    pub(crate) fn named(code: String, detail: String) -> Self {
+        Self { code, values: BTreeMap::new(), detail }
+    }
+
     /// The problem in a language, as the window tells it; the English of whoever noticed where no words fit.
     pub(crate) fn told(&self, words: &Words) -> String {
         let known = words.all();
@@ -251,6 +257,15 @@ impl From<&CacheError> for Problem {
             values.insert("fault".into(), format!("@problem.key_file.{}", fault.word()));
         }
         Self { code: error.code().to_owned(), values, detail: error.to_string() }
+    }
+}
+
+impl From<Trouble> for Problem {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Cache(error) => error.into(),
+            other => Self::named(other.code().to_owned(), other.to_string()),
+        }
     }
 }
 

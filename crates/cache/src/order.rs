@@ -96,7 +96,8 @@ impl Cache {
         self.read(|db| of_study(db, study))
     }
 
-    /// The first order of each study, where there is one: for the rows of a list.
+    /// The order of each study that its row in a list speaks of, where there is one: of those that count the most urgent, as
+    /// [`settle`] takes it, and of several of these the first to be due.
     ///
     /// # Errors
     /// [`CacheError`].
@@ -105,7 +106,11 @@ impl Cache {
             if !tables::orders::any(db)? {
                 return Ok(studies.iter().map(|_| None).collect());
             }
-            studies.iter().map(|study| Ok(of_study(db, study)?.into_iter().next())).collect()
+            let first = |known: &KnownOrder| {
+                let due = known.due_at().map_or(i64::MAX, |at| at.0);
+                (!known.counts(), known.priority().unwrap_or_default(), due)
+            };
+            studies.iter().map(|study| Ok(of_study(db, study)?.into_iter().min_by_key(first))).collect()
         })
     }
 

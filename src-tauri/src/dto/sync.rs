@@ -112,8 +112,14 @@ pub struct SyncConflict {
     pub theirs: Option<String>,
     /// When theirs was written, as the server says it.
     pub their_time: Option<String>,
-    /// The report, where it is one: what is merged becomes an addendum to it.
-    pub report: Option<String>,
+    /// Their version, to be sent back with the decision: it holds for what was seen.
+    pub their_version: Option<String>,
+    /// Whose it is, as on every window.
+    pub identity: String,
+    /// Date, modality and description of the study.
+    pub about: String,
+    /// Of a report to which an addendum can be signed: the version that it would follow.
+    pub base_version: Option<u32>,
 }
 
 /// What a person decided about an entry that is in conflict.
@@ -126,8 +132,12 @@ pub struct SyncSettleRequest {
     pub id: i64,
     /// `ours`, `theirs` or `merged`.
     pub choice: String,
+    /// Their version that was seen.
+    pub their_version: Option<String>,
     /// Of a merge: the words that are signed as an addendum.
     pub addendum: String,
+    /// Of a merge: our version that was seen.
+    pub base_version: Option<u32>,
 }
 
 /// Names a destination.
