@@ -37,7 +37,6 @@ pub use event::{DeskEvent, LightBoxState, Notice};
 pub use film::{FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FilmRow};
 pub use identity::{IdentityForm, ProviderForm};
 pub use import::{ChooseImport, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary};
-pub(crate) use inbound::problem as inbound_problem;
 pub use inbound::{
     ExpectedOrders, ExpectedRequest, InboundView, OrderTime, OrderView, ServerReportView, SourceView,
 };
@@ -58,9 +57,12 @@ pub use report_content::{
     CodeForm, ComparedForm, ContentForm, FieldForm, FindingForm, QuoteForm, SectionForm,
 };
 pub use retrieval::{RetrievalChoice, RetrievalPhase, RetrievalRow, RetrieveRequest, WantedStudy};
-pub use session::{CodeRequest, PersonView, SessionView, SignInFlow, SignInRequest, Standing, UnlockRequest};
+pub use session::{
+    CloseAnswer, CloseStep, CodeRequest, PersonView, SessionView, SignInFlow, SignInRequest, Standing,
+    UnlockRequest,
+};
 pub use settings::{KeySourceInfo, SettingsChange, SettingsView};
-pub use start::{CloseAnswer, DeskState, StartState, Trouble, TroubleKind};
+pub use start::{DeskState, StartState, Trouble, TroubleKind};
 pub use study::{Measurement, SeriesRow, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest};
 pub use sync::{
     SyncBadge, SyncConflict, SyncDestination, SyncDestinationRequest, SyncEntryRequest, SyncFailing,

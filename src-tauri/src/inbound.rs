@@ -5,7 +5,7 @@
 use crate::desk::{Desk, held, now};
 use crate::dto::{
     DeskEvent, ExpectedOrders, ExpectedRequest, InboundView, Nothing, OrderView, ServerReportView,
-    SourceView, StudyRow, inbound_problem,
+    SourceView, StudyRow,
 };
 use crate::problem::{Fault, Problem};
 use crate::syncing;
@@ -22,8 +22,6 @@ use std::sync::{Arc, Mutex, Weak};
 
 /// Orders in one list, at most: more are narrowed down by words.
 const MOST_EXPECTED: usize = 500;
-/// Studies that are told of one by one; more make the whole list be read again.
-const MOST_TOLD: usize = 20;
 /// A patient's reports are asked for again after this long, milliseconds.
 const REPORTS_AGAIN_MS: i64 = 60_000;
 /// In whose name the desk asks by itself.
@@ -130,13 +128,8 @@ fn tell(desk: &Weak<Desk>, answered: &Answered) {
     if let Ok(came) = &answered.came
         && came.any()
     {
-        if came.studies.len() > MOST_TOLD {
-            desk.tell(DeskEvent::WorklistChanged);
-        } else {
-            for study in &came.studies {
-                desk.tell(DeskEvent::StudyChanged { study_uid: study.to_string() });
-            }
-        }
+        let study_uids = came.studies.iter().map(ToString::to_string).collect();
+        desk.tell(DeskEvent::StudiesChanged { study_uids });
     }
     desk.tell(DeskEvent::Inbound);
 }
@@ -248,7 +241,9 @@ fn state(source: &Source, askings: Vec<(String, medsight_cache::Asking)>) -> Sou
         answered_ms: askings.iter().filter_map(|(_, asking)| asking.ended_at).map(|at| at.0).min(),
         failing_since_ms: failing.and_then(|asking| asking.failing_since).map(|at| at.0),
         attempts: failing.map_or(0, |asking| asking.attempts),
-        problem: failing.and_then(|asking| inbound_problem(asking.code.clone(), asking.words.clone())),
+        problem: failing.and_then(|asking| {
+            Some(Problem::named(asking.code.clone()?, asking.words.clone().unwrap_or_default()))
+        }),
     }
 }
 
@@ -258,6 +253,9 @@ pub(crate) fn expected(desk: &Arc<Desk>, request: ExpectedRequest) -> Result<Exp
     let sources = &desk.settings().settings.sources;
     Ok(ExpectedOrders {
         is_set_up: sources.iter().any(|source| source.brings.contains(&Brings::Orders)),
+        asks_by_itself: sources
+            .iter()
+            .any(|source| source.brings.contains(&Brings::Orders) && source.every_min > 0),
         total: u32::try_from(expected.total).unwrap_or(u32::MAX),
         orders: expected.orders.into_iter().map(OrderView::from).collect(),
     })
@@ -270,7 +268,7 @@ pub(crate) fn rows(cache: &Cache, studies: Vec<StudyRecord>) -> Result<Vec<Study
         let is_set = study.work.is_priority_set;
         let mut row = StudyRow::from(study);
         if let Some(order) = order.filter(|order| order.counts()) {
-            // Who said how urgent it is has said until when.
+            // Who said how urgent it is has said until when: of several orders that are as urgent the first to be due counts.
             row.due_ms = order.due_at().filter(|_| !is_set).map(|at| at.0);
             row.ordered = order.order.procedure.clone();
             row.order_owner =

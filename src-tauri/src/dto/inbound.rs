@@ -3,7 +3,6 @@
 use crate::problem::Problem;
 use medsight_record::{KnownOrder, KnownServerReport, When};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use ts_rs::TS;
 
 /// An order of another system.
@@ -115,6 +114,8 @@ pub struct ExpectedRequest {
 pub struct ExpectedOrders {
     /// The settings have a source of orders.
     pub is_set_up: bool,
+    /// One of them is asked again and again.
+    pub asks_by_itself: bool,
     /// How many there are.
     pub total: u32,
     /// The first of them: the most urgent, then by time.
@@ -209,9 +210,4 @@ impl From<KnownServerReport> for ServerReportView {
             other_forms: report.other_forms,
         }
     }
-}
-
-/// What is wrong with a source, from what was kept of it.
-pub(crate) fn problem(code: Option<String>, words: Option<String>) -> Option<Problem> {
-    code.map(|code| Problem { code, values: BTreeMap::new(), detail: words.unwrap_or_default() })
 }
