@@ -14,10 +14,11 @@ use crate::dto::{
     FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Nothing, Performed, ProviderForm,
     ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice,
     RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest,
-    SignReportRequest, SpellingRequest, SpellingState, StartState, StudyDetails, StudyDocument, StudyRequest,
-    SyncConflict, SyncDestinationRequest, SyncEntryRequest, SyncSettleRequest, SyncView, TellCriticalRequest,
-    TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest,
-    UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
+    SignReportRequest, SourceForm, SpellingRequest, SpellingState, StartState, StudyDetails, StudyDocument,
+    StudyRequest, SyncConflict, SyncDestinationRequest, SyncEntryRequest, SyncSettleRequest, SyncView,
+    TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest,
+    UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage,
+    WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
 use crate::session::{self, Need};
@@ -97,6 +98,8 @@ commands! {
     test_node(NodeTestRequest) -> NodeTest, CONFIGURE => network::test_node;
     /// Asks a destination, as it stands in the form, whether it is there and lets this workstation in.
     test_destination(DestinationTestRequest) -> EchoAnswer, CONFIGURE => syncing::test;
+    /// Asks a source of orders and reports, as it stands in the form, what it would be asked.
+    test_source(SourceForm) -> EchoAnswer, CONFIGURE => inbound::test;
     /// Asks a sign-in server, as it stands in the form, whether it is one that this workstation can use.
     test_provider(ProviderForm) -> EchoAnswer, CONFIGURE => session::test_provider;
     /// Keeps the token or password of a server in the keyring, or takes it out.

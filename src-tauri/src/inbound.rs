@@ -4,11 +4,11 @@
 
 use crate::desk::{Desk, held, now};
 use crate::dto::{
-    DeskEvent, ExpectedOrders, ExpectedRequest, InboundView, Nothing, OrderView, ServerReportView,
-    SourceView, StudyRow,
+    DeskEvent, EchoAnswer, ExpectedOrders, ExpectedRequest, InboundView, Nothing, OrderView,
+    ServerReportView, SourceForm, SourceView, StudyRow,
 };
-use crate::problem::{Fault, Problem};
-use crate::syncing;
+use crate::problem::{Fault, Problem, SourceFault};
+use crate::{network, syncing};
 use medsight_base::StudyUid;
 use medsight_cache::{AskedOf, Cache};
 use medsight_pacs::CancellationToken;
@@ -19,6 +19,7 @@ use medsight_record::{Patient, StudyRecord};
 use medsight_sync::{Answered, Inbound};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
 
 /// Orders in one list, at most: more are narrowed down by words.
 const MOST_EXPECTED: usize = 500;
@@ -148,6 +149,22 @@ pub(crate) fn ask(desk: &Arc<Desk>, _: Nothing) -> Result<(), Problem> {
         drop(asked);
     });
     Ok(())
+}
+
+/// Asks a source by what its form says.
+pub(crate) fn test(desk: &Arc<Desk>, form: SourceForm) -> Result<EchoAnswer, Problem> {
+    let source = Source::from(form);
+    source.check().map_err(SourceFault)?;
+    let (destinations, nodes) = {
+        let file = desk.settings();
+        (file.settings.destinations.clone(), file.settings.nodes.clone())
+    };
+    let secrets = syncing::secrets(nodes.clone(), None);
+    let inbound = Inbound::new(desk.cache()?, Vec::new(), destinations, nodes, secrets);
+    let (cancel, begun) = (desk.asking().token(), Instant::now());
+    let asked = tauri::async_runtime::block_on(inbound.probe(&source, &cancel));
+    let told = asked.map(|()| begun.elapsed().as_secs_f64() * 1e3);
+    Ok(network::answer(told.map_err(Problem::from)))
 }
 
 /// A report page was opened: asks what other systems have of the patient, unless they were asked a moment ago.

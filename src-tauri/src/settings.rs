@@ -1,7 +1,9 @@
 //! Settings on disk: the person's differences in a file of their own, the site's policy read only.
 
 use crate::desk::Desk;
-use crate::dto::{DeskEvent, DestinationForm, IdentityForm, ListenerForm, NodeForm, SettingsView};
+use crate::dto::{
+    DeskEvent, DestinationForm, IdentityForm, ListenerForm, NodeForm, SettingsView, SourceForm,
+};
 use crate::problem::{Fault, Problem};
 use crate::session;
 use medsight_audit::Action;
@@ -197,6 +199,7 @@ impl Desk {
             listener: ListenerForm::from(&settings.listener),
             identity: IdentityForm::from(&settings.identity),
             destinations: settings.destinations.iter().map(DestinationForm::from).collect(),
+            sources: settings.sources.iter().map(SourceForm::from).collect(),
             locked: settings.locked().to_vec(),
             key_source: place.as_ref().map(|p| p.key_source_info()).unwrap_or_default(),
             cache_folder: place.map(|p| p.folder.display().to_string()).unwrap_or_default(),

@@ -21,21 +21,17 @@ import type {
 } from "../generated/types";
 import type { DeskCommandId } from "../generated/hotkeys";
 import type { Editor } from "../report/editor.svelte";
-import { unkept } from "../report/unkept";
 import { Expected } from "./expected.svelte";
+import { Leaving } from "./leaving";
 import { may, offers, refusal } from "./session";
 import { problemOf, setLocale } from "./words.svelte";
 import { Worklist } from "./worklist.svelte";
 
-/** A second try to leave within this time goes, whatever is lost; later it is a new wish. */
-const SOON_MS = 30_000;
-/** The lock does not wait longer than this for what is being written, milliseconds. */
-const LOCK_MS = 1000;
 /** Commands that are about the study that is selected. */
 const ON_A_STUDY: ReadonlySet<string> = new Set(["desk.open_study", "desk.report", "record.set_read_state", "record.set_priority", "record.claim", "record.release", "record.delete_studies"]);
 
 /** What lies over the worklist. */
-export type Overlay = "palette" | "help" | "import" | "find" | "listener" | "provider" | "columns" | "glass" | { deleting: StudyRow } | { server: number } | { destination: number } | { conflict: { destination: string; id: number } } | { film: ShownFilm } | { signing: SignReportRequest["act"][] } | { critical: true } | { discarding: true } | null;
+export type Overlay = "palette" | "help" | "import" | "find" | "listener" | "provider" | "columns" | "glass" | { deleting: StudyRow } | { server: number } | { destination: number } | { source: number } | { conflict: { destination: string; id: number } } | { film: ShownFilm } | { signing: SignReportRequest["act"][] } | { critical: true } | { discarding: true } | null;
 
 /** A film, and what stands over it. */
 export interface ShownFilm {
@@ -46,9 +42,6 @@ export interface ShownFilm {
   /** Series and study, in a line. */
   about: string;
 }
-
-/** What is told to somebody who wants to leave words that could not be kept. */
-const notKept = (): Problem => ({ code: "report.not-kept", values: {}, detail: "" });
 
 export class Desk {
   start = $state<StartState>({ state: "opening" });
@@ -84,8 +77,7 @@ export class Desk {
   expected = new Expected();
   /** Raised when other systems are asked or have answered. */
   inboundChanges = $state(0);
-  /** When somebody who wanted to sign out was told that what they wrote can't be kept. */
-  #warnedMs: number | null = null;
+  #leaving = new Leaving(() => this.session?.person?.account ?? null, (problem) => (this.failure = problem));
   /** What events were heard while the state was on its way: they are newer. */
   #hearing = new Set<Set<DeskEvent["type"]>>();
   /** Puts the cursor into the search; set by the toolbar. */
@@ -152,8 +144,8 @@ export class Desk {
   async perform(command: WindowCommand): Promise<boolean> {
     // What was typed a moment ago is kept in the name of who typed it, before the session is another's or nobody's. The lock
     // waits for nobody: what can't be kept now is here for the same person behind it.
-    if (command.do === "sign_out" && !(await this.#mayLeave())) return false;
-    if (command.do === "lock") await Promise.race([this.#keep(), new Promise((done) => setTimeout(done, LOCK_MS))]);
+    if (command.do === "sign_out" && !(await this.#leaving.may())) return false;
+    if (command.do === "lock") await this.#leaving.locks();
     const done = await this.try(() => commands.perform(command));
     if (done === undefined) return false;
     if (command.do === "delete_studies") this.worklist.removed(command.with.studyUids);
@@ -174,6 +166,12 @@ export class Desk {
   /** Changes one setting. */
   async change(change: SettingsChange): Promise<void> {
     await this.perform({ do: "change_setting", with: change });
+  }
+
+  /** As `change`, for a form that stays open, and says why itself, when it is refused. */
+  async set(change: SettingsChange): Promise<void> {
+    const done = await commands.perform({ do: "change_setting", with: change });
+    this.done = done.undoable || done.redoable ? done : null;
   }
 
   /** Asks before a study is deleted, by name. */
@@ -276,37 +274,16 @@ export class Desk {
   }
 
   /** The page of a report was left: what could not be kept of it is said, and is there when it is opened again. */
-  async left(editor: Editor): Promise<void> {
-    const kept = await unkept.leave(editor, this.#account);
-    if (!kept && this.session?.standing === "active") this.failure = editor.failure ?? notKept();
-  }
-
-  get #account(): string | null {
-    return this.session?.person?.account ?? null;
-  }
-
-  #keep(): Promise<boolean> {
-    return unkept.keep(this.#account);
+  left(editor: Editor): Promise<void> {
+    return this.#leaving.left(editor, () => this.session?.standing === "active");
   }
 
   /** The window is asked to close: what is being written is kept first. When that fails the desk says whether it stays. */
   async #close(): Promise<void> {
     await this.try(async () => {
       await commands.mayClose({ step: "keeping" });
-      await commands.mayClose({ step: (await this.#keep()) ? "kept" : "not_kept" });
+      await commands.mayClose({ step: (await this.#leaving.keep()) ? "kept" : "not_kept" });
     });
-  }
-
-  /** Keeps what is being written. What can't be kept holds a person back once, and says so; who tries again soon may go. */
-  async #mayLeave(): Promise<boolean> {
-    if (await this.#keep()) {
-      this.#warnedMs = null;
-      return true;
-    }
-    const may = this.#warnedMs !== null && Date.now() - this.#warnedMs < SOON_MS;
-    this.#warnedMs = may ? null : Date.now();
-    if (!may) this.failure = notKept();
-    return may;
   }
 
   #started(start: StartState): void {

@@ -6,6 +6,7 @@
 mod feed;
 mod order;
 mod pages;
+mod probe;
 mod report;
 mod reports;
 mod values;
