@@ -3,13 +3,17 @@
 //! Not here: how it is found and sent (`medsight-sync`), and what only waits (`syncing`).
 
 use crate::desk::{Desk, now};
-use crate::dto::{DeskEvent, SyncConflict, SyncEntryRequest, SyncSettleRequest};
+use crate::dto::{
+    ClaimConflict, ClaimSettleRequest, DeskEvent, SyncConflict, SyncEntryRequest, SyncSettleRequest,
+};
+use crate::perform::perform;
 use crate::problem::{Fault, Problem};
 use crate::reports::about;
 use medsight_cache::{Choice, Merge};
 use medsight_record::destination::Destination;
 use medsight_record::report::rules::{self, SignAct};
 use medsight_record::report::{Report, Signature};
+use medsight_record::{Command, RecordCommand};
 use medsight_sync::{fhir, rule_of};
 use std::sync::Arc;
 
@@ -62,6 +66,39 @@ pub(crate) fn settle(desk: &Arc<Desk>, request: SyncSettleRequest) -> Result<(),
     fhir::settle(&cache, &destination, seen, &choice, &rules, &by)?;
     if let Some(study) = study.filter(|_| matches!(choice, Choice::Merged(_))) {
         desk.tell(DeskEvent::StudyChanged { study_uid: study.to_string() });
+    }
+    desk.syncing().try_now(&request.destination);
+    Ok(())
+}
+
+/// Who has an order that was claimed here.
+pub(crate) fn claim(desk: &Arc<Desk>, request: SyncEntryRequest) -> Result<ClaimConflict, Problem> {
+    let met = fhir::claim_met(&desk.cache()?, &named(desk, &request.destination)?, request.id)?;
+    Ok(ClaimConflict {
+        identity: met.study.as_ref().map(|study| study.patient.identity_line(study.date)).unwrap_or_default(),
+        about: met.study.as_ref().map(about).unwrap_or_default(),
+        ours: met.ours,
+        theirs: met.theirs,
+        since: met.since,
+        status: met.status,
+        version: met.version,
+    })
+}
+
+/// Takes an order over from who has it, or leaves it to them: then who claimed the study here gives it back here too.
+pub(crate) fn settle_claim(desk: &Arc<Desk>, request: ClaimSettleRequest) -> Result<(), Problem> {
+    let (destination, cache) = (named(desk, &request.destination)?, desk.cache()?);
+    let met = fhir::claim_met(&cache, &destination, request.id)?;
+    let rules: Vec<_> = desk.settings().settings.destinations.iter().map(rule_of).collect();
+    let by = Signature { account: desk.who(), name: desk.session().name(), at: now() };
+    let seen = (request.id, request.version.as_str());
+    fhir::settle_claim(&cache, &destination, seen, request.takes_over, &rules, &by)?;
+    let study = met.study.filter(|_| !request.takes_over && met.ours == by.account);
+    if let Some(study) = study
+        && let Some(here) = cache.study(&study.uid)?
+        && here.work.claimed.is_some_and(|claim| claim.by == by.account)
+    {
+        perform(desk, Command::Record(RecordCommand::Release(study.uid)))?;
     }
     desk.syncing().try_now(&request.destination);
     Ok(())

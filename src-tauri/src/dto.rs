@@ -69,8 +69,8 @@ pub use spelling::{SpellingRequest, SpellingState};
 pub use start::{DeskState, StartState, Trouble, TroubleKind};
 pub use study::{Measurement, SeriesRow, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest};
 pub use sync::{
-    SyncBadge, SyncConflict, SyncDestination, SyncDestinationRequest, SyncEntryRequest, SyncFailing,
-    SyncSettleRequest, SyncStuck, SyncView,
+    ClaimConflict, ClaimSettleRequest, SyncBadge, SyncConflict, SyncDestination, SyncDestinationRequest,
+    SyncEntryRequest, SyncFailing, SyncSettleRequest, SyncStuck, SyncView,
 };
 pub use worklist::{
     DateRange, FacetCount, SortColumn, StudyRow, WorklistFacets, WorklistFilter, WorklistPage,

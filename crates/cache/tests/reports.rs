@@ -220,7 +220,7 @@ fn in_conflict(cache: &Cache, theirs: &str) -> i64 {
 
 fn meets(cache: &Cache, entry: i64, theirs: &str) {
     let outcome = Outcome::Conflict { words: "Changed.".into(), theirs: Some(theirs.into()) };
-    let delivered = [Delivered { entry, outcome, remotes: Vec::new() }];
+    let delivered = [Delivered::plain(entry, outcome)];
     cache.outbox_note("fhir", &[at_fhir()], &delivered, "sync", AT).unwrap();
 }
 

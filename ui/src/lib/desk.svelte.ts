@@ -31,7 +31,7 @@ import { Worklist } from "./worklist.svelte";
 const ON_A_STUDY: ReadonlySet<string> = new Set(["desk.open_study", "desk.report", "record.set_read_state", "record.set_priority", "record.claim", "record.release", "record.delete_studies"]);
 
 /** What lies over the worklist. */
-export type Overlay = "palette" | "help" | "import" | "find" | "listener" | "provider" | "columns" | "glass" | { deleting: StudyRow } | { server: number } | { destination: number } | { source: number } | { conflict: { destination: string; id: number } } | { film: ShownFilm } | { signing: SignReportRequest["act"][] } | { critical: true } | { discarding: true } | null;
+export type Overlay = "palette" | "help" | "import" | "find" | "listener" | "provider" | "columns" | "glass" | { deleting: StudyRow } | { server: number } | { destination: number } | { source: number } | { conflict: { destination: string; id: number } } | { claim: { destination: string; id: number } } | { film: ShownFilm } | { signing: SignReportRequest["act"][] } | { critical: true } | { discarding: true } | null;
 
 /** A film, and what stands over it. */
 export interface ShownFilm {
