@@ -116,6 +116,7 @@ fn system_locale() -> Option<Locale> {
 
 /// Changes one setting, stores it, and tells window and light box. The answer is the change that takes it back.
 pub(crate) fn change(desk: &Arc<Desk>, change: SettingChange) -> Result<SettingChange, Problem> {
+    carry_names(desk, &change)?;
     let (back, stored) = {
         let mut file = desk.settings();
         let back = file.settings.change(change)?;
@@ -131,6 +132,24 @@ pub(crate) fn change(desk: &Arc<Desk>, change: SettingChange) -> Result<SettingC
     session::settings_changed(desk);
     desk.tell(DeskEvent::Settings(Box::new(desk.settings_view())));
     stored.map(|()| back)
+}
+
+/// Destinations that have another name from now on take along what was delivered and what waits. Nothing is sent meanwhile.
+fn carry_names(desk: &Desk, change: &SettingChange) -> Result<(), Problem> {
+    let SettingChange::Destinations(after) = change else { return Ok(()) };
+    let names = {
+        let settings = desk.settings().settings.clone();
+        // What is refused carries nothing.
+        settings.clone().change(change.clone())?;
+        settings.renamed_destinations(after)
+    };
+    if names.is_empty() {
+        return Ok(());
+    }
+    let cache = desk.cache()?;
+    desk.syncing().end();
+    desk.inbounding().end();
+    Ok(cache.rename_destinations(&names)?)
 }
 
 /// A setting was changed that concerns all who use the workstation: in the audit trail with its name and, of lists, the

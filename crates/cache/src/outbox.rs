@@ -7,6 +7,7 @@ mod conflict;
 mod content;
 mod note;
 mod promise;
+mod rename;
 mod status;
 mod wake;
 
