@@ -10,13 +10,13 @@ use crate::dto::{
 use crate::problem::{Fault, Problem, SourceFault};
 use crate::{network, syncing};
 use medsight_base::StudyUid;
-use medsight_cache::{AskedOf, Cache};
+use medsight_cache::Cache;
 use medsight_pacs::CancellationToken;
 use medsight_record::destination::Destination;
 use medsight_record::node::Node;
 use medsight_record::source::{Brings, From as SourceFrom, Source};
 use medsight_record::{Patient, StudyRecord};
-use medsight_sync::{Answered, Inbound};
+use medsight_sync::{Answered, Inbound, is_of_reports, reports_of};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
@@ -170,14 +170,15 @@ pub(crate) fn test(desk: &Arc<Desk>, form: SourceForm) -> Result<EchoAnswer, Pro
 /// A report page was opened: asks what other systems have of the patient, unless they were asked a moment ago.
 pub(crate) fn ask_reports(desk: &Arc<Desk>, study: &StudyRecord) -> Result<(), Problem> {
     let Some((inbound, stop)) = desk.inbounding().inbound() else { return Ok(()) };
-    let id = study.patient.id.trim().to_owned();
-    if id.is_empty() || !is_due(desk, &id)? {
+    let id = study.patient.id.trim();
+    if id.is_empty() || !is_due(desk, &study.patient)? {
         return Ok(());
     }
     let (who, uid, asked) = (desk.who(), study.uid.to_string(), Asked::begin(desk));
+    let patient = study.patient.clone();
     let desk = Arc::downgrade(desk);
     tauri::async_runtime::spawn(async move {
-        let answers = inbound.ask_reports(&id, &who, &stop).await;
+        let answers = inbound.ask_reports(&patient, &who, &stop).await;
         // Also when none came: the page says when they were asked, and why not.
         if let Some(desk) = desk.upgrade().filter(|_| !answers.is_empty()) {
             desk.tell(DeskEvent::StudyChanged { study_uid: uid });
@@ -187,10 +188,10 @@ pub(crate) fn ask_reports(desk: &Arc<Desk>, study: &StudyRecord) -> Result<(), P
     Ok(())
 }
 
-fn is_due(desk: &Arc<Desk>, patient_id: &str) -> Result<bool, Problem> {
-    let (cache, sources) = (desk.cache()?, report_sources(desk));
+fn is_due(desk: &Arc<Desk>, patient: &Patient) -> Result<bool, Problem> {
+    let (cache, sources, id) = (desk.cache()?, report_sources(desk, patient), patient.id.trim());
     for source in &sources {
-        let asking = cache.asking(&asked_of(source, patient_id))?;
+        let asking = cache.asking(&reports_of(source, id))?;
         let since_ms = now().0 - asking.asked_at.0;
         // A clock that was set back holds nothing up.
         if asking.failing_since.is_some() || !(0..REPORTS_AGAIN_MS).contains(&since_ms) {
@@ -200,14 +201,11 @@ fn is_due(desk: &Arc<Desk>, patient_id: &str) -> Result<bool, Problem> {
     Ok(false)
 }
 
-fn report_sources(desk: &Desk) -> Vec<Source> {
+/// The sources that can have reports of a patient.
+fn report_sources(desk: &Desk, patient: &Patient) -> Vec<Source> {
     let mut sources = desk.settings().settings.sources.clone();
-    sources.retain(|source| source.brings.contains(&Brings::Reports));
+    sources.retain(|source| source.brings.contains(&Brings::Reports) && source.may_know(patient));
     sources
-}
-
-fn asked_of(source: &Source, patient_id: &str) -> AskedOf {
-    AskedOf { source: source.name.clone(), feed: format!("reports/{patient_id}") }
 }
 
 /// What other systems have of a patient, and how each answered.
@@ -219,10 +217,13 @@ pub(crate) fn reports(
     if id.is_empty() {
         return Ok(Default::default());
     }
-    let views = cache.server_reports(id)?.into_iter().map(ServerReportView::from).collect();
-    let sources = report_sources(desk);
+    let sources = report_sources(desk, patient);
+    let mut known = cache.server_reports(id)?;
+    // What was asked for before the settings said whose numbers these are is nobody's here.
+    known.retain(|known| sources.iter().any(|source| source.name == known.report.source));
+    let views = known.into_iter().map(|known| ServerReportView::of(known, patient)).collect();
     let states = sources.iter().map(|source| {
-        let asking = cache.asking(&asked_of(source, id))?;
+        let asking = cache.asking(&reports_of(source, id))?;
         let feed = (!asking.eq(&Default::default())).then(|| (String::new(), asking));
         Ok(state(source, feed.into_iter().collect()))
     });
@@ -235,7 +236,7 @@ pub(crate) fn view(desk: &Arc<Desk>, _: Nothing) -> Result<InboundView, Problem>
     let of = |source: &Source| -> Result<SourceView, Problem> {
         let mut askings = cache.askings_of(&source.name)?;
         // Those about one patient are told where the patient is.
-        askings.retain(|(feed, _)| !feed.starts_with("reports/"));
+        askings.retain(|(feed, _)| !is_of_reports(feed));
         Ok(state(source, askings))
     };
     let is_asking = desk.inbounding().asking.load(Ordering::SeqCst) > 0;

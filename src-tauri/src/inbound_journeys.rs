@@ -202,3 +202,41 @@ fn a_source_is_tested_as_it_stands_in_the_form_and_says_why_it_does_not_answer()
     perform::from_window(&desk, WindowCommand::Undo).unwrap();
     assert_eq!(desk.settings_view().sources[0].name, "ris");
 }
+
+#[test]
+fn reports_of_somebody_else_with_the_same_number_are_marked_and_another_hospital_s_patient_is_not_asked_for()
+{
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, study, server) = begun(folder.path());
+    let patient = desk.cache().unwrap().study(&study).unwrap().unwrap().patient;
+    let born = patient.birth_date.map(|day| day.iso()).unwrap_or_default();
+    let person = |id: &str, born: &str| {
+        json!({"id": id, "identifier": [{"system": "urn:oid:1", "value": patient.id}],
+            "name": [{"family": "Doe", "given": ["Jane"]}], "birthDate": born})
+    };
+    server.add("Patient", person("p", &born));
+    server.add("Patient", person("q", "1901-01-01"));
+    for (id, subject) in [("a", "Patient/p"), ("b", "Patient/q")] {
+        server.add(
+            "DiagnosticReport",
+            json!({"id": id, "status": "final", "code": {"text": "CT"}, "conclusion": id,
+                "subject": {"reference": subject}}),
+        );
+    }
+    let page = |is_opened: bool| {
+        let request = ReportRequest { study_uid: study.to_string(), today: "2026-11-22".into(), is_opened };
+        reports::page(&desk, request).unwrap()
+    };
+    page(true);
+    until("the reports come", || page(false).server_reports.len() == 2);
+    let shown = page(false).server_reports;
+    let of = |place: &str| shown.iter().find(|one| one.place.ends_with(place)).unwrap();
+    assert!(of("/b").is_doubtful && of("/b").identity.contains("1901-01-01"), "{:?}", of("/b"));
+    assert!(!of("/a").is_doubtful && of("/a").identity.contains("Doe^Jane"), "{:?}", of("/a"));
+    // The settings say whose numbers the server has, and the study is of another hospital.
+    let other = medsight_record::Patient { issuer: Some("OTHER".into()), ..patient };
+    let form = SourceForm { issuer: "HERE".into(), ..desk.settings_view().sources.remove(0) };
+    perform::from_window(&desk, WindowCommand::ChangeSetting(SettingsChange::Sources(vec![form]))).unwrap();
+    let (reports, sources) = inbound::reports(&desk, &other).unwrap();
+    assert!(reports.is_empty() && sources.is_empty());
+}

@@ -133,5 +133,5 @@ test("a source names a system of the settings, is tested as it is typed, and a w
   await type("source-every", "0");
   await fireEvent.click(screen.getByTestId("source-save"));
   await vi.waitUntil(() => saved().length === 1);
-  expect(saved()[0]).toEqual([{ name: "Orders", from: { system: "worklist", name: "mwl" }, brings: ["orders"], everyMin: 0, daysBack: 30, daysAhead: 7, only: "" }]);
+  expect(saved()[0]).toEqual([{ name: "Orders", from: { system: "worklist", name: "mwl" }, brings: ["orders"], everyMin: 0, daysBack: 30, daysAhead: 7, issuer: "", only: "" }]);
 });

@@ -17,7 +17,7 @@ const order = (more: Partial<OrderView> = {}): OrderView => ({
 
 const report = (more: Partial<ServerReportView> = {}): ServerReportView => ({
   source: "ris", place: "DiagnosticReport/1", version: "3", status: "final", isWithdrawn: false, isGone: false, title: "CT", effective: "2025-01-02",
-  issuedMs: null, performer: "Dr. X", text: "Normal.", isCut: false, otherForms: [], seenMs: 0, ...more,
+  issuedMs: null, performer: "Dr. X", text: "Normal.", isCut: false, otherForms: [], seenMs: 0, identity: "", isDoubtful: false, ...more,
 });
 
 afterEach(() => {
@@ -80,4 +80,10 @@ test("the service clock goes by the order's own time where it has one", () => {
   expect(dueIn(row, 30)).toContain("0:30");
   expect(dueIn({ ...row, dueMs: 10 * 60_000 }, 30)).toContain("0:20");
   desk.settings = null;
+});
+
+test("a report that may be of somebody else says so before it is opened, and whose it is there", () => {
+  render(ServerReports, { reports: [report({ identity: "Doe^Jane · 1901-01-01", isDoubtful: true })], sources: [] });
+  expect(screen.getByTestId("doubtful").textContent).toContain("▲");
+  expect(screen.getByTestId("server-report").textContent).toContain("1901-01-01");
 });

@@ -239,10 +239,11 @@ fn task_of(db: &Connection, order: &Order) -> Result<Option<OrderTask>, CacheErr
 fn of_study(db: &Connection, study: &StudyRecord) -> Result<Vec<KnownOrder>, CacheError> {
     let mut found =
         tables::orders::of_study(db, &study.uid, study.patient.id.trim(), study.accession.trim())?;
-    // A UID that two patients share is a fault of somebody; it must not put one's order to the other's images.
+    // A UID that two patients share is a fault of somebody; it must not put one's order to the other's images; nor does
+    // the same number of another hospital, or of somebody who was born on another day.
     found.retain(|known| {
         let (there, here) = (known.order.patient.id.trim(), study.patient.id.trim());
-        there.is_empty() || here.is_empty() || there == here
+        (there.is_empty() || here.is_empty() || there == here) && known.order.patient.may_be(&study.patient)
     });
     for known in &mut found {
         known.task = task_of(db, &known.order)?;

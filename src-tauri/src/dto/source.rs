@@ -20,6 +20,8 @@ pub struct SourceForm {
     pub days_back: u16,
     /// Days ahead that a worklist is asked for.
     pub days_ahead: u16,
+    /// Issuer of Patient ID of its numbers, as files have it; empty where it is not known.
+    pub issuer: String,
     /// What orders must fulfil besides, as a search of the server.
     pub only: String,
     /// Which system it is.
@@ -44,6 +46,7 @@ impl From<SourceForm> for Source {
             every_min: form.every_min,
             days_back: form.days_back,
             days_ahead: form.days_ahead,
+            issuer: form.issuer.trim().to_owned(),
             only: form.only.trim().to_owned(),
             from: match form.from {
                 FromForm::Fhir(name) => SourceFrom::Destination(name),
@@ -61,6 +64,7 @@ impl From<&Source> for SourceForm {
             every_min: source.every_min,
             days_back: source.days_back,
             days_ahead: source.days_ahead,
+            issuer: source.issuer.clone(),
             only: source.only.clone(),
             from: match &source.from {
                 SourceFrom::Destination(name) => FromForm::Fhir(name.clone()),
@@ -78,7 +82,7 @@ mod tests {
     #[test]
     fn a_source_that_went_through_the_form_is_the_same_one() {
         let texts = [
-            "name = \"a\"\nbrings = [\"orders\", \"reports\"]\nevery_min = 0\nonly = \"status=active\"\nfrom = { destination = \"ris\" }\n",
+            "name = \"a\"\nbrings = [\"orders\", \"reports\"]\nevery_min = 0\nissuer = \"HERE\"\nonly = \"status=active\"\nfrom = { destination = \"ris\" }\n",
             "name = \"b\"\nbrings = [\"orders\"]\ndays_back = 1\ndays_ahead = 2\nfrom = { node = \"mwl\" }\n",
         ];
         for text in texts {

@@ -14,6 +14,7 @@ export type SourceDraft = {
   everyMin: number | null;
   daysBack: number | null;
   daysAhead: number | null;
+  issuer: string;
   only: string;
 };
 
@@ -40,7 +41,7 @@ export function sourceDraft(form: SourceForm | null, systems: FromForm[]): Sourc
   const brings = form?.brings ?? ["orders"];
   return {
     name: form?.name ?? "", from: from ? keyOf(from) : "", brings: Object.fromEntries(brings.map((one) => [one, true])),
-    everyMin: form?.everyMin ?? 5, daysBack: form?.daysBack ?? 30, daysAhead: form?.daysAhead ?? 7, only: form?.only ?? "",
+    everyMin: form?.everyMin ?? 5, daysBack: form?.daysBack ?? 30, daysAhead: form?.daysAhead ?? 7, issuer: form?.issuer ?? "", only: form?.only ?? "",
   };
 }
 
@@ -50,7 +51,7 @@ export function sourceOf(draft: SourceDraft): SourceForm {
   const isWorklist = from.system === "worklist";
   return {
     name: draft.name.trim(), from, brings: BRINGS.filter((one) => draft.brings[one] && !(isWorklist && one === "reports")),
-    everyMin: draft.everyMin ?? 0, daysBack: draft.daysBack ?? 0, daysAhead: draft.daysAhead ?? 0,
+    everyMin: draft.everyMin ?? 0, daysBack: draft.daysBack ?? 0, daysAhead: draft.daysAhead ?? 0, issuer: draft.issuer.trim(),
     // A worklist has no such search.
     only: isWorklist ? "" : draft.only.trim(),
   };
