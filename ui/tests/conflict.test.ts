@@ -1,15 +1,17 @@
 // Two versions of a report: whose they are, what may be done with them, and that words typed about them stay.
 import { fireEvent, render, screen } from "@testing-library/svelte";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { SessionView, SyncConflict, SyncSettleRequest } from "../src/generated/types";
+import type { ClaimConflict, SessionView, SyncConflict, SyncSettleRequest } from "../src/generated/types";
 
 const settled: SyncSettleRequest[] = [];
 let both: SyncConflict;
+const claim: ClaimConflict = { identity: "DOE^JANE · ID 4711", about: "CT", ours: "rita", theirs: "Dr. Other", since: "2026-11-22T09:00:00Z", status: "accepted", version: "3" };
 let refuses: unknown = null;
 
 vi.mock("@tauri-apps/api/core", () => ({
   invoke: async (command: string, { request }: { request: SyncSettleRequest }) => {
     if (command === "sync_conflict") return both;
+    if (command === "claim_conflict") return claim;
     if (command === "compare_texts") return [];
     if (refuses) throw refuses;
     settled.push(request);
@@ -19,6 +21,7 @@ vi.mock("@tauri-apps/api/core", () => ({
 
 const { desk } = await import("../src/lib/desk.svelte");
 const { setLocale, t } = await import("../src/lib/words.svelte");
+const { default: ClaimDialog } = await import("../src/sync/ClaimDialog.svelte");
 const { default: ConflictDialog } = await import("../src/sync/ConflictDialog.svelte");
 
 beforeEach(() => {
@@ -73,5 +76,22 @@ test("in no language does a button say yours where it means theirs", () => {
   for (const locale of ["de", "es"] as const) {
     setLocale(locale);
     for (const key of ["sync.conflict_theirs", "sync.conflict_take", "sync.conflict_take_means", "sync.conflict_keep_means", "sync.conflict_ours"] as const) expect(t(key)).not.toMatch(words[locale]);
+  }
+});
+
+test("who has an order is told with since when, and it is taken over in the version that was seen, or left to them", async () => {
+  for (const [button, takesOver] of [["claim-take", true], ["claim-leave", false]] as const) {
+    settled.length = 0;
+    desk.overlay = { claim: { destination: "Hospital", id: 5 } };
+    const shown = render(ClaimDialog, { destination: "Hospital", id: 5 });
+    const theirs = (await screen.findByTestId("claim-theirs")).textContent;
+    expect(theirs).toContain("Dr. Other");
+    expect(theirs).toContain("2026-11-22");
+    expect(screen.getByTestId("claim-identity").textContent).toContain("DOE^JANE");
+    await fireEvent.click(screen.getByTestId(button));
+    await vi.waitUntil(() => settled.length === 1);
+    expect(settled[0]).toEqual({ destination: "Hospital", id: 5, version: "3", takesOver });
+    await vi.waitUntil(() => desk.overlay === null);
+    shown.unmount();
   }
 });

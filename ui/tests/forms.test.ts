@@ -17,6 +17,7 @@ vi.mock("@tauri-apps/api/core", () => ({
 
 const { desk } = await import("../src/lib/desk.svelte");
 const { setLocale } = await import("../src/lib/words.svelte");
+const { sourceDraft, sourceOf } = await import("../src/lib/sources");
 const { default: DestinationDialog } = await import("../src/parts/DestinationDialog.svelte");
 const { default: ProviderDialog } = await import("../src/parts/ProviderDialog.svelte");
 const { default: SourceDialog } = await import("../src/parts/SourceDialog.svelte");
@@ -129,9 +130,10 @@ test("a source names a system of the settings, is tested as it is typed, and a w
   await fireEvent.click(screen.getByTestId("source-form-test"));
   await vi.waitUntil(() => of("test_source").length === 1);
   expect(of("test_source")[0]?.request).toMatchObject({ name: "Orders", brings: ["orders", "reports"], from: { system: "fhir", name: "ris" } });
-  await fireEvent.change(screen.getByTestId("source-from"), { target: { value: "worklist mwl" } });
   await type("source-every", "0");
   await fireEvent.click(screen.getByTestId("source-save"));
   await vi.waitUntil(() => saved().length === 1);
-  expect(saved()[0]).toEqual([{ name: "Orders", from: { system: "worklist", name: "mwl" }, brings: ["orders"], everyMin: 0, daysBack: 30, daysAhead: 7, issuer: "", only: "" }]);
+  expect(saved()[0]).toEqual([{ name: "Orders", from: { system: "fhir", name: "ris" }, brings: ["orders", "reports"], everyMin: 0, daysBack: 30, daysAhead: 7, issuer: "", only: "" }]);
+  const worklist = sourceOf(sourceDraft({ ...saved()[0][0], from: { system: "worklist", name: "mwl" }, only: "status=active" }, []));
+  expect([worklist.brings, worklist.only]).toEqual([["orders"], ""]);
 });
