@@ -91,14 +91,32 @@ pub(super) fn text(document: &Value) -> String {
             None => line += ", has not answered yet",
         }
         if let Some(reason) = one["failing"]["reason"].as_str() {
-            line += &format!(". Since {}: {reason}", word(&one["failing"]["since"]));
+            line += &format!(". Since {}: {}", word(&one["failing"]["since"]), reason.trim_end_matches('.'));
         }
         if let Some(reason) = one["test"]["reason"].as_str() {
-            line += &format!(". Now: {reason}");
+            line += &format!(". Now: {}", reason.trim_end_matches('.'));
         } else if let Some(ms) = one["test"]["ms"].as_f64() {
             line += &format!(". Answers now, in {ms:.0} ms");
         }
         line
     };
     all.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_does_not_answer_says_since_when_and_why_and_one_that_does_how_fast() {
+        let source = json!({"name": "ris", "of": "hospital", "brings": ["orders", "reports"], "answered": null,
+            "failing": {"since": "2026-11-23T08:00:00Z", "reason": "Nobody is there."}, "test": {"ms": 12.4}});
+        let said = text(&json!({"sources": [source]}));
+        assert_eq!(
+            said,
+            "ris: orders and reports of hospital, has not answered yet. Since 2026-11-23T08:00:00Z: Nobody is there. \
+             Answers now, in 12 ms"
+        );
+        assert!(text(&json!({"sources": []})).contains("No source"));
+    }
 }
