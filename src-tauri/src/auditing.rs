@@ -2,6 +2,7 @@
 //!
 //! To look at the trail and to copy it are events of it.
 
+use crate::asker::Asker;
 use crate::desk::{Desk, now};
 use crate::documents;
 use crate::dto::{
@@ -12,6 +13,7 @@ use crate::problem::{Fault, Problem};
 use medsight_audit::{Action, AuditEvent, CSV_HEAD, Link, csv, dicom, fhir};
 use medsight_base::{StudyUid, Timestamp};
 use medsight_cache::{AuditFilter, Cache, CacheError, Usual};
+use medsight_record::Right;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -94,7 +96,7 @@ pub(crate) fn export(desk: &Arc<Desk>, request: AuditExportRequest) -> Result<bo
         _ => return Err(Fault::BadRequest("there is no such form.".into()).into()),
     };
     let cache = desk.cache()?;
-    let Some(path) = desk.save_as(name) else { return Ok(false) };
+    let Some(path) = Asker::of(desk, Right::Audit).save_as(desk, name)? else { return Ok(false) };
     // Noted first: the copy holds the event that it was made.
     note(desk, &cache, Action::AuditExported, serde_json::json!({"form": request.form}))?;
     documents::write(&path, |file| copy(&cache, &form, file))

@@ -8,16 +8,17 @@ use crate::app::WINDOW;
 use crate::bindings::Bindings;
 use crate::desk::Desk;
 use crate::dto::{
-    AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CloseAnswer, CodeRequest,
-    CompareRequest, DeskState, DestinationTestRequest, DocumentsRequest, EchoAnswer, ExpectedOrders,
-    ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FormsView,
-    FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Nothing, Performed, ProviderForm,
-    ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice,
-    RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest,
-    SignReportRequest, SpellingRequest, SpellingState, StartState, StudyDetails, StudyDocument, StudyRequest,
-    SyncConflict, SyncDestinationRequest, SyncEntryRequest, SyncSettleRequest, SyncView, TellCriticalRequest,
-    TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest,
-    UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
+    AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, ClaimConflict, ClaimSettleRequest,
+    CloseAnswer, CodeRequest, CompareRequest, DeskState, DestinationTestRequest, DocumentsRequest,
+    EchoAnswer, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest,
+    FindRequest, FormsView, FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Nothing,
+    Performed, ProviderForm, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved,
+    ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest,
+    ShowPlaceRequest, SignInRequest, SignReportRequest, SourceForm, SpellingRequest, SpellingState,
+    StartState, StudyDetails, StudyDocument, StudyRequest, SyncConflict, SyncDestinationRequest,
+    SyncEntryRequest, SyncSettleRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart,
+    TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand,
+    WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
 use crate::session::{self, Need};
@@ -97,6 +98,8 @@ commands! {
     test_node(NodeTestRequest) -> NodeTest, CONFIGURE => network::test_node;
     /// Asks a destination, as it stands in the form, whether it is there and lets this workstation in.
     test_destination(DestinationTestRequest) -> EchoAnswer, CONFIGURE => syncing::test;
+    /// Asks a source of orders and reports, as it stands in the form, what it would be asked.
+    test_source(SourceForm) -> EchoAnswer, CONFIGURE => inbound::test;
     /// Asks a sign-in server, as it stands in the form, whether it is one that this workstation can use.
     test_provider(ProviderForm) -> EchoAnswer, CONFIGURE => session::test_provider;
     /// Keeps the token or password of a server in the keyring, or takes it out.
@@ -160,6 +163,10 @@ commands! {
     sync_conflict(SyncEntryRequest) -> SyncConflict, SEE => conflicts::view;
     /// Settles a conflict: ours on top of theirs, theirs, or a merge that is signed as an addendum.
     sync_settle(SyncSettleRequest) -> (), Need::Right(Right::Sign) => conflicts::settle;
+    /// Who has an order at the server that was claimed here.
+    claim_conflict(SyncEntryRequest) -> ClaimConflict, SEE => conflicts::claim;
+    /// Takes an order over from who has it at the server, or leaves it to them.
+    settle_claim(ClaimSettleRequest) -> (), REPORT => conflicts::settle_claim;
     /// Tries a destination now that nothing goes to at present.
     sync_now(SyncDestinationRequest) -> (), Need::Somebody => syncing::try_now;
     /// Lets an entry go: it need not go to this destination.

@@ -138,6 +138,7 @@ impl Desk {
             *held(&self.settings_fault) = fault;
             session::settings_changed(self);
         }
+        self.forms.read();
         let state = match held(&self.settings_fault).clone() {
             Some(problem) => StartState::Trouble(Trouble {
                 kind: TroubleKind::Settings,

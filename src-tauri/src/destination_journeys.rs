@@ -67,3 +67,17 @@ fn a_destination_that_can_not_work_is_refused_by_what_is_wrong_with_it() {
         ("settings.destination-cannot-take", "@sync.kind.object")
     );
 }
+
+#[test]
+fn a_destination_that_is_named_otherwise_keeps_what_waits_for_it_and_so_it_is_when_that_is_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = open_desk(folder.path(), |_| None);
+    perform::from_window(&desk, change(&["Hospital", "Archive"])).unwrap();
+    perform::from_window(&desk, change(&["General", "Archive"])).unwrap();
+    let names = || desk.settings_view().destinations.into_iter().map(|one| one.name).collect::<Vec<_>>();
+    assert_eq!(names(), ["General", "Archive"]);
+    // A name that is taken is refused, and nothing moves.
+    assert!(perform::from_window(&desk, change(&["Archive", "Archive"])).is_err());
+    perform::from_window(&desk, WindowCommand::Undo).unwrap();
+    assert_eq!(names(), ["Hospital", "Archive"]);
+}

@@ -4,6 +4,7 @@
 //! Web views do not show PDF on every platform, and a copy for a viewer would be a file with patient data that nobody
 //! asked for. So there is one way: the person chooses the place, and the export is in the audit trail.
 
+use crate::asker::Asker;
 use crate::desk::{Desk, now};
 use crate::dto::{DocumentsRequest, SaveDocumentRequest, StudyDocument};
 use crate::problem::{Fault, Problem};
@@ -11,7 +12,7 @@ use medsight_base::{InstanceUid, StudyUid};
 use medsight_cache::{Cache, CacheError};
 use medsight_dicom::Object;
 use medsight_dicom::derived::{Document, DocumentKind, Titled};
-use medsight_record::ManifestInstance;
+use medsight_record::{ManifestInstance, Right};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -59,18 +60,17 @@ fn object_of(cache: &Cache, instance: &ManifestInstance) -> Result<Object<'stati
 
 /// Asks where to, and writes the document of an object there. False when the person chose no place.
 pub(crate) fn save(desk: &Arc<Desk>, study: &StudyUid, instance: &InstanceUid) -> Result<bool, Problem> {
-    let cache = desk.cache()?;
+    let (asker, cache) = (Asker::of(desk, Right::GiveOut), desk.cache()?);
     let manifest = cache.manifest(study)?;
     let found = manifest.instances.iter().find(|i| i.uid == *instance).ok_or(Fault::StudyGone)?;
     let object = object_of(&cache, found)?;
     let document = Document::read(&object).map_err(|refusal| Problem::from(&refusal))?;
     // The title may name the patient: the person gives the file its name.
-    let Some(path) = desk.save_as(&format!("document.{}", ending(&document.mime))) else {
-        return Ok(false);
-    };
+    let name = format!("document.{}", ending(&document.mime));
+    let Some(path) = asker.save_as(desk, &name)? else { return Ok(false) };
     write(&path, |file| file.write_all(document.bytes))
         .map_err(|error| CacheError::Export { file: path.clone(), error })?;
-    cache.exported(study, &desk.who(), now(), serde_json::json!({"document": instance}))?;
+    cache.exported(study, asker.who(), now(), serde_json::json!({"document": instance}))?;
     Ok(true)
 }
 

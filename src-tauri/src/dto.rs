@@ -9,17 +9,19 @@ mod destination;
 mod document;
 mod event;
 mod film;
+mod forms;
 mod identity;
 mod import;
 mod inbound;
 mod listener;
 mod network;
 mod report;
-mod report_aids;
 mod report_content;
 mod retrieval;
 mod session;
 mod settings;
+mod source;
+mod spelling;
 mod start;
 mod study;
 mod sync;
@@ -35,9 +37,9 @@ pub use destination::{
 pub use document::{DocumentsRequest, SaveDocumentRequest, StudyDocument};
 pub use event::{DeskEvent, LightBoxState, Notice};
 pub use film::{FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FilmRow};
+pub use forms::{FormsView, SiteForm};
 pub use identity::{IdentityForm, ProviderForm};
 pub use import::{ChooseImport, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary};
-pub(crate) use inbound::problem as inbound_problem;
 pub use inbound::{
     ExpectedOrders, ExpectedRequest, InboundView, OrderTime, OrderView, ServerReportView, SourceView,
 };
@@ -53,18 +55,22 @@ pub use report::{
     TemplateStart, TextChange, VersionView,
 };
 pub(crate) use report::{annotation_id, report_id};
-pub use report_aids::{FormsView, SiteForm, SpellingRequest, SpellingState};
 pub use report_content::{
     CodeForm, ComparedForm, ContentForm, FieldForm, FindingForm, QuoteForm, SectionForm,
 };
 pub use retrieval::{RetrievalChoice, RetrievalPhase, RetrievalRow, RetrieveRequest, WantedStudy};
-pub use session::{CodeRequest, PersonView, SessionView, SignInFlow, SignInRequest, Standing, UnlockRequest};
+pub use session::{
+    CloseAnswer, CloseStep, CodeRequest, PersonView, SessionView, SignInFlow, SignInRequest, Standing,
+    UnlockRequest,
+};
 pub use settings::{KeySourceInfo, SettingsChange, SettingsView};
-pub use start::{CloseAnswer, DeskState, StartState, Trouble, TroubleKind};
+pub use source::{FromForm, SourceForm};
+pub use spelling::{SpellingRequest, SpellingState};
+pub use start::{DeskState, StartState, Trouble, TroubleKind};
 pub use study::{Measurement, SeriesRow, StudyDetails, StudyRequest, Thumbnail, ThumbnailRequest};
 pub use sync::{
-    SyncBadge, SyncConflict, SyncDestination, SyncDestinationRequest, SyncEntryRequest, SyncFailing,
-    SyncSettleRequest, SyncStuck, SyncView,
+    ClaimConflict, ClaimSettleRequest, SyncBadge, SyncConflict, SyncDestination, SyncDestinationRequest,
+    SyncEntryRequest, SyncFailing, SyncSettleRequest, SyncStuck, SyncView,
 };
 pub use worklist::{
     DateRange, FacetCount, SortColumn, StudyRow, WorklistFacets, WorklistFilter, WorklistPage,

@@ -3,6 +3,7 @@
 //! The stream crosses in memory. A file or a server for the player to read from would put patient data where others
 //! can read them.
 
+use crate::asker::Asker;
 use crate::desk::{Desk, now};
 use crate::documents;
 use crate::dto::{FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FilmRow};
@@ -12,6 +13,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use medsight_base::{InstanceUid, StudyUid};
 use medsight_cache::{Cache, CacheError};
 use medsight_dicom::{Film, FilmContainer, film_coding, is_video};
+use medsight_record::Right;
 use medsight_vault::BlobReader;
 use std::io;
 use std::sync::Arc;
@@ -59,7 +61,8 @@ pub(crate) fn save(desk: &Arc<Desk>, request: FilmRequest) -> Result<bool, Probl
     let (study, instance) =
         (StudyUid::parse(&request.study_uid)?, InstanceUid::parse(&request.instance_uid)?);
     let (film, blob) = find(desk, &study, &instance)?;
-    let Some(path) = desk.save_as(&format!("film.{}", ending(&film))) else { return Ok(false) };
+    let asker = Asker::of(desk, Right::GiveOut);
+    let Some(path) = asker.save_as(desk, &format!("film.{}", ending(&film)))? else { return Ok(false) };
     let mut offset = 0;
     let write = |file: &mut dyn io::Write| loop {
         let piece =
@@ -71,7 +74,7 @@ pub(crate) fn save(desk: &Arc<Desk>, request: FilmRequest) -> Result<bool, Probl
         offset += piece.len() as u64;
     };
     documents::write(&path, write).map_err(|error| CacheError::Export { file: path.clone(), error })?;
-    desk.cache()?.exported(&study, &desk.who(), now(), serde_json::json!({"film": instance}))?;
+    desk.cache()?.exported(&study, asker.who(), now(), serde_json::json!({"film": instance}))?;
     Ok(true)
 }
 

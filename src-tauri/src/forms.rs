@@ -32,10 +32,15 @@ struct Read {
 }
 
 impl Forms {
-    /// Reads what is in the folders.
+    /// Of these folders; nothing is read yet.
     pub(crate) fn new(folders: Vec<PathBuf>) -> Self {
-        let read = Mutex::new(read(&folders));
-        Self { folders, read }
+        Self { folders, read: Mutex::default() }
+    }
+
+    /// Reads what is in the folders, which may be on another computer: not on the window's thread.
+    pub(crate) fn read(&self) {
+        let read = read(&self.folders);
+        *held(&self.read) = read;
     }
 
     /// All that can be chosen.
@@ -67,14 +72,14 @@ impl Forms {
 
 /// Reads the folders again, and says what is in them.
 pub(crate) fn read_again(desk: &Arc<Desk>) -> Result<FormsView, Problem> {
-    let forms = desk.forms();
-    *held(&forms.read) = read(&forms.folders);
-    Ok(forms.view(desk))
+    desk.forms().read();
+    Ok(desk.forms().view(desk))
 }
 
 fn read(folders: &[PathBuf]) -> Read {
-    let ours = Template::built_in();
-    let (mut site, mut files, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+    // Those of the program first while they are read: a name may not be taken twice.
+    let mut known = Template::built_in();
+    let (ours, mut files, mut wrong) = (known.len(), Vec::new(), Vec::new());
     for folder in folders {
         let named = |path: &Path, fault| FormError {
             file: path.display().to_string(),
@@ -88,23 +93,26 @@ fn read(folders: &[PathBuf]) -> Read {
                 continue;
             }
         };
-        for path in listed {
-            let known: Vec<Template> = ours.iter().chain(&site).cloned().collect();
+        for (at, path) in listed.into_iter().enumerate() {
+            if at == MOST {
+                wrong.push(named(folder, FormFault::Unreadable(format!("more than {MOST} forms"))));
+                break;
+            }
             let form = match text(&path) {
                 Ok(text) => site_forms::read(&path.display().to_string(), &text, &known),
                 Err(fault) => Err(named(&path, fault)),
             };
             match form {
                 Ok(form) => {
-                    site.push(form);
+                    known.push(form);
                     files.push(path.display().to_string());
                 }
                 Err(error) => wrong.push(error),
             }
         }
     }
-    site.extend(ours);
-    Read { all: site, files, wrong }
+    known.rotate_left(ours);
+    Read { all: known, files, wrong }
 }
 
 /// The `.toml` files of a folder by name; none where there is no folder.
@@ -114,8 +122,9 @@ fn paths(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut paths = entries.take(MOST).map(|entry| entry.map(|e| e.path())).collect::<Result<Vec<_>, _>>()?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let mut paths = entries.map(|entry| entry.map(|e| e.path())).collect::<Result<Vec<_>, _>>()?;
+    // A pipe of that name would never end.
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml") && path.is_file());
     paths.sort();
     Ok(paths)
 }

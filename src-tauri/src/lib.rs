@@ -9,6 +9,7 @@
 mod ahead_journeys;
 pub mod app;
 pub mod args;
+mod asker;
 mod auditing;
 pub mod bindings;
 mod closing;

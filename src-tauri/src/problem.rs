@@ -6,6 +6,7 @@
 mod destination;
 mod listening;
 mod session;
+mod settings;
 
 pub(crate) use destination::DestinationFault;
 pub(crate) use listening::ListenFault;
@@ -16,11 +17,12 @@ use medsight_paper::PaperError;
 use medsight_record::Refusal;
 use medsight_record::node::NodeError;
 use medsight_record::report::site_forms::FormError;
-use medsight_record::settings::SettingsError;
 use medsight_record::words::Words;
+use medsight_sync::Trouble;
 use medsight_vault::{KeyError, KeySource};
 use serde::Serialize;
 pub(crate) use session::SessionFault;
+pub(crate) use settings::SourceFault;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use ts_rs::TS;
@@ -38,6 +40,11 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// A problem that another part of the program has named and told already.
+    pub(crate) fn named(code: String, detail: String) -> Self {
+        Self { code, values: BTreeMap::new(), detail }
+    }
+
     /// The problem in a language, as the window tells it; the English of whoever noticed where no words fit.
     pub(crate) fn told(&self, words: &Words) -> String {
         let known = words.all();
@@ -94,6 +101,14 @@ pub(crate) enum Fault {
     /// A server that nothing can be asked of.
     #[error("{0}")]
     Node(NodeError),
+    /// Something else in the settings names it.
+    #[error("“{by}” uses “{name}”. Change that first.")]
+    InUse {
+        /// What would be gone.
+        name: String,
+        /// What uses it.
+        by: String,
+    },
     /// The settings changed since the list was drawn.
     #[error("The settings have no server of this name any more.")]
     NoSuchNode,
@@ -185,6 +200,7 @@ impl Fault {
             Self::Node(NodeError::Priors) => "settings.node-priors",
             Self::Node(NodeError::User) => "settings.node-user",
             Self::Node(NodeError::Retrievals) => "settings.node-retrievals",
+            Self::InUse { .. } => "settings.in-use",
             Self::NoSuchNode => "desk.no-such-server",
             Self::NoSecret => "desk.no-secret",
             Self::Node(NodeError::Retrieve) => "settings.node-retrieve",
@@ -212,6 +228,7 @@ impl Fault {
     fn values(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::NothingThere(path) => vec![("path", path.display().to_string())],
+            Self::InUse { name, by } => vec![("name", name.clone()), ("by", by.clone())],
             Self::SettingsUnreadable { file, .. } => vec![("file", file.display().to_string())],
             Self::NotAllCame { missing, listed } => {
                 vec![("missing", missing.to_string()), ("listed", listed.to_string())]
@@ -251,6 +268,15 @@ impl From<&CacheError> for Problem {
             values.insert("fault".into(), format!("@problem.key_file.{}", fault.word()));
         }
         Self { code: error.code().to_owned(), values, detail: error.to_string() }
+    }
+}
+
+impl From<Trouble> for Problem {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Cache(error) => error.into(),
+            other => Self::named(other.code().to_owned(), other.to_string()),
+        }
     }
 }
 
@@ -304,21 +330,6 @@ impl From<&Refusal> for Problem {
 impl From<UidError> for Problem {
     fn from(error: UidError) -> Self {
         Fault::BadRequest(error.to_string()).into()
-    }
-}
-
-impl From<SettingsError> for Problem {
-    fn from(error: SettingsError) -> Self {
-        match error {
-            SettingsError::Fixed(_) => Fault::SettingFixed,
-            SettingsError::NoSuchValue(_) => Fault::NoSuchValue,
-            SettingsError::Node(why) => Fault::Node(why),
-            SettingsError::Listener(why) => return ListenFault::Settings(why).into(),
-            SettingsError::Identity(why) => return why.into(),
-            SettingsError::Destination(why) => return DestinationFault(why).into(),
-            SettingsError::Format { .. } | SettingsError::Source(_) => Fault::BadRequest(error.to_string()),
-        }
-        .into()
     }
 }
 

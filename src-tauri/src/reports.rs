@@ -3,6 +3,7 @@
 //! What changes a report goes through [`perform`], as everything a person does. Not here: what may follow what
 //! (`medsight-record`).
 
+use crate::asker::Asker;
 use crate::desk::{Desk, now};
 use crate::documents;
 use crate::dto::{
@@ -24,7 +25,7 @@ use medsight_record::report::rules::SignAct;
 use medsight_record::report::template::{Code, KnownFinding, Phrases, Template};
 use medsight_record::report::{Content, Report, ReportToSave, ReportVersion, changes};
 use medsight_record::words::Locale;
-use medsight_record::{Annotation, Command, Place, RecordCommand, SeriesRecord, StudyRecord};
+use medsight_record::{Annotation, Command, Place, RecordCommand, Right, SeriesRecord, StudyRecord};
 use std::sync::Arc;
 
 /// Earlier examinations that are shown, newest first.
@@ -141,7 +142,7 @@ pub(crate) fn tell_critical(desk: &Arc<Desk>, request: TellCriticalRequest) -> R
 
 /// Asks where to, and writes a signed version as PDF there. False when the person chose no place.
 pub(crate) fn save_pdf(desk: &Arc<Desk>, request: ReportPdfRequest) -> Result<bool, Problem> {
-    let cache = desk.cache()?;
+    let (asker, cache) = (Asker::of(desk, Right::GiveOut), desk.cache()?);
     let report = cache.report(report_id(&request.report)?)?;
     let study = cache.study(&report.study)?.ok_or(Fault::StudyGone)?;
     let version = report.versions.iter().find(|version| version.number == request.version);
@@ -158,11 +159,11 @@ pub(crate) fn save_pdf(desk: &Arc<Desk>, request: ReportPdfRequest) -> Result<bo
     };
     let pdf = medsight_paper::pdf(&report, request.version, &around).map_err(Fault::Paper)?;
     // A name with the patient in it would be for the person to give.
-    let Some(path) = desk.save_as("report.pdf") else { return Ok(false) };
+    let Some(path) = asker.save_as(desk, "report.pdf")? else { return Ok(false) };
     documents::write(&path, |file| file.write_all(&pdf))
         .map_err(|error| CacheError::Export { file: path.clone(), error })?;
     let detail = serde_json::json!({"report": report.id, "version": request.version});
-    cache.printed(&report.study, &desk.who(), now(), detail)?;
+    cache.printed(&report.study, asker.who(), now(), detail)?;
     Ok(true)
 }
 

@@ -1,4 +1,5 @@
-//! How this workstation signs in to a server's DICOMweb: a secret out of the keyring, for the time of its use.
+//! How this workstation signs in to a server of the settings (DICOMweb, FHIR) or, for one, to a sign-in server: a secret out of
+//! the keyring, for the time of its use.
 //!
 //! A secret is never part of the settings, of an error or a log line, and never crosses to the window.
 
@@ -42,13 +43,13 @@ pub(crate) fn keep(desk: &Desk, request: SecretRequest) -> Result<(), Problem> {
         SignInForm::None | SignInForm::Bearer => "",
         SignInForm::Basic { user } => user.trim(),
     };
-    let name = ServerSecret::of(request.url.trim(), user);
+    let kept = ServerSecret::of(request.url.trim(), user);
     let is_kept = request.secret.is_some();
     match request.secret.map(Zeroizing::new) {
-        Some(secret) => name.keep(Zeroizing::new(secret.trim().to_owned()))?,
-        None => name.forget()?,
+        Some(secret) => kept.keep(Zeroizing::new(secret.trim().to_owned()))?,
+        None => kept.forget()?,
     }
-    let detail = json!({"setting": "secret", "kept": is_kept});
+    let detail = json!({"setting": "secret", "of": request.name.trim(), "kept": is_kept});
     session::note(desk, Action::SettingChanged, detail);
     // What was refused for want of it may go now.
     desk.syncing().try_all_now();

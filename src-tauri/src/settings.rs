@@ -1,7 +1,9 @@
 //! Settings on disk: the person's differences in a file of their own, the site's policy read only.
 
 use crate::desk::Desk;
-use crate::dto::{DeskEvent, DestinationForm, IdentityForm, ListenerForm, NodeForm, SettingsView};
+use crate::dto::{
+    DeskEvent, DestinationForm, IdentityForm, ListenerForm, NodeForm, SettingsView, SourceForm,
+};
 use crate::problem::{Fault, Problem};
 use crate::session;
 use medsight_audit::Action;
@@ -114,6 +116,7 @@ fn system_locale() -> Option<Locale> {
 
 /// Changes one setting, stores it, and tells window and light box. The answer is the change that takes it back.
 pub(crate) fn change(desk: &Arc<Desk>, change: SettingChange) -> Result<SettingChange, Problem> {
+    carry_names(desk, &change)?;
     let (back, stored) = {
         let mut file = desk.settings();
         let back = file.settings.change(change)?;
@@ -129,6 +132,24 @@ pub(crate) fn change(desk: &Arc<Desk>, change: SettingChange) -> Result<SettingC
     session::settings_changed(desk);
     desk.tell(DeskEvent::Settings(Box::new(desk.settings_view())));
     stored.map(|()| back)
+}
+
+/// Destinations that have another name from now on take along what was delivered and what waits. Nothing is sent meanwhile.
+fn carry_names(desk: &Desk, change: &SettingChange) -> Result<(), Problem> {
+    let SettingChange::Destinations(after) = change else { return Ok(()) };
+    let names = {
+        let settings = desk.settings().settings.clone();
+        // What is refused carries nothing.
+        settings.clone().change(change.clone())?;
+        settings.renamed_destinations(after)
+    };
+    if names.is_empty() {
+        return Ok(());
+    }
+    let cache = desk.cache()?;
+    desk.syncing().end();
+    desk.inbounding().end();
+    Ok(cache.rename_destinations(&names)?)
 }
 
 /// A setting was changed that concerns all who use the workstation: in the audit trail with its name and, of lists, the
@@ -197,6 +218,7 @@ impl Desk {
             listener: ListenerForm::from(&settings.listener),
             identity: IdentityForm::from(&settings.identity),
             destinations: settings.destinations.iter().map(DestinationForm::from).collect(),
+            sources: settings.sources.iter().map(SourceForm::from).collect(),
             locked: settings.locked().to_vec(),
             key_source: place.as_ref().map(|p| p.key_source_info()).unwrap_or_default(),
             cache_folder: place.map(|p| p.folder.display().to_string()).unwrap_or_default(),

@@ -17,7 +17,6 @@ use medsight_pacs::CancellationToken;
 use medsight_record::destination::{Destination, To};
 use medsight_record::node::Node;
 use medsight_sync::{Auth, Engine, Secrets, rule_of};
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -206,7 +205,7 @@ pub(crate) fn test(desk: &Arc<Desk>, request: DestinationTestRequest) -> Result<
     let begun = Instant::now();
     let asked = tauri::async_runtime::block_on(medsight_sync::probe(&destination, &nodes, secrets, &cancel));
     let told = asked.map(|()| begun.elapsed().as_secs_f64() * 1e3);
-    Ok(network::answer(told.map_err(|trouble| problem(trouble.code().to_owned(), trouble.to_string()))))
+    Ok(network::answer(told.map_err(Problem::from)))
 }
 
 /// Lets an entry go: it need not go to this destination. In the audit trail, with who said so.
@@ -240,16 +239,12 @@ fn destination_view(
     })
 }
 
-fn problem(code: String, words: String) -> Problem {
-    Problem { code, values: BTreeMap::new(), detail: words }
-}
-
 fn failing(failing: Failing) -> SyncFailing {
     SyncFailing {
         since_ms: failing.since.0,
         attempts: failing.attempts,
         next_ms: failing.next_try.map(|at| at.0),
-        problem: problem(failing.code, failing.words),
+        problem: Problem::named(failing.code, failing.words),
     }
 }
 
@@ -264,6 +259,6 @@ fn stuck(cache: &Cache, stuck: Stuck) -> Result<SyncStuck, Problem> {
         attempts: stuck.attempts,
         tried_ms: stuck.tried_at.0,
         next_ms: stuck.next_try.map(|at| at.0),
-        problem: problem(stuck.code, stuck.words),
+        problem: Problem::named(stuck.code, stuck.words),
     })
 }

@@ -1,6 +1,7 @@
-// The forms of a destination and of a sign-in server: what is refused before anything is asked, and where secrets go.
+// The forms of a destination and of a sign-in server: what is refused before anything is asked.
 import { expect, test } from "vitest";
-import { destinationDraft, destinationOf, destinationSecret, providerDraft, providerOf, wrongWithDestination, wrongWithProvider, type DestinationDraft, type ProviderDraft } from "../src/lib/destinations";
+import { destinationDraft, destinationOf, wrongWithDestination, type DestinationDraft } from "../src/lib/destinations";
+import { providerDraft, providerOf, wrongWithProvider, type ProviderDraft } from "../src/lib/providers";
 import type { IdentityForm, NodeForm } from "../src/generated/types";
 
 const archive = { name: "Archive", dimse: null, web: { url: "https://pacs/dicom-web", tls: null, connectS: 10, answerS: 60 } } as unknown as NodeForm;
@@ -26,17 +27,6 @@ test("a destination that is filled in can be saved, and comes back into the form
     const form = destinationOf(draft);
     expect(destinationOf(destinationDraft(form, [archive]))).toEqual(form);
   }
-});
-
-test("a secret goes to the keyring and never into the settings: a client's to its provider's name, others to the server's", () => {
-  const bearer = hospital((d) => Object.assign(d, { signIn: "bearer", secret: " token-1 " }));
-  expect(JSON.stringify(destinationOf(bearer))).not.toContain("token-1");
-  expect(destinationSecret(bearer, null)).toEqual({ url: "https://fhir.example/r4", signIn: { by: "bearer" }, secret: "token-1" });
-  const client = hospital((d) => Object.assign(d, { signIn: "client", client: { issuer: "https://id.example", clientId: "w", scopes: "", resource: "", authorities: "" }, secret: "s" }));
-  expect(destinationSecret(client, null)).toEqual({ url: "https://id.example", signIn: { by: "basic", user: "w" }, secret: "s" });
-  const before = destinationOf(bearer);
-  expect(destinationSecret({ ...bearer, secret: "" }, before)).toBeNull();
-  expect(destinationSecret({ ...bearer, signIn: "none", secret: "" }, before)).toEqual({ url: "https://fhir.example/r4", signIn: { by: "bearer" }, secret: null });
 });
 
 test("each thing that is wrong with a destination has its own words", () => {

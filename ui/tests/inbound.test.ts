@@ -17,7 +17,7 @@ const order = (more: Partial<OrderView> = {}): OrderView => ({
 
 const report = (more: Partial<ServerReportView> = {}): ServerReportView => ({
   source: "ris", place: "DiagnosticReport/1", version: "3", status: "final", isWithdrawn: false, isGone: false, title: "CT", effective: "2025-01-02",
-  issuedMs: null, performer: "Dr. X", text: "Normal.", isCut: false, otherForms: [], seenMs: 0, ...more,
+  issuedMs: null, performer: "Dr. X", text: "Normal.", isCut: false, otherForms: [], seenMs: 0, identity: "", isDoubtful: false, ...more,
 });
 
 afterEach(() => {
@@ -26,7 +26,7 @@ afterEach(() => {
 });
 
 test("orders without images are listed with what was asked for, why and when", async () => {
-  desk.expected = new ExpectedList(async () => ({ isSetUp: true, total: 1, orders: [order()] }));
+  desk.expected = new ExpectedList(async () => ({ isSetUp: true, asksByItself: true, total: 1, orders: [order()] }));
   await desk.expected.askNow("");
   render(Expected);
   const row = screen.getByTestId("expected-order").textContent ?? "";
@@ -34,12 +34,12 @@ test("orders without images are listed with what was asked for, why and when", a
 });
 
 test("nothing expected and nothing set up are told apart", async () => {
-  desk.expected = new ExpectedList(async () => ({ isSetUp: true, total: 0, orders: [] }));
+  desk.expected = new ExpectedList(async () => ({ isSetUp: true, asksByItself: true, total: 0, orders: [] }));
   await desk.expected.askNow("");
   const shown = render(Expected);
   const quiet = screen.getByTestId("expected-empty").textContent;
   shown.unmount();
-  desk.expected = new ExpectedList(async () => ({ isSetUp: false, total: 0, orders: [] }));
+  desk.expected = new ExpectedList(async () => ({ isSetUp: false, asksByItself: false, total: 0, orders: [] }));
   await desk.expected.askNow("");
   render(Expected);
   expect(screen.getByTestId("expected-empty").textContent).not.toBe(quiet);
@@ -47,7 +47,7 @@ test("nothing expected and nothing set up are told apart", async () => {
 
 test("an answer to an older question is dropped", async () => {
   const answers: ((orders: OrderView[]) => void)[] = [];
-  const list = new ExpectedList(() => new Promise((done) => answers.push((orders) => done({ isSetUp: true, total: orders.length, orders }))));
+  const list = new ExpectedList(() => new Promise((done) => answers.push((orders) => done({ isSetUp: true, asksByItself: true, total: orders.length, orders }))));
   const [first, second] = [list.askNow("a"), list.askNow("b")];
   answers[1]?.([order(), order({ place: "ServiceRequest/2" })]);
   answers[0]?.([]);
@@ -80,4 +80,10 @@ test("the service clock goes by the order's own time where it has one", () => {
   expect(dueIn(row, 30)).toContain("0:30");
   expect(dueIn({ ...row, dueMs: 10 * 60_000 }, 30)).toContain("0:20");
   desk.settings = null;
+});
+
+test("a report that may be of somebody else says so before it is opened, and whose it is there", () => {
+  render(ServerReports, { reports: [report({ identity: "Doe^Jane · 1901-01-01", isDoubtful: true })], sources: [] });
+  expect(screen.getByTestId("doubtful").textContent).toContain("▲");
+  expect(screen.getByTestId("server-report").textContent).toContain("1901-01-01");
 });

@@ -1,6 +1,6 @@
 // The forms of a server and of a search: what is refused before the network is asked.
 import { expect, test } from "vitest";
-import { draftOf, nodeOf, searchOf, secretOf, wrongWith, type Draft } from "../src/lib/servers";
+import { draftOf, nodeOf, searchOf, wrongWith, type Draft } from "../src/lib/servers";
 
 function archive(change: (draft: Draft) => void = () => {}): Draft {
   const draft = draftOf(null);
@@ -14,16 +14,6 @@ test("a server that is filled in can be saved, and comes back into the form as i
   const draft = archive((d) => Object.assign(d, { dimseTls: true, hasWeb: true, web: { url: "https://pacs.example/dicom-web", connectS: 3, answerS: 9 } }));
   expect(wrongWith(draft, [])).toBeNull();
   expect(draftOf(nodeOf(draft))).toEqual(draft);
-});
-
-test("a secret goes to the keyring and never into the settings", () => {
-  const web = { url: "https://pacs.example/dicom-web", connectS: 3, answerS: 9 };
-  const draft = archive((d) => Object.assign(d, { hasWeb: true, web, signIn: "bearer", secret: " token-1 " }));
-  expect(JSON.stringify(nodeOf(draft))).not.toContain("token-1");
-  expect(secretOf(draft, null)).toEqual({ url: web.url, signIn: { by: "bearer" }, secret: "token-1" });
-  const kept = nodeOf(draft);
-  expect(secretOf({ ...draft, secret: "" }, kept)).toBeNull();
-  expect(secretOf({ ...draft, signIn: "none", secret: "" }, kept)).toEqual({ url: web.url, signIn: { by: "bearer" }, secret: null });
 });
 
 test("what is switched off is not saved", () => {

@@ -71,6 +71,11 @@ pub enum CacheError {
          is missing, and save or sign again."
     )]
     ReportChanged,
+    /// What a person decided about is not what is there any more.
+    #[error(
+        "It was changed at the server once more since it was shown. Nothing was decided: look at both again."
+    )]
+    ChangedAgain,
     /// The report can't become what was asked for.
     #[error("The report could not be signed: {0}.")]
     NotSigned(#[from] NotSigned),
@@ -123,6 +128,7 @@ impl CacheError {
             Self::GivenOut => "cache.given-out",
             Self::Claimed { .. } => "cache.claimed",
             Self::ReportChanged => "cache.report-changed",
+            Self::ChangedAgain => "cache.changed-again",
             Self::NotSigned(why) => match why {
                 NotSigned::NotNext { .. } => "report.not-next",
                 NotSigned::Empty => "report.empty",

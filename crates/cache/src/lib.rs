@@ -52,8 +52,8 @@ pub use folder::{default_folder, key_source};
 pub use import::{Import, ImportJob, Progress, Received, Rejected, Summary, Took};
 pub use order::{CameIn, Expected, OrderPage};
 pub use outbox::{
-    Choice, Conflict, Content, Delivered, DestinationStatus, DrawnContent, Entry, Failing, Next, ObjectName,
-    Outcome, Promise, Remote, Route, Stuck,
+    Choice, Conflict, Content, Delivered, DestinationStatus, DrawnContent, Entry, Failing, Merge, Next,
+    ObjectName, Outcome, Promise, Remote, Route, Seen, Stuck,
 };
 pub use quota::{Evicted, Usage};
 pub use retrieval::RetrievalJob;

@@ -1,7 +1,7 @@
 //! Orders of other systems: taken in by pages, met with the studies here, and listed where no study answers them yet.
 //!
-//! What a person said stays: an order sets how urgent a study is only where nobody did. Not here: the asking
-//! (`medsight-sync`).
+//! What a person said stays: an order sets how urgent a study is only where nobody did. To take an order in, to
+//! list it and to tell of it are one thing here: which study it meets. Not here: the asking (`medsight-sync`).
 
 use crate::asking::{AskedOf, Asking};
 use crate::audit::Act;
@@ -96,7 +96,7 @@ impl Cache {
         self.read(|db| of_study(db, study))
     }
 
-    /// The first order of each study, where there is one: for the rows of a list.
+    /// The order that the row of each study speaks of: of those that count the most urgent, then the first to be due.
     ///
     /// # Errors
     /// [`CacheError`].
@@ -105,7 +105,9 @@ impl Cache {
             if !tables::orders::any(db)? {
                 return Ok(studies.iter().map(|_| None).collect());
             }
-            studies.iter().map(|study| Ok(of_study(db, study)?.into_iter().next())).collect()
+            let due = |known: &KnownOrder| known.due_at().map_or(i64::MAX, |at| at.0);
+            let first = |one: &KnownOrder| (!one.counts(), one.priority().unwrap_or_default(), due(one));
+            studies.iter().map(|study| Ok(of_study(db, study)?.into_iter().min_by_key(first))).collect()
         })
     }
 
@@ -234,10 +236,12 @@ fn task_of(db: &Connection, order: &Order) -> Result<Option<OrderTask>, CacheErr
 fn of_study(db: &Connection, study: &StudyRecord) -> Result<Vec<KnownOrder>, CacheError> {
     let mut found =
         tables::orders::of_study(db, &study.uid, study.patient.id.trim(), study.accession.trim())?;
-    // A UID that two patients share is a fault of somebody; it must not put one's order to the other's images.
+    // A UID or a number that two patients share must not put one's order to the other's images.
     found.retain(|known| {
-        let (there, here) = (known.order.patient.id.trim(), study.patient.id.trim());
-        there.is_empty() || here.is_empty() || there == here
+        let (there, here) = (&known.order.patient, &study.patient);
+        let is_same =
+            there.id.trim().is_empty() || here.id.trim().is_empty() || there.id.trim() == here.id.trim();
+        is_same && there.may_be(here)
     });
     for known in &mut found {
         known.task = task_of(db, &known.order)?;

@@ -7,10 +7,11 @@ mod conflict;
 mod content;
 mod note;
 mod promise;
+mod rename;
 mod status;
 mod wake;
 
-pub use conflict::{Choice, Conflict};
+pub use conflict::{Choice, Conflict, Merge, Seen};
 pub use content::{Content, DrawnContent};
 pub use note::{Delivered, Outcome, Remote};
 pub use promise::{ObjectName, Promise};

@@ -128,44 +128,7 @@ impl Cache {
         base_version: u32,
         signature: Signature,
     ) -> Result<Applied, CacheError> {
-        let at = signature.at;
-        let who = signature.account.clone();
-        let (number, study, row) = self.write(|t| {
-            let head = reports::by_id(t, id)?.ok_or(CacheError::NotFound("report"))?;
-            if head.version != base_version {
-                return Err(CacheError::ReportChanged);
-            }
-            let study = head.study.clone();
-            let written = head.working.clone();
-            let version = version(t, id, head, act, signature)?;
-            // What is added or withdrawn leaves what is being written as it is.
-            let adds = matches!(act, SignAct::Addendum { .. } | SignAct::EnteredInError { .. });
-            let working = written.filter(|_| adds).map(|w| WorkingText { base_version: version.number, ..w });
-            let sha256 = reports::add_version(t, id, &version, working.as_ref(), at)?;
-            let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-            let detail =
-                json!({"report": id, "version": version.number, "status": version.status, "sha256": hex});
-            let action = match version.status {
-                ReportStatus::Draft | ReportStatus::Preliminary | ReportStatus::Final => Action::ReportSigned,
-                ReportStatus::Addendum | ReportStatus::Amended | ReportStatus::EnteredInError => {
-                    Action::ReportAmended
-                }
-            };
-            note(t, &who, action, at, &study, detail)?;
-            let row = tables::studies::id_of(t, &study)?;
-            if let Some(row) = row {
-                tables::studies::set_state(t, row, read_state(version.status))?;
-                // What is signed is read.
-                if let Some(known) =
-                    tables::studies::by_id(t, row)?.filter(|known| known.work.claimed.is_some())
-                {
-                    work::set_claim(t, row, &study, known.work, None, &who, at)?;
-                }
-            }
-            let entry = json!({"report": id, "version": version.number, "study": study});
-            tables::outbox::add(t, row, "report", &entry, at)?;
-            Ok((version.number, study, row))
-        })?;
+        let (number, study, row) = self.write(|t| signed(t, id, act, base_version, signature))?;
         self.reindex(row)?;
         Ok(Applied { revision: Some(i64::from(number)), studies: vec![study] })
     }
@@ -194,6 +157,49 @@ impl Cache {
         })?;
         Ok(Applied { revision: None, studies: vec![study] })
     }
+}
+
+/// Signs a report within a transaction; the number of the new version, its study, and the study's row while it is here.
+pub(crate) fn signed(
+    t: &Act<'_>,
+    id: ReportId,
+    act: &SignAct,
+    base_version: u32,
+    signature: Signature,
+) -> Result<(u32, StudyUid, Option<i64>), CacheError> {
+    let at = signature.at;
+    let who = signature.account.clone();
+    let head = reports::by_id(t, id)?.ok_or(CacheError::NotFound("report"))?;
+    if head.version != base_version {
+        return Err(CacheError::ReportChanged);
+    }
+    let study = head.study.clone();
+    let written = head.working.clone();
+    let version = version(t, id, head, act, signature)?;
+    // What is added or withdrawn leaves what is being written as it is.
+    let adds = matches!(act, SignAct::Addendum { .. } | SignAct::EnteredInError { .. });
+    let working = written.filter(|_| adds).map(|w| WorkingText { base_version: version.number, ..w });
+    let sha256 = reports::add_version(t, id, &version, working.as_ref(), at)?;
+    let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let detail = json!({"report": id, "version": version.number, "status": version.status, "sha256": hex});
+    let action = match version.status {
+        ReportStatus::Draft | ReportStatus::Preliminary | ReportStatus::Final => Action::ReportSigned,
+        ReportStatus::Addendum | ReportStatus::Amended | ReportStatus::EnteredInError => {
+            Action::ReportAmended
+        }
+    };
+    note(t, &who, action, at, &study, detail)?;
+    let row = tables::studies::id_of(t, &study)?;
+    if let Some(row) = row {
+        tables::studies::set_state(t, row, read_state(version.status))?;
+        // What is signed is read.
+        if let Some(known) = tables::studies::by_id(t, row)?.filter(|known| known.work.claimed.is_some()) {
+            work::set_claim(t, row, &study, known.work, None, &who, at)?;
+        }
+    }
+    let entry = json!({"report": id, "version": version.number, "study": study});
+    tables::outbox::add(t, row, "report", &entry, at)?;
+    Ok((version.number, study, row))
 }
 
 /// What is signed: the working text, or the words of the last version where nothing was written since.

@@ -5,7 +5,7 @@ mod common;
 
 use common::*;
 use medsight_base::Timestamp;
-use medsight_cache::{Cache, Delivered, Outcome, Route};
+use medsight_cache::{Cache, Delivered, Outcome, Remote, Route};
 use medsight_record::{Annotation, AnnotationId, AnnotationKind, Measured, Place, RecordCommand};
 
 fn drawn(study: u32, number: u128) -> Annotation {
@@ -259,4 +259,28 @@ fn files_that_come_into_a_study_while_it_is_sent_are_sent_after_it() {
     assert_eq!(cache.outbox_next(&files, 0, 10, AT).unwrap().entries.len(), 1, "one came meanwhile");
     cache.outbox_note("pacs", rules, &sent(all), "sync", AT).unwrap();
     assert!(cache.outbox_next(&files, 0, 10, AT).unwrap().entries.is_empty());
+}
+
+#[test]
+fn a_destination_with_another_name_gets_nothing_twice_and_keeps_what_a_person_has_to_look_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 2);
+    for (study, number) in [(1, 1), (1, 2), (2, 3)] {
+        draw(&cache, study, number);
+    }
+    let all = ids(&cache, "ris", AT);
+    let remote = Remote { identity: "x".into(), place: "Observation/1".into(), version: Some("1".into()) };
+    let done = Delivered { remotes: vec![remote.clone()], ..Delivered::plain(all[0], Outcome::Done) };
+    let refused = Outcome::Refused { code: "sync.refused", words: "No.".into() };
+    let rules = [rule("ris"), rule("other")];
+    cache.outbox_note("ris", &rules, &[done, Delivered::plain(all[1], refused)], "sync", AT).unwrap();
+    // What an earlier destination of the new name left behind is not this one's.
+    cache.outbox_note("hospital", &rules, &[Delivered::plain(all[2], Outcome::Done)], "sync", AT).unwrap();
+    cache.rename_destinations(&[("ris".into(), "hospital".into())]).unwrap();
+    assert_eq!(ids(&cache, "hospital", AT), [all[2]]);
+    assert_eq!(cache.remote("hospital", "x").unwrap(), Some(remote));
+    assert_eq!(cache.remote("ris", "x").unwrap(), None);
+    let status = cache.outbox_status(&[rule("hospital")]).unwrap().remove(0);
+    assert_eq!(status.stuck.iter().map(|one| one.id).collect::<Vec<_>>(), [all[1]]);
+    assert!(cache.verify_audit().unwrap().is_ok());
 }

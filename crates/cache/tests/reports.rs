@@ -5,7 +5,9 @@ mod common;
 
 use common::*;
 use medsight_base::Timestamp;
-use medsight_cache::{Cache, CacheError, Query, Sort};
+use medsight_cache::{
+    Cache, CacheError, Choice, Delivered, Merge, Outcome, Query, Remote, Route, Seen, Sort,
+};
 use medsight_record::report::rules::{NotSigned, SignAct};
 use medsight_record::report::{
     Content, CriticalResult, ReportId, ReportStatus, ReportToSave, Section, Signature, Urgency,
@@ -206,4 +208,56 @@ fn what_is_urgent_stands_first_and_of_equal_ones_what_came_first() {
     let order: Vec<_> = rows.iter().map(|row| (row.uid.clone(), row.work.priority)).collect();
     let wanted = [(2, Priority::Stat), (3, Priority::Urgent), (1, Priority::Routine)];
     assert_eq!(order, wanted.map(|(study, priority)| (study_uid(study), priority)));
+}
+
+/// The newest entry of the report, in conflict at `fhir` with what somebody else wrote there.
+fn in_conflict(cache: &Cache, theirs: &str) -> i64 {
+    let next = cache.outbox_next(&at_fhir(), 0, 100, AT).unwrap();
+    let entry = next.entries.iter().rfind(|entry| entry.kind == "report").unwrap().id;
+    meets(cache, entry, theirs);
+    entry
+}
+
+fn meets(cache: &Cache, entry: i64, theirs: &str) {
+    let outcome = Outcome::Conflict { words: "Changed.".into(), theirs: Some(theirs.into()) };
+    let delivered = [Delivered::plain(entry, outcome)];
+    cache.outbox_note("fhir", &[at_fhir()], &delivered, "sync", AT).unwrap();
+}
+
+fn at_fhir() -> Route {
+    Route { destination: "fhir".into(), kinds: vec!["report"], events: false }
+}
+
+fn merge(cache: &Cache, entry: i64, theirs: &str, base_version: u32) -> Result<(), CacheError> {
+    let remote = Remote { identity: "r".into(), place: "DiagnosticReport/1".into(), version: None };
+    let seen =
+        Seen { entry, destination: "fhir", identity: "r", remote: Some(&remote), theirs: Some(theirs) };
+    let choice = Choice::Merged(Merge { report: REPORT, base_version, text: "There: a cyst.".into() });
+    let by = Signature { account: "attending".into(), name: "Dr A".into(), at: AT };
+    cache.outbox_settle_conflict(seen, &choice, &[at_fhir()], &by)
+}
+
+#[test]
+fn a_merge_that_can_not_be_signed_leaves_the_conflict_and_the_report_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    save(&cache, "Node.", 0, 0).unwrap();
+    sign(&cache, "resident", SignAct::Preliminary, 0).unwrap();
+    let entry = in_conflict(&cache, "{}");
+    let refused = merge(&cache, entry, "{}", 1);
+    assert!(matches!(refused, Err(CacheError::NotSigned(NotSigned::NotNext { .. }))), "{refused:?}");
+    assert_eq!(cache.outbox_conflict(entry, "fhir").unwrap().theirs.as_deref(), Some("{}"));
+    let what: Vec<_> = cache.audit_after(0, 100).unwrap().into_iter().map(|link| link.event.what).collect();
+    assert!(!what.iter().any(|what| what == "conflict_settled"), "{what:?}");
+    // It is final by then, but not in the version that was compared, or the server's is another than was seen.
+    sign(&cache, "attending", SignAct::Final, 1).unwrap();
+    assert!(matches!(merge(&cache, entry, "{}", 1), Err(CacheError::ReportChanged)));
+    meets(&cache, entry, "{\"later\":1}");
+    assert!(matches!(merge(&cache, entry, "{}", 2), Err(CacheError::ChangedAgain)));
+    assert!(cache.outbox_conflict(entry, "fhir").is_ok());
+    merge(&cache, entry, "{\"later\":1}", 2).unwrap();
+    assert!(cache.outbox_conflict(entry, "fhir").is_err());
+    let report = cache.report(REPORT).unwrap();
+    assert_eq!((report.version(), report.status), (3, ReportStatus::Addendum));
+    assert!(cache.verify_audit().unwrap().is_ok());
 }

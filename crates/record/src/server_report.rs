@@ -1,5 +1,6 @@
 //! A report that another system has of a patient: read, never changed here.
 
+use crate::Patient;
 use medsight_base::{StudyUid, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,9 @@ pub struct ServerReport {
     pub version: String,
     /// Patient ID (0010,0020), as this workstation asked for it.
     pub patient_id: String,
+    /// The patient as the server has them, who need not be ours; `None` where it told only the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patient: Option<Patient>,
     /// FHIR's word: `registered`, `partial`, `preliminary`, `final`, `amended`, `corrected`, `appended`, `cancelled`,
     /// `entered-in-error`, `unknown`.
     pub status: String,

@@ -3,12 +3,14 @@
 //! Only differences are stored. What the site has set can't be changed by the person; [`Settings::locked`]
 //! says so, so that the user interface can show who set it.
 
+mod references;
+
 use crate::Retention;
-use crate::destination::{self, Destination, DestinationError, To};
+use crate::destination::{Destination, DestinationError};
 use crate::identity::{Identity, IdentityError};
 use crate::listener::{Listener, ListenerError};
-use crate::node::{Node, NodeError, check_all};
-use crate::source::{self, From as SourceFrom, Source, SourceError};
+use crate::node::{Node, NodeError};
+use crate::source::{Source, SourceError};
 use crate::words::Locale;
 use crate::work::ServiceTimes;
 use serde::{Deserialize, Serialize};
@@ -160,6 +162,14 @@ pub enum SettingsError {
     /// A source that nothing can be asked of.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// Something else in the settings names it.
+    #[error("“{by}” uses “{name}”. Change that first.")]
+    InUse {
+        /// What would be gone.
+        name: String,
+        /// What uses it.
+        by: String,
+    },
 }
 
 impl Settings {
@@ -207,10 +217,7 @@ impl Settings {
                 return Err(SettingsError::NoSuchValue(name));
             }
             C::WorklistColumns(columns) => C::WorklistColumns(replace(&mut self.worklist_columns, columns)),
-            C::Nodes(nodes) => {
-                check_all(&nodes)?;
-                C::Nodes(replace(&mut self.nodes, nodes))
-            }
+            C::Nodes(nodes) => C::Nodes(self.put_nodes(nodes)?),
             C::Listener(listener) => {
                 listener.check()?;
                 C::Listener(Box::new(replace(&mut self.listener, *listener)))
@@ -219,33 +226,9 @@ impl Settings {
                 identity.check()?;
                 C::Identity(Box::new(replace(&mut self.identity, *identity)))
             }
-            C::Destinations(destinations) => {
-                destination::check_all(&destinations)?;
-                let is_node = |name: &str| self.nodes.iter().any(|node| node.name == name);
-                if destinations.iter().any(|d| matches!(&d.to, To::Pacs(pacs) if !is_node(&pacs.node))) {
-                    return Err(DestinationError::NoSuchNode.into());
-                }
-                C::Destinations(replace(&mut self.destinations, destinations))
-            }
-            C::Sources(sources) => {
-                source::check_all(&sources)?;
-                if !sources.iter().all(|source| self.has_system_of(source)) {
-                    return Err(SourceError::NoSuchSystem.into());
-                }
-                C::Sources(replace(&mut self.sources, sources))
-            }
+            C::Destinations(destinations) => C::Destinations(self.put_destinations(destinations)?),
+            C::Sources(sources) => C::Sources(self.put_sources(sources)?),
         })
-    }
-
-    fn has_system_of(&self, source: &Source) -> bool {
-        match &source.from {
-            SourceFrom::Destination(name) => {
-                self.destinations.iter().any(|to| to.name == *name && matches!(to.to, To::Fhir(_)))
-            }
-            SourceFrom::Node(name) => {
-                self.nodes.iter().any(|node| node.name == *name && node.dimse.is_some())
-            }
-        }
     }
 
     /// The names that the site's policy has fixed.

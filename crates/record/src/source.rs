@@ -3,6 +3,7 @@
 //! Plain data, like [`crate::node`] and [`crate::destination`], whose addresses it names. Not here: the asking, which is
 //! the business of `medsight-sync`.
 
+use crate::Patient;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -44,6 +45,10 @@ pub struct Source {
     /// Days ahead that a worklist is asked for.
     #[serde(default = "seven")]
     pub days_ahead: u16,
+    /// Issuer of Patient ID (0010,0021) of its numbers, as files have it; empty where it is not known. A patient of another
+    /// issuer is not asked for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub issuer: String,
     /// What orders must fulfil besides, as a search of the server: `category=http://snomed.info/sct|363679005`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub only: String,
@@ -87,6 +92,13 @@ pub enum SourceError {
 }
 
 impl Source {
+    /// Whether a patient's number can be one of its numbering.
+    #[must_use]
+    pub fn may_know(&self, patient: &Patient) -> bool {
+        let issuer = Some(self.issuer.clone()).filter(|issuer| !issuer.is_empty());
+        patient.may_be(&Patient { issuer, ..Patient::default() })
+    }
+
     /// Checks what the form cannot, but whether the system that it names is there.
     ///
     /// # Errors

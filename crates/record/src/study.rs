@@ -55,6 +55,16 @@ pub struct Patient {
 }
 
 impl Patient {
+    /// Whether nothing that both say is another: whose numbering the Patient ID is of, and the day of birth. The ID itself is not
+    /// looked at.
+    #[must_use]
+    pub fn may_be(&self, other: &Self) -> bool {
+        let issuer = |patient: &Self| patient.issuer.as_deref().map(str::trim).unwrap_or_default().to_owned();
+        let (one, two) = (issuer(self), issuer(other));
+        let is_other_day = self.birth_date.zip(other.birth_date).is_some_and(|(one, two)| one != two);
+        (one.is_empty() || two.is_empty() || one == two) && !is_other_day
+    }
+
     /// The form in which identity stands on every window: `NAME^GIVEN · 1957-03-14 (69 F) · ID 004711`.
     ///
     /// Age is whole years on `today`; what the file does not say is left out.
@@ -234,5 +244,21 @@ mod tests {
         let today = DicomDate::parse("20261122");
         assert_eq!(patient.identity_line(today), "DOE^JANE · 1957-03-14 (69 F) · ID 004711");
         assert_eq!(Patient::default().identity_line(today), "—");
+    }
+
+    #[test]
+    fn the_same_number_of_another_hospital_or_of_somebody_born_on_another_day_is_not_the_same_person() {
+        let of = |issuer: Option<&str>, born: Option<&str>| Patient {
+            id: "1234".into(),
+            issuer: issuer.map(str::to_owned),
+            birth_date: born.and_then(DicomDate::parse),
+            ..Patient::default()
+        };
+        let here = of(Some("HERE"), Some("19570314"));
+        for same in [of(None, None), of(Some("HERE "), None), of(None, Some("19570314"))] {
+            assert!(here.may_be(&same) && same.may_be(&here), "{same:?}");
+        }
+        assert!(!here.may_be(&of(Some("OTHER"), Some("19570314"))));
+        assert!(!here.may_be(&of(Some("HERE"), Some("19570315"))));
     }
 }

@@ -23,7 +23,7 @@ mod stream;
 mod trouble;
 
 pub use engine::{Engine, Secrets, Swept, rule_of};
-pub use inbound::{Answered, Inbound};
+pub use inbound::{Answered, Inbound, is_of_reports, reports_of};
 pub use medsight_pacs::Auth;
 #[doc(hidden)]
 pub use moment::set_clock_offset_ms;

@@ -3,10 +3,10 @@
 
 mod peers;
 
-use medsight_cache::{Cache, Choice};
+use medsight_cache::{Cache, Choice, Merge};
 use medsight_record::destination::Destination;
-use medsight_record::report::ReportId;
 use medsight_record::report::rules::SignAct;
+use medsight_record::report::{ReportId, Signature};
 use medsight_sync::{Engine, fhir as words, rule_of};
 use peers::bed::*;
 use serde_json::{Value, json};
@@ -40,9 +40,13 @@ impl Met {
         Self { base: base.to_owned(), cache, engine, destination, report, entry, _folder: folder }
     }
 
-    fn settle(&self, choice: Choice) {
-        let rules = [rule_of(&self.destination)];
-        words::settle(&self.cache, &self.destination, self.entry, choice, &rules, ("rita", now())).unwrap();
+    /// As a person does who has just looked at both.
+    fn settle(&self, entry: i64, choice: &Choice) {
+        let both = words::versions(&self.cache, &self.destination, entry).unwrap();
+        let (rules, seen) = ([rule_of(&self.destination)], both.their_version);
+        let by = Signature { account: "rita".into(), name: "Rita".into(), at: now() };
+        let what = (entry, seen.as_deref());
+        words::settle(&self.cache, &self.destination, what, choice, &rules, &by).unwrap();
     }
 
     fn there(&self) -> Value {
@@ -89,13 +93,15 @@ fn both_versions_are_shown_and_ours_goes_on_top_of_theirs_when_a_person_says_so(
     let _alone = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     at_each(9100, |met| {
         let both = words::versions(&met.cache, &met.destination, met.entry).unwrap();
-        assert_eq!((both.kind.as_str(), both.report), ("DiagnosticReport", Some(met.report)));
+        assert_eq!(both.kind, "DiagnosticReport");
+        assert_eq!(both.report.map(|report| report.id), Some(met.report));
+        assert!(both.study.is_some(), "whose it is");
         assert!(both.ours.contains("conclusion: Ours, changed."), "{}", both.ours);
         let theirs = both.theirs.unwrap();
         assert!(theirs.contains("conclusion: Theirs.") && !theirs.contains("changed"), "{theirs}");
         assert!(both.their_time.is_some());
         let before = met.versions();
-        met.settle(Choice::Ours);
+        met.settle(met.entry, &Choice::Ours);
         sweep(&met.engine);
         assert_eq!(met.there()["conclusion"], "Ours, changed.");
         assert_eq!(met.versions(), before + 1, "theirs stays in the history");
@@ -111,7 +117,7 @@ fn both_versions_are_shown_and_ours_goes_on_top_of_theirs_when_a_person_says_so(
 fn somebody_who_changes_it_again_before_ours_arrives_is_not_written_over_either() {
     let _alone = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     at_each(9200, |met| {
-        met.settle(Choice::Ours);
+        met.settle(met.entry, &Choice::Ours);
         change(&met.base, met.report, "Theirs, once more.");
         sweep(&met.engine);
         assert_eq!(met.there()["conclusion"], "Theirs, once more.");
@@ -125,7 +131,7 @@ fn somebody_who_changes_it_again_before_ours_arrives_is_not_written_over_either(
 fn theirs_that_was_left_standing_is_what_a_later_change_of_ours_goes_on_top_of() {
     let _alone = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     at_each(9300, |met| {
-        met.settle(Choice::Theirs);
+        met.settle(met.entry, &Choice::Theirs);
         sweep(&met.engine);
         assert_eq!(met.there()["conclusion"], "Theirs.");
         assert_eq!(met.engine.status().unwrap()[0].waiting, 0);
@@ -144,19 +150,29 @@ fn a_merge_that_is_signed_arrives_whether_it_was_tried_before_or_after_the_decis
     let _alone = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     for tried_before in [false, true] {
         at_each(9400 + u64::from(tried_before) * 10, |met| {
-            let study = met.cache.report(met.report).unwrap().study;
-            let addendum = SignAct::Addendum { text: "At the server it said: Theirs.".into() };
-            sign(&met.cache, &study, met.report, 2, "", &addendum);
+            let mut base_version = 2;
             if tried_before {
+                // What was signed after the conflict was met has met it too.
+                let study = met.cache.report(met.report).unwrap().study;
+                sign(
+                    &met.cache,
+                    &study,
+                    met.report,
+                    2,
+                    "",
+                    &SignAct::Addendum { text: "Seen again.".into() },
+                );
                 sweep(&met.engine);
                 assert_eq!(conflicts(&met.engine).len(), 2);
+                base_version = 3;
             }
-            met.settle(Choice::Merged);
+            let text = "At the server it said: Theirs.".into();
+            met.settle(met.entry, &Choice::Merged(Merge { report: met.report, base_version, text }));
             sweep(&met.engine);
             assert!(conflicts(&met.engine).is_empty());
             assert_eq!(met.engine.status().unwrap()[0].waiting, 0);
             assert_eq!(met.there()["status"], "appended");
-            assert_eq!(met.cache.report(met.report).unwrap().version(), 3);
+            assert_eq!(met.cache.report(met.report).unwrap().version(), base_version + 1);
         });
     }
 }
@@ -167,14 +183,13 @@ fn what_was_deleted_at_the_server_is_made_there_again_when_a_person_says_so() {
     let Some(peer) = peers::medplum() else { return };
     let met = Met::at(&format!("http://127.0.0.1:{}/fhir", peer.port), 9500);
     let id = met.there()["id"].as_str().unwrap().to_owned();
-    met.settle(Choice::Ours);
+    met.settle(met.entry, &Choice::Ours);
     assert!((200..300).contains(&curl("DELETE", &format!("{}/DiagnosticReport/{id}", met.base), None).0));
     sweep(&met.engine);
     let entry = conflicts(&met.engine)[0];
     let both = words::versions(&met.cache, &met.destination, entry).unwrap();
     assert_eq!(both.theirs, None);
-    let rules = [rule_of(&met.destination)];
-    words::settle(&met.cache, &met.destination, entry, Choice::Ours, &rules, ("rita", now())).unwrap();
+    met.settle(entry, &Choice::Ours);
     sweep(&met.engine);
     assert_eq!(met.there()["conclusion"], "Ours, changed.");
 }

@@ -135,11 +135,16 @@ async fn somebody_else_on_this_computer_can_neither_answer_nor_end_a_sign_in_and
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refresh_that_answers_with_somebody_else_is_refused() {
+async fn a_refresh_that_answers_with_somebody_else_is_refused_and_the_token_that_came_is_ended() {
     let to = Hostile::start();
+    // Where it takes tokens back is asked in the same way as where it gives them.
+    to.lies.lock().unwrap().description = json!({"revocation_endpoint": format!("{}/token", to.issuer)});
     let client = connect(&to).await.unwrap();
     let cancel = CancellationToken::new();
     assert_eq!(client.refresh("r", "rita", &cancel).await.unwrap_err(), SignInError::AnotherPerson);
+    let forms = to.forms.lock().unwrap().clone();
+    assert_eq!(forms.len(), 2, "{forms:?}");
+    assert!(forms[1].contains("token=planted-refresh") && forms[1].contains("token_type_hint=refresh_token"));
     assert_eq!(client.refresh("r", "mallory", &cancel).await.unwrap().person.account, "mallory");
     let gone = SignIn::discover(&Provider::new("http://127.0.0.1:9", "w"), &cancel).await;
     assert!(gone.err().is_some_and(|why| why.is_offline()));

@@ -56,6 +56,11 @@ pub enum DeskEvent {
         /// Study Instance UID.
         study_uid: String,
     },
+    /// Many studies changed at once.
+    StudiesChanged {
+        /// Study Instance UIDs.
+        study_uids: Vec<String>,
+    },
     /// The first image of a study is on the light box.
     StudyShown {
         /// Study Instance UID.
@@ -98,6 +103,7 @@ impl DeskEvent {
             | Self::Closing => true,
             Self::WorklistChanged
             | Self::StudyChanged { .. }
+            | Self::StudiesChanged { .. }
             | Self::StudyShown { .. }
             | Self::Import(_)
             | Self::Retrievals(_)

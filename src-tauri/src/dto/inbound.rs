@@ -1,9 +1,8 @@
 //! Orders and earlier reports of other systems, and how these systems answered, as the person sees them.
 
 use crate::problem::Problem;
-use medsight_record::{KnownOrder, KnownServerReport, When};
+use medsight_record::{KnownOrder, KnownServerReport, Patient, When};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use ts_rs::TS;
 
 /// An order of another system.
@@ -115,6 +114,8 @@ pub struct ExpectedRequest {
 pub struct ExpectedOrders {
     /// The settings have a source of orders.
     pub is_set_up: bool,
+    /// One of them is asked again and again.
+    pub asks_by_itself: bool,
     /// How many there are.
     pub total: u32,
     /// The first of them: the most urgent, then by time.
@@ -187,12 +188,19 @@ pub struct ServerReportView {
     pub other_forms: Vec<String>,
     /// When the source last said so, milliseconds since 1970.
     pub seen_ms: i64,
+    /// The patient as the source has them; empty where it told only the number.
+    pub identity: String,
+    /// What the source says of the patient is not what the study says: it may be somebody else with the same number.
+    pub is_doubtful: bool,
 }
 
-impl From<KnownServerReport> for ServerReportView {
-    fn from(known: KnownServerReport) -> Self {
+impl ServerReportView {
+    /// A report that a source has under the number of a patient.
+    pub(crate) fn of(known: KnownServerReport, patient: &Patient) -> Self {
         let report = known.report;
         Self {
+            identity: report.patient.as_ref().map(|there| there.identity_line(None)).unwrap_or_default(),
+            is_doubtful: report.patient.as_ref().is_some_and(|there| !there.may_be(patient)),
             is_withdrawn: report.is_withdrawn(),
             is_gone: known.gone,
             issued_ms: report.issued_at.map(|at| at.0),
@@ -209,9 +217,4 @@ impl From<KnownServerReport> for ServerReportView {
             other_forms: report.other_forms,
         }
     }
-}
-
-/// What is wrong with a source, from what was kept of it.
-pub(crate) fn problem(code: Option<String>, words: Option<String>) -> Option<Problem> {
-    code.map(|code| Problem { code, values: BTreeMap::new(), detail: words.unwrap_or_default() })
 }

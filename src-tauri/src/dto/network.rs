@@ -119,6 +119,8 @@ pub struct NodeTestRequest {
 #[derive(Deserialize, TS)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SecretRequest {
+    /// What the person calls the server, for the audit trail.
+    pub name: String,
     /// Base of the service.
     pub url: String,
     /// What it is used with.

@@ -1,4 +1,4 @@
-//! Who is at the desk, as the window shows it, and how somebody comes in.
+//! Who is at the desk, as the window shows it, how somebody comes in, and how the window is closed.
 
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
@@ -101,6 +101,26 @@ pub struct CodeRequest {
     pub present: Option<String>,
     /// The new one; absent removes it.
     pub code: Option<String>,
+}
+
+/// What the window that was asked to close says of what is being written in it.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct CloseAnswer {
+    /// How far it is.
+    pub step: CloseStep,
+}
+
+/// How far a window is with keeping what is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseStep {
+    /// It is being kept.
+    Keeping,
+    /// It is on the disk.
+    Kept,
+    /// It can't be kept: the window stays.
+    NotKept,
 }
 
 impl std::fmt::Debug for UnlockRequest {

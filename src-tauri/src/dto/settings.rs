@@ -1,6 +1,6 @@
 //! Settings as the settings page shows and changes them.
 
-use super::{DestinationForm, IdentityForm, ListenerForm, NodeForm};
+use super::{DestinationForm, IdentityForm, ListenerForm, NodeForm, SourceForm};
 use crate::problem::Problem;
 use medsight_record::settings::{Density, SettingChange, Theme};
 use medsight_record::words::Locale;
@@ -50,6 +50,8 @@ pub struct SettingsView {
     pub identity: IdentityForm,
     /// Systems that findings, reports, objects and audit events are sent to.
     pub destinations: Vec<DestinationForm>,
+    /// Systems that orders and earlier reports are asked of.
+    pub sources: Vec<SourceForm>,
     /// Names of settings the site has fixed.
     pub locked: Vec<String>,
     /// Where the key is kept.
@@ -84,6 +86,8 @@ pub enum SettingsChange {
     Identity(Box<IdentityForm>),
     /// Where findings, reports, objects and audit events go, all of them.
     Destinations(Vec<DestinationForm>),
+    /// Where orders and earlier reports come from, all of them.
+    Sources(Vec<SourceForm>),
 }
 
 impl TryFrom<SettingsChange> for SettingChange {
@@ -102,6 +106,7 @@ impl TryFrom<SettingsChange> for SettingChange {
             SettingsChange::Destinations(forms) => {
                 Self::Destinations(forms.into_iter().map(Into::into).collect())
             }
+            SettingsChange::Sources(forms) => Self::Sources(forms.into_iter().map(Into::into).collect()),
             SettingsChange::Identity(form) => Self::Identity(Box::new((*form).into())),
         })
     }

@@ -4,7 +4,7 @@ use super::{
     ImportState, LightBoxState, ListenerState, Notice, RetrievalRow, SessionView, SettingsView, SyncBadge,
 };
 use crate::problem::Problem;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use ts_rs::TS;
 
 /// What keeps the cache from being opened. Each has a screen of its own.
@@ -90,12 +90,4 @@ pub struct DeskState {
     pub notice: Option<Notice>,
     /// Version of the program.
     pub version: String,
-}
-
-/// The window was asked to close.
-#[derive(Clone, Debug, Deserialize, TS)]
-#[serde(deny_unknown_fields)]
-pub struct CloseAnswer {
-    /// What was being written is on the disk; else the window stays this once.
-    pub kept: bool,
 }

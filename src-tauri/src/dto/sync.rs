@@ -112,8 +112,14 @@ pub struct SyncConflict {
     pub theirs: Option<String>,
     /// When theirs was written, as the server says it.
     pub their_time: Option<String>,
-    /// The report, where it is one: what is merged becomes an addendum to it.
-    pub report: Option<String>,
+    /// Their version, to be sent back with the decision: it holds for what was seen.
+    pub their_version: Option<String>,
+    /// Whose it is, as on every window.
+    pub identity: String,
+    /// Date, modality and description of the study.
+    pub about: String,
+    /// Of a report to which an addendum can be signed: the version that it would follow.
+    pub base_version: Option<u32>,
 }
 
 /// What a person decided about an entry that is in conflict.
@@ -126,8 +132,46 @@ pub struct SyncSettleRequest {
     pub id: i64,
     /// `ours`, `theirs` or `merged`.
     pub choice: String,
+    /// Their version that was seen.
+    pub their_version: Option<String>,
     /// Of a merge: the words that are signed as an addendum.
     pub addendum: String,
+    /// Of a merge: our version that was seen.
+    pub base_version: Option<u32>,
+}
+
+/// An order that was claimed here and that somebody else has at the server.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimConflict {
+    /// Whose it is, as on every window.
+    pub identity: String,
+    /// Date, modality and description of the study.
+    pub about: String,
+    /// The account that claimed it here.
+    pub ours: String,
+    /// Who has it there, in words; empty when the server does not say.
+    pub theirs: String,
+    /// Since when, as the server says it.
+    pub since: Option<String>,
+    /// FHIR's word of how far they are.
+    pub status: String,
+    /// The server's version, to be sent back with the decision: it holds for what was seen.
+    pub version: String,
+}
+
+/// Who is to have an order from now on.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClaimSettleRequest {
+    /// The destination.
+    pub destination: String,
+    /// The entry.
+    pub id: i64,
+    /// The server's version that was seen.
+    pub version: String,
+    /// Who claimed it here; else it is left to who has it there.
+    pub takes_over: bool,
 }
 
 /// Names a destination.

@@ -170,9 +170,11 @@ folder: boolean, };
 
 export type CloseAnswer = { 
 /**
- * What was being written is on the disk; else the window stays this once.
+ * How far it is.
  */
-kept: boolean, };
+step: CloseStep, };
+
+export type CloseStep = "keeping" | "kept" | "not_kept";
 
 export type CodeForm = { 
 /**
@@ -304,7 +306,11 @@ export type DeskEvent = { "type": "start", "body": StartState } | { "type": "ses
 /**
  * Study Instance UID.
  */
-studyUid: string, } } | { "type": "study_shown", "body": { 
+studyUid: string, } } | { "type": "studies_changed", "body": { 
+/**
+ * Study Instance UIDs.
+ */
+studyUids: Array<string>, } } | { "type": "study_shown", "body": { 
 /**
  * Study Instance UID.
  */
@@ -435,6 +441,10 @@ export type ExpectedOrders = {
  * The settings have a source of orders.
  */
 isSetUp: boolean, 
+/**
+ * One of them is asked again and again.
+ */
+asksByItself: boolean, 
 /**
  * How many there are.
  */
@@ -2156,9 +2166,21 @@ theirs: string | null,
  */
 theirTime: string | null, 
 /**
- * The report, where it is one: what is merged becomes an addendum to it.
+ * Their version, to be sent back with the decision: it holds for what was seen.
  */
-report: string | null, };
+theirVersion: string | null, 
+/**
+ * Whose it is, as on every window.
+ */
+identity: string, 
+/**
+ * Date, modality and description of the study.
+ */
+about: string, 
+/**
+ * Of a report to which an addendum can be signed: the version that it would follow.
+ */
+baseVersion: number | null, };
 
 export type SyncDestination = { 
 /**
@@ -2246,9 +2268,17 @@ id: number,
  */
 choice: string, 
 /**
+ * Their version that was seen.
+ */
+theirVersion: string | null, 
+/**
  * Of a merge: the words that are signed as an addendum.
  */
-addendum: string, };
+addendum: string, 
+/**
+ * Of a merge: our version that was seen.
+ */
+baseVersion: number | null, };
 
 export type SyncStuck = { 
 /**

@@ -2,6 +2,7 @@
 import { commands, onDeskEvent } from "../generated/commands";
 import type {
   DeskEvent,
+  DeskState,
   ImportState,
   LightBoxState,
   ListenerState,
@@ -19,13 +20,18 @@ import type {
   WindowCommand,
 } from "../generated/types";
 import type { DeskCommandId } from "../generated/hotkeys";
+import type { Editor } from "../report/editor.svelte";
 import { Expected } from "./expected.svelte";
+import { Leaving } from "./leaving";
 import { may, offers, refusal } from "./session";
 import { problemOf, setLocale } from "./words.svelte";
 import { Worklist } from "./worklist.svelte";
 
+/** Commands that are about the study that is selected. */
+const ON_A_STUDY: ReadonlySet<string> = new Set(["desk.open_study", "desk.report", "record.set_read_state", "record.set_priority", "record.claim", "record.release", "record.delete_studies"]);
+
 /** What lies over the worklist. */
-export type Overlay = "palette" | "help" | "import" | "find" | "listener" | "provider" | "columns" | "glass" | { deleting: StudyRow } | { server: number } | { destination: number } | { conflict: { destination: string; id: number } } | { film: ShownFilm } | { signing: SignReportRequest["act"][] } | { critical: true } | { discarding: true } | null;
+export type Overlay = "palette" | "help" | "import" | "find" | "listener" | "provider" | "columns" | "glass" | { deleting: StudyRow } | { server: number } | { destination: number } | { source: number } | { conflict: { destination: string; id: number } } | { claim: { destination: string; id: number } } | { film: ShownFilm } | { signing: SignReportRequest["act"][] } | { critical: true } | { discarding: true } | null;
 
 /** A film, and what stands over it. */
 export interface ShownFilm {
@@ -71,9 +77,9 @@ export class Desk {
   expected = new Expected();
   /** Raised when other systems are asked or have answered. */
   inboundChanges = $state(0);
-  /** Keeps what is being written; true when it is on the disk. Set by the page on which something is written. */
-  keep: (() => Promise<boolean>) | null = null;
-  #warned = false;
+  #leaving = new Leaving(() => this.session?.person?.account ?? null, (problem) => (this.failure = problem));
+  /** What events were heard while the state was on its way: they are newer. */
+  #hearing = new Set<Set<DeskEvent["type"]>>();
   /** Puts the cursor into the search; set by the toolbar. */
   focusSearch: () => void = () => {};
   /** Puts the focus on the reading state; set by the study panel. */
@@ -85,24 +91,33 @@ export class Desk {
 
   /** Reads the state once and listens from then on. What an event said meanwhile is newer than the state that was read. */
   async open(): Promise<void> {
-    const heard = new Set<DeskEvent["type"]>();
-    let reading = true;
     await onDeskEvent((event) => {
-      if (reading) heard.add(event.type);
+      for (const heard of this.#hearing) heard.add(event.type);
       this.#hear(event);
     });
-    const state = await commands.deskState();
-    reading = false;
+    const { state, heard } = await this.#state();
     if (!heard.has("settings")) this.#settle(state.settings);
     if (!heard.has("session")) this.session = state.session;
-    if (!heard.has("light_box")) this.lightBox = state.lightBox;
-    if (!heard.has("import")) this.importing = state.import;
-    if (!heard.has("retrievals")) this.retrievals = state.retrievals;
-    if (!heard.has("listener")) this.listener = state.listener;
-    if (!heard.has("sync")) this.sync = state.sync;
     if (!heard.has("notice")) this.notice = state.notice;
     this.version = state.version;
     if (!heard.has("start")) this.#started(state.start);
+  }
+
+  /** The state, and what events have said while it was on its way. What a locked window is not told is taken from it here. */
+  async #state(): Promise<{ state: DeskState; heard: Set<DeskEvent["type"]> }> {
+    const heard = new Set<DeskEvent["type"]>();
+    this.#hearing.add(heard);
+    try {
+      const state = await commands.deskState();
+      if (!heard.has("light_box")) this.lightBox = state.lightBox;
+      if (!heard.has("import")) this.importing = state.import;
+      if (!heard.has("retrievals")) this.retrievals = state.retrievals;
+      if (!heard.has("listener")) this.listener = state.listener;
+      if (!heard.has("sync")) this.sync = state.sync;
+      return { state, heard };
+    } finally {
+      this.#hearing.delete(heard);
+    }
   }
 
   /** Opens the cache again after trouble. */
@@ -127,8 +142,10 @@ export class Desk {
 
   /** Has the desk do a command; what undo takes back is offered for a while. True when it is done. */
   async perform(command: WindowCommand): Promise<boolean> {
-    // What was typed a moment ago is kept in the name of who typed it, before the session is another's or nobody's.
-    if ((command.do === "lock" || command.do === "sign_out") && !(await this.#mayLeave())) return false;
+    // What was typed a moment ago is kept in the name of who typed it, before the session is another's or nobody's. The lock
+    // waits for nobody: what can't be kept now is here for the same person behind it.
+    if (command.do === "sign_out" && !(await this.#leaving.may())) return false;
+    if (command.do === "lock") await this.#leaving.locks();
     const done = await this.try(() => commands.perform(command));
     if (done === undefined) return false;
     if (command.do === "delete_studies") this.worklist.removed(command.with.studyUids);
@@ -151,6 +168,12 @@ export class Desk {
     await this.perform({ do: "change_setting", with: change });
   }
 
+  /** As `change`, for a form that stays open, and says why itself, when it is refused. */
+  async set(change: SettingsChange): Promise<void> {
+    const done = await commands.perform({ do: "change_setting", with: change });
+    this.done = done.undoable || done.redoable ? done : null;
+  }
+
   /** Asks before a study is deleted, by name. */
   askToDelete(): void {
     const row = this.worklist.row(this.worklist.selectedIndex);
@@ -171,8 +194,8 @@ export class Desk {
   run(command: string): boolean {
     // One entry for each command of the desk: a new one does not compile before it is here.
     const deeds: Record<DeskCommandId, () => unknown> = {
-      "desk.open_study": () => this.openStudy(),
-      "desk.report": () => this.openReport(),
+      "desk.open_study": () => this.openStudy(this.#study),
+      "desk.report": () => this.openReport(this.#study),
       "desk.import": () => (this.overlay = "import"),
       "desk.find_on_server": () => (this.overlay = "find"),
       "desk.cancel_import": () => this.perform({ do: "cancel_import" }),
@@ -188,8 +211,8 @@ export class Desk {
       "desk.toggle_theme": () => this.perform({ do: "toggle_theme" }),
       "record.set_read_state": () => this.focusState(),
       "record.set_priority": () => this.focusPriority(),
-      "record.claim": () => this.claim(),
-      "record.release": () => this.release(),
+      "record.claim": () => this.claim(this.#study),
+      "record.release": () => this.release(this.#study),
       "edit.undo": () => this.perform({ do: "undo" }),
       "edit.redo": () => this.perform({ do: "redo" }),
       "record.delete_studies": () => this.askToDelete(),
@@ -204,8 +227,27 @@ export class Desk {
       this.failure = refusal(command);
       return true;
     }
+    if (ON_A_STUDY.has(command) && !this.#isInSight(command)) {
+      // Nothing is done to a study that nobody sees: it is shown first.
+      this.page = "worklist";
+      this.expected.shown = false;
+      return true;
+    }
     deeds[command as DeskCommandId]();
     return true;
+  }
+
+  /** Whether the study that a command would be about is the one that a person looks at. */
+  #isInSight(command: string): boolean {
+    if (this.page === "worklist") return !this.expected.shown;
+    // What has a field or a question of its own on the worklist needs it; the rest is about the study of the page.
+    const isOfPage = ["desk.open_study", "desk.report", "record.claim", "record.release"].includes(command);
+    return this.page === "report" && isOfPage;
+  }
+
+  /** The study that a person looks at. */
+  get #study(): string | null {
+    return this.page === "report" ? this.reportUid : this.worklist.selectedUid;
   }
 
   /** Runs something that can fail, and says so where the person sees it. */
@@ -221,18 +263,27 @@ export class Desk {
     }
   }
 
-  /** The window is asked to close: what is being written is kept first, and it stays this once when that fails. */
-  async #close(): Promise<void> {
-    if (await this.#mayLeave()) await commands.mayClose({ kept: true });
+  /** Reads something that nobody asked for: it says when that fails, and takes no other failure away. */
+  async read<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      this.failure = problemOf(error);
+      return undefined;
+    }
   }
 
-  /** Keeps what is being written. What can't be kept holds a person back once, and says so; the second time they may go. */
-  async #mayLeave(): Promise<boolean> {
-    const kept = this.keep === null || (await this.keep());
-    const may = kept || this.#warned;
-    this.#warned = !may;
-    if (!may) await this.try(() => commands.mayClose({ kept: false }));
-    return may;
+  /** The page of a report was left: what could not be kept of it is said, and is there when it is opened again. */
+  left(editor: Editor): Promise<void> {
+    return this.#leaving.left(editor, () => this.session?.standing === "active");
+  }
+
+  /** The window is asked to close: what is being written is kept first. When that fails the desk says whether it stays. */
+  async #close(): Promise<void> {
+    await this.try(async () => {
+      await commands.mayClose({ step: "keeping" });
+      await commands.mayClose({ step: (await this.#leaving.keep()) ? "kept" : "not_kept" });
+    });
   }
 
   #started(start: StartState): void {
@@ -268,18 +319,17 @@ export class Desk {
       this.worklist.hide();
       this.expected.reset();
     }
-    if (is && (!was || other || changed)) void this.try(() => this.#readAgain(sees));
+    if (is && (!was || other || changed)) void this.read(() => this.#readAgain(sees));
   }
 
   /** Reads what a locked window is not told. */
   async #readAgain(sees: boolean): Promise<void> {
-    const state = await commands.deskState();
-    this.lightBox = state.lightBox;
-    this.importing = state.import;
-    this.retrievals = state.retrievals;
-    this.listener = state.listener;
-    this.sync = state.sync;
+    await this.#state();
     if (sees && this.start.state === "ready") await this.worklist.ask();
+  }
+
+  #changed(uid: string): void {
+    this.studyChanges[uid] = (this.studyChanges[uid] ?? 0) + 1;
   }
 
   #settle(settings: SettingsView): void {
@@ -298,8 +348,13 @@ export class Desk {
       case "worklist_changed":
         return this.worklist.changed();
       case "study_changed":
-        this.studyChanges[event.body.studyUid] = (this.studyChanges[event.body.studyUid] ?? 0) + 1;
+        this.#changed(event.body.studyUid);
         return this.worklist.changed();
+      case "studies_changed": {
+        const looked = new Set([this.worklist.selectedUid, this.reportUid]);
+        for (const uid of event.body.studyUids) if (looked.has(uid)) this.#changed(uid);
+        return this.worklist.changed();
+      }
       case "study_shown":
         if (this.openingUid === event.body.studyUid) this.openingUid = null;
         return;

@@ -1,5 +1,5 @@
-// A destination's form, and that of a sign-in server: what is typed, what is wrong with it, and what goes to the desk.
-import type { AccessForm, DestinationForm, IdentityForm, NodeForm, ProviderForm, SecretRequest, TlsForm, ToForm } from "../generated/types";
+// A destination's form: what is typed, what is wrong with it, and what goes to the desk.
+import type { AccessForm, DestinationForm, NodeForm, TlsForm, ToForm } from "../generated/types";
 import { within } from "./servers";
 import type { WordKey } from "./words.svelte";
 
@@ -113,21 +113,6 @@ export const destinationOf = (draft: DestinationDraft): DestinationForm => ({
   to: toOf(draft),
 });
 
-/** Under which address and name the keyring has the secret of a form. */
-function secretName(to: ToForm): Pick<SecretRequest, "url" | "signIn"> | null {
-  if (to.system !== "fhir" || to.signIn.by === "none") return null;
-  if (to.signIn.by === "client") return { url: to.signIn.issuer.trim(), signIn: { by: "basic", user: to.signIn.clientId.trim() } };
-  return { url: to.url, signIn: to.signIn };
-}
-
-/** What the keyring is told when the form is saved: what was typed, or that the secret of before is not used any more. */
-export function destinationSecret(draft: DestinationDraft, before: DestinationForm | null): SecretRequest | null {
-  const name = secretName(toOf(draft));
-  if (name !== null && draft.secret.trim() !== "") return { ...name, secret: draft.secret.trim() };
-  const was = before === null ? null : secretName(before.to);
-  return name === null && was !== null ? { ...was, secret: null } : null;
-}
-
 /** What is wrong with a destination's form; nothing when it can be saved. `others`: the names that are taken. */
 export function wrongWithDestination(draft: DestinationDraft, others: string[], nodes: NodeForm[]): WordKey | null {
   const name = draft.name.trim();
@@ -148,52 +133,4 @@ export function wrongWithDestination(draft: DestinationDraft, others: string[], 
 export function whereOf(to: ToForm): string {
   if (to.system === "fhir") return to.url;
   return to.system === "pacs" ? to.node : `${to.host}:${to.port}`;
-}
-
-/** A sign-in server while it is being typed: the words for roles a line each, `theirs = ours`. */
-export type ProviderDraft = Omit<ProviderForm, "roleWords" | "alsoHosts" | "redirectPort" | "authorities"> & {
-  roleWords: string;
-  alsoHosts: string;
-  redirectPort: number | null;
-  authorities: string;
-  offlineUnlockHours: number | null;
-};
-
-/** The form of the sign-in server that is set, or one with what is usual. */
-export function providerDraft(identity: IdentityForm): ProviderDraft {
-  const provider = identity.provider;
-  return {
-    issuer: provider?.issuer ?? "", clientId: provider?.clientId ?? "", scopes: provider?.scopes ?? "openid profile roles offline_access",
-    roleClaim: provider?.roleClaim ?? "roles", browserSession: provider?.browserSession ?? false,
-    roleWords: Object.entries(provider?.roleWords ?? {}).map(([theirs, ours]) => `${theirs} = ${ours}`).join("\n"),
-    alsoHosts: (provider?.alsoHosts ?? []).join(" "), redirectPort: provider?.redirectPort ?? null, authorities: provider?.authorities ?? "",
-    offlineUnlockHours: identity.offlineUnlockHours,
-  };
-}
-
-export const ROLES = ["radiologist", "resident", "technologist", "wound_nurse", "referrer", "it_admin", "auditor"];
-
-const pairsOf = (text: string): [string, string][] =>
-  text.split("\n").filter((line) => line.trim() !== "").map((line) => {
-    const at = line.lastIndexOf("=");
-    return at < 0 ? [line.trim(), ""] : [line.slice(0, at).trim(), line.slice(at + 1).trim()];
-  });
-
-/** The sign-in server that the form describes; only after `wrongWithProvider` found nothing. */
-export const providerOf = (draft: ProviderDraft): ProviderForm => ({
-  issuer: draft.issuer.trim(), clientId: draft.clientId.trim(), scopes: draft.scopes.trim(), roleClaim: draft.roleClaim.trim(),
-  roleWords: Object.fromEntries(pairsOf(draft.roleWords)), alsoHosts: draft.alsoHosts.split(/[\s,]+/).filter((host) => host !== ""),
-  redirectPort: draft.redirectPort, browserSession: draft.browserSession, authorities: draft.authorities.trim() || null,
-});
-
-/** What is wrong with a sign-in server's form; nothing when it can be saved. */
-export function wrongWithProvider(draft: ProviderDraft): WordKey | null {
-  if (!/^https?:\/\/[^/\s?#@]+[^\s?#@]*$/.test(draft.issuer.trim())) return "problem.settings.issuer";
-  if (draft.clientId.trim() === "") return "problem.settings.client-id";
-  if (!draft.scopes.split(/\s+/).includes("openid")) return "problem.settings.scopes";
-  if (draft.roleClaim.trim() === "") return "problem.settings.role-claim";
-  if (pairsOf(draft.roleWords).some(([theirs, ours]) => theirs === "" || !ROLES.includes(ours))) return "session.provider_words_wrong";
-  if (draft.redirectPort !== null && !within(draft.redirectPort, 1, 65535)) return "session.provider_port_wrong";
-  if (!within(draft.offlineUnlockHours, 0, 96)) return "problem.settings.offline-unlock";
-  return null;
 }

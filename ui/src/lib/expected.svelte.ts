@@ -6,11 +6,15 @@ import { problemOf } from "./words.svelte";
 
 /** Pause in typing before the desk is asked, in milliseconds. */
 const REST_MS = 60;
+/** While only their number is shown it need not follow each study of an import, in milliseconds. */
+const NUMBER_REST_MS = 1000;
 
 export class Expected {
   /** They stand in the place of the worklist. */
   shown = $state(false);
   isSetUp = $state(false);
+  /** A source of orders is asked again and again. */
+  asksByItself = $state(false);
   total = $state(0);
   orders = $state.raw<OrderView[]>([]);
   loaded = $state(false);
@@ -23,7 +27,7 @@ export class Expected {
   /** Asks when the fingers rest; an answer to an older question is dropped. */
   ask(text: string): void {
     clearTimeout(this.#resting);
-    this.#resting = setTimeout(() => void this.askNow(text), REST_MS);
+    this.#resting = setTimeout(() => void this.askNow(text), this.shown || !this.loaded ? REST_MS : NUMBER_REST_MS);
   }
 
   async askNow(text: string): Promise<void> {
@@ -31,7 +35,8 @@ export class Expected {
     try {
       const answer = await this.source({ text });
       if (question !== this.#question) return;
-      [this.isSetUp, this.total, this.orders, this.loaded, this.failure] = [answer.isSetUp, answer.total, answer.orders, true, null];
+      [this.isSetUp, this.asksByItself, this.total, this.orders] = [answer.isSetUp, answer.asksByItself, answer.total, answer.orders];
+      [this.loaded, this.failure] = [true, null];
     } catch (error) {
       if (question === this.#question) this.failure = problemOf(error);
     }

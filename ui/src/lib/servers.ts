@@ -1,5 +1,5 @@
 // A server's form and a search of it: what is typed, what is wrong with it, and what goes to the desk.
-import type { DimseForm, FindRequest, NodeForm, RetrieveWay, SecretRequest, SignInForm, TlsForm, WebForm } from "../generated/types";
+import type { DimseForm, FindRequest, NodeForm, RetrieveWay, SignInForm, TlsForm, WebForm } from "../generated/types";
 import { parseDay } from "./dates";
 import type { WordKey } from "./words.svelte";
 
@@ -53,14 +53,6 @@ export const nodeOf = (draft: Draft): NodeForm => ({
 
 const signInOf = (draft: Draft): SignInForm =>
   !draft.hasWeb || draft.signIn === "none" ? { by: "none" } : draft.signIn === "basic" ? { by: "basic", user: draft.user.trim() } : { by: "bearer" };
-
-/** What the keyring is told when the form is saved: what was typed, or that the secret of before is not used any more. */
-export function secretOf(draft: Draft, before: NodeForm | null): SecretRequest | null {
-  const signIn = signInOf(draft);
-  if (signIn.by !== "none" && draft.secret.trim() !== "") return { url: draft.web.url.trim(), signIn, secret: draft.secret.trim() };
-  if (signIn.by === "none" && before?.web && before.signIn.by !== "none") return { url: before.web.url, signIn: before.signIn, secret: null };
-  return null;
-}
 
 export const within = (value: number | null | undefined, least: number, most: number) =>
   typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;

@@ -32,6 +32,8 @@ export class Editor {
   #saved = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<void> | null = null;
+  /** The sources changed while they could not be read. */
+  #isOwed = false;
 
   constructor(readonly studyUid: string) {}
 
@@ -43,6 +45,8 @@ export class Editor {
     try {
       const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()), isOpened: true });
       this.page = page;
+      // Words that are not on the disk yet stay: they are newer than what is read, and why they could not be kept is told.
+      if (this.dirty && this.content !== null) return;
       // The newest that is still in use; one that was withdrawn makes room for another.
       const current = page.reports.findLast((report) => report.status !== "entered_in_error") ?? null;
       this.#take(current);
@@ -52,6 +56,7 @@ export class Editor {
       this.failure = problemOf(error);
     } finally {
       this.loading = false;
+      this.#readOwed();
     }
   }
 
@@ -127,7 +132,13 @@ export class Editor {
       this.failure = problemOf(error);
     } finally {
       this.saving = false;
+      this.#readOwed();
     }
+  }
+
+  /** Nothing is kept by itself any more until somebody types again. */
+  rest(): void {
+    clearTimeout(this.#timer);
   }
 
   /** Signs what is on the screen. True when it is done. */
@@ -164,13 +175,22 @@ export class Editor {
 
   /** Something was drawn or changed on the images: what can be quoted is read again, the words stay. */
   async refreshSources(): Promise<void> {
-    if (this.page === null || this.saving) return;
+    if (this.page === null || this.saving) {
+      this.#isOwed = true;
+      return;
+    }
     try {
       const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()), isOpened: false });
       this.page = page;
     } catch {
       // The next change or the next visit reads it again; what is written does not depend on it.
     }
+  }
+
+  #readOwed(): void {
+    if (!this.#isOwed) return;
+    this.#isOwed = false;
+    void this.refreshSources();
   }
 
   /** Writes the newest version as PDF where the person says. */

@@ -4,9 +4,10 @@
 
 use super::{Entry, Remote, Route, content, note};
 use crate::tables::deliveries::{self, Stored};
-use crate::{Cache, CacheError, apply, tables};
+use crate::{Cache, CacheError, apply, report, tables};
 use medsight_audit::Action;
-use medsight_base::Timestamp;
+use medsight_record::report::rules::SignAct;
+use medsight_record::report::{ReportId, Signature};
 use serde_json::json;
 
 /// An entry that is in conflict.
@@ -19,24 +20,51 @@ pub struct Conflict {
 }
 
 /// What a person decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// Ours goes on top of theirs.
     Ours,
     /// Theirs stays; ours need not go there.
     Theirs,
-    /// Theirs was taken up into a new version of ours, which goes on top of theirs.
-    Merged,
+    /// Theirs is taken up into a new version of ours, which goes on top of theirs.
+    Merged(Merge),
+}
+
+/// A merge: what is added to our report, signed in the transaction that settles the conflict. Either both are done or
+/// neither, so what could not be signed is in conflict as before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merge {
+    /// The report that is in conflict.
+    pub report: ReportId,
+    /// Its version that the person compared.
+    pub base_version: u32,
+    /// What is added.
+    pub text: String,
+}
+
+/// What a person decided about: an entry that is in conflict, as it was shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The entry.
+    pub entry: i64,
+    /// Where it is in conflict.
+    pub destination: &'a str,
+    /// Our name of the thing.
+    pub identity: &'a str,
+    /// What the destination calls it and the version that the person saw; without one it is made anew there.
+    pub remote: Option<&'a Remote>,
+    /// Theirs, as in [`Conflict::theirs`].
+    pub theirs: Option<&'a str>,
 }
 
 impl Choice {
     /// As it stands in the audit trail.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         match self {
             Self::Ours => "ours",
             Self::Theirs => "theirs",
-            Self::Merged => "merged",
+            Self::Merged(_) => "merged",
         }
     }
 }
@@ -56,22 +84,26 @@ impl Cache {
     }
 
     /// Settles a conflict as a person decided: for this entry and every other of the same thing that is in conflict there.
-    /// `remote` is what the destination calls it and the version that the person saw; without one it is made anew there.
     ///
     /// # Errors
-    /// [`CacheError::NotFound`] when it is in no conflict there, …
+    /// [`CacheError::NotFound`] when it is in no conflict there, [`CacheError::ChangedAgain`] when theirs is another than was
+    /// seen; of a merge those of [`Cache::sign_report`]. Nothing is settled then.
     pub fn outbox_settle_conflict(
         &self,
-        entry: i64,
-        destination: &str,
-        (identity, remote): (&str, Option<&Remote>),
-        choice: Choice,
+        seen: Seen<'_>,
+        choice: &Choice,
         rules: &[Route],
-        (who, at): (&str, Timestamp),
+        by: &Signature,
     ) -> Result<(), CacheError> {
         self.wake.again();
-        self.write(|t| {
-            deliveries::in_conflict(t, entry, destination)?.ok_or(CacheError::NotFound("conflict"))?;
+        let Seen { entry, destination, identity, remote, theirs } = seen;
+        let (who, at) = (by.account.as_str(), by.at);
+        let reindex = self.write(|t| {
+            let (_, now) =
+                deliveries::in_conflict(t, entry, destination)?.ok_or(CacheError::NotFound("conflict"))?;
+            if now.as_deref() != theirs {
+                return Err(CacheError::ChangedAgain);
+            }
             let this = tables::outbox::by_id(t, entry)?.ok_or(CacheError::NotFound("entry"))?;
             match remote {
                 Some(remote) => {
@@ -94,19 +126,28 @@ impl Cache {
                 let state = match choice {
                     Choice::Ours => "waiting",
                     // What was signed to merge both may have been tried already, and met the conflict too.
-                    Choice::Merged if id > entry => "waiting",
-                    Choice::Theirs | Choice::Merged => "dropped",
+                    Choice::Merged(_) if id > entry => "waiting",
+                    Choice::Theirs | Choice::Merged(_) => "dropped",
                 };
                 let row =
                     Stored { state, next_try: None, code: None, words: None, remote: None, theirs: None };
                 deliveries::note(t, id, destination, &row, at)?;
                 note::close_if_done(t, id, &other.kind, rules, at)?;
             }
-            let Some(study) = this.study_uid else { return Ok(()) };
-            let detail = json!({
-                "destination": destination, "kind": this.kind, "entry": entry, "choice": choice.word(),
-            });
-            apply::note(t, who, Action::ConflictSettled, at, &study, detail)
-        })
+            if let Some(study) = &this.study_uid {
+                let detail = json!({
+                    "destination": destination, "kind": this.kind, "entry": entry, "choice": choice.word(),
+                });
+                apply::note(t, who, Action::ConflictSettled, at, study, detail)?;
+            }
+            let Choice::Merged(merge) = choice else { return Ok(None) };
+            if this.kind != "report" || this.payload["report"] != json!(merge.report) {
+                return Err(CacheError::BadCommand("only the report that is in conflict can be added to."));
+            }
+            let act = SignAct::Addendum { text: merge.text.clone() };
+            let (_, _, row) = report::signed(t, merge.report, &act, merge.base_version, by.clone())?;
+            Ok(row)
+        })?;
+        self.reindex(reindex)
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod pacs;
 pub(crate) mod present;
 pub(crate) mod render;
 pub(crate) mod segment;
+mod sources;
 pub(crate) mod store;
 pub(crate) mod sync;
 pub(crate) mod volume;

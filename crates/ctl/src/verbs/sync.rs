@@ -1,6 +1,8 @@
-//! `sync --once` and `sync status`: sends what waits in the outbox, and tells what waits, since when and why.
+//! `sync --once` and `sync status`: sends what waits in the outbox, and tells what waits, since when and why. Not here: what is
+//! asked of other systems (`sources`).
 
 use super::pacs::person_settings;
+use super::sources;
 use super::store::{Store, fail, now, who};
 use crate::output::{Exit, Output};
 use clap::Subcommand;
@@ -36,6 +38,8 @@ enum What {
     Retry(Entry),
     /// Say that an entry need not go to a destination. Noted in the audit trail.
     Drop(Entry),
+    /// Tell where orders and earlier reports are asked for, and how each source answered.
+    Sources(sources::Args),
 }
 
 #[derive(clap::Args)]
@@ -50,12 +54,12 @@ struct Entry {
 }
 
 #[derive(clap::Args)]
-struct Given {
+pub(super) struct Given {
     /// Settings file with the destinations. Without it: the person's.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     #[command(flatten)]
-    store: Store,
+    pub(super) store: Store,
 }
 
 impl Given {
@@ -80,6 +84,7 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
         None => &args.from,
         Some(What::Status(from)) => from,
         Some(What::Retry(entry) | What::Drop(entry)) => &entry.from,
+        Some(What::Sources(args)) => &args.from,
     };
     let settings = match from.settings() {
         Ok(settings) => settings,
@@ -93,17 +98,19 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
         Some(What::Status(_)) => status(from, &settings),
         Some(What::Retry(entry)) => retry(entry, &settings),
         Some(What::Drop(entry)) => drop_entry(entry, &settings),
+        Some(What::Sources(args)) => sources::run(args, &settings, out),
     };
+    let words = if matches!(args.what, Some(What::Sources(_))) { sources::text } else { text };
     match done {
         Ok((document, exit)) => {
-            out.document(&document, text);
+            out.document(&document, words);
             exit
         }
         Err(error) => fail(&error, out),
     }
 }
 
-type Answer = Result<(Value, Exit), CacheError>;
+pub(super) type Answer = Result<(Value, Exit), CacheError>;
 
 fn once(from: &Given, settings: Settings, out: &Output) -> Answer {
     let cache = Arc::new(from.store.open()?);
@@ -207,7 +214,7 @@ fn refused(of: &DestinationStatus) -> Vec<Value> {
 }
 
 /// Tokens and passwords are in the keyring, under the address that they are for.
-fn secrets(nodes: Vec<Node>) -> Secrets {
+pub(super) fn secrets(nodes: Vec<Node>) -> Secrets {
     Arc::new(move |destination| {
         let (url, by) = match &destination.to {
             To::Fhir(server) => match server.sign_in.secret_of(&server.url) {

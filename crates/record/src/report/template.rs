@@ -292,4 +292,38 @@ mod tests {
         shorts.dedup();
         assert_eq!(shorts.len(), count);
     }
+
+    #[test]
+    fn a_study_of_other_veins_or_of_the_neck_begins_with_no_form_that_says_the_leg_or_the_gland_is_well() {
+        let of = |id: &str, description: &str| {
+            let study = StudyRecord {
+                uid: medsight_base::StudyUid::parse("1.2").unwrap(),
+                patient: crate::Patient::default(),
+                date: None,
+                time: String::new(),
+                accession: String::new(),
+                description: description.into(),
+                modalities: vec!["US".into()],
+                series_count: 1,
+                instance_count: 1,
+                bytes: 1,
+                state: crate::ReadState::Unread,
+                imported_at: medsight_base::Timestamp(0),
+                work: crate::Work::default(),
+            };
+            Template::built_in().iter().find(|form| form.id == id).unwrap().fits(&study) > 1
+        };
+        for leg in
+            ["US Duplex Beinvenen links", "DVT right leg", "Venous duplex lower extremity", "Leg veins"]
+        {
+            assert!(of("us_leg_veins", leg), "{leg}");
+        }
+        for other in ["Jugularvene", "Armvenen", "Portal vein", "Vena cava", "Schlüsselbein", "Steißbein"] {
+            assert!(!of("us_leg_veins", other), "{other}");
+        }
+        assert!(of("us_thyroid", "US Schilddrüse") && of("us_thyroid", "Thyroid and neck"));
+        for other in ["Halsgefäße", "Neck carotid duplex", "Cuello"] {
+            assert!(!of("us_thyroid", other), "{other}");
+        }
+    }
 }

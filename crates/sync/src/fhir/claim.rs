@@ -109,7 +109,7 @@ impl Shared {
     }
 
     fn claim_id(&self, order: &str) -> uuid::Uuid {
-        uuid_of(&self.sync_id, "claim", &format!("{}/{order}", self.name))
+        claim_id(&self.sync_id, &self.name, order)
     }
 
     /// The task of reading about an order that is not over: somebody's before nobody's.
@@ -158,7 +158,7 @@ impl Shared {
     ) -> Told {
         let is_ours = self.is_of(http, &task["owner"], claim.who, cancel).await?;
         let is_free = task["owner"].is_null();
-        if claim.is_taken && !is_ours && !is_free {
+        if claim.is_taken && !is_ours && !is_free && !self.is_taken_over(claim, &task)? {
             let words =
                 "Somebody else took the order at the server. Agree with them, then try again or let it go.";
             return Ok((
@@ -188,7 +188,7 @@ impl Shared {
             .is_some_and(|all| all.iter().any(|one| one["value"] == urn(task_id(claim.order))));
         if claim.is_taken {
             // Given to this very person there: it stays as it is said there.
-            if is_free {
+            if !is_ours {
                 task["owner"] = person(claim.who, claim.who);
             }
             task["status"] = json!("in-progress");
@@ -206,6 +206,15 @@ impl Shared {
             200..=299 => Ok((Outcome::Done, vec![self.remote(claim, &place, answer.etag)])),
             _ => Err(Stop::Fate(failed(entry, &answer))),
         }
+    }
+
+    /// Whether a person has said, of this very version of the task, that it is taken from who has it.
+    fn is_taken_over(&self, claim: &Claim<'_>, task: &Value) -> Result<bool, Trouble> {
+        let decided = self.cache.remote(&self.name, &urn(self.claim_id(claim.order)))?;
+        let place = format!("Task/{}", task["id"].as_str().unwrap_or_default());
+        let version = task["meta"]["versionId"].as_str();
+        Ok(version.is_some()
+            && decided.is_some_and(|decided| decided.place == place && decided.version.as_deref() == version))
     }
 
     /// Whether an owner is this person: by the identifier that stands there, or by those of the Practitioner that is named.
@@ -288,6 +297,15 @@ impl Shared {
     fn remote(&self, claim: &Claim<'_>, place: &str, version: Option<String>) -> Remote {
         Remote { identity: urn(self.claim_id(claim.order)), place: place.to_owned(), version }
     }
+}
+
+/// Under which name the task that a claim of ours met or made is known here.
+pub(super) fn claim_name(sync_id: &[u8; 16], destination: &str, order: &str) -> String {
+    urn(claim_id(sync_id, destination, order))
+}
+
+fn claim_id(sync_id: &[u8; 16], destination: &str, order: &str) -> uuid::Uuid {
+    uuid_of(sync_id, "claim", &format!("{destination}/{order}"))
 }
 
 /// The name of our tasks about an order, the same at every workstation.

@@ -8,11 +8,11 @@ use super::parcel::parcels;
 use crate::Trouble;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use medsight_base::Timestamp;
-use medsight_cache::{Cache, CacheError, Choice, Conflict, Remote, Route};
+use medsight_cache::{Cache, CacheError, Choice, Conflict, Remote, Route, Seen};
 use medsight_pacs::Auth;
+use medsight_record::StudyRecord;
 use medsight_record::destination::{Destination, To};
-use medsight_record::report::ReportId;
+use medsight_record::report::{Report, Signature};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 const SILENT: [&str; 6] = ["resourceType", "id", "meta", "identifier", "text", "contained"];
 
 /// Two versions of one thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Versions {
     /// FHIR's word for what it is.
     pub kind: String,
@@ -31,8 +31,12 @@ pub struct Versions {
     pub theirs: Option<String>,
     /// When theirs was written, as the server says it.
     pub their_time: Option<String>,
-    /// The report, where it is one.
-    pub report: Option<ReportId>,
+    /// The server's name of their version, by which the decision names what was seen; `None` when it was taken away.
+    pub their_version: Option<String>,
+    /// The study and its patient.
+    pub study: Option<StudyRecord>,
+    /// The whole report, where it is one that is in conflict.
+    pub report: Option<Report>,
 }
 
 /// Both versions of an entry that is in conflict at a FHIR server.
@@ -46,7 +50,9 @@ pub fn versions(cache: &Arc<Cache>, destination: &Destination, entry: i64) -> Re
     let conflict = cache.outbox_conflict(entry, &destination.name)?;
     let theirs = theirs_of(&conflict)?;
     let link = FhirLink::new(destination, server, Arc::clone(cache), Arc::new(|_| Ok(Auth::None)))?;
-    let report = conflict.entry.content.report.as_ref().map(|report| report.id);
+    let content = &conflict.entry.content;
+    let study = content.study.clone();
+    let report = content.report.clone().filter(|_| conflict.entry.kind == "report");
     let (parcels, _) = parcels(cache, &destination.name, &link.shared.sync_id, vec![conflict.entry])?;
     let parcel = parcels.first().ok_or(CacheError::NotFound("entry"))?;
     let known = link.shared.known(&parcel.study)?;
@@ -59,25 +65,31 @@ pub fn versions(cache: &Arc<Cache>, destination: &Destination, entry: i64) -> Re
             .as_ref()
             .and_then(|theirs| theirs["meta"]["lastUpdated"].as_str())
             .map(str::to_owned),
+        their_version: version_of(theirs.as_ref()),
         theirs: theirs.as_ref().map(|_| their_words),
+        study,
         report,
     })
 }
 
-/// Notes what a person decided about an entry that is in conflict.
+/// Notes what a person decided about an entry that is in conflict. `seen` is [`Versions::their_version`] of what the person
+/// was shown.
 ///
 /// # Errors
-/// As [`versions`].
+/// As [`versions`], and [`CacheError::ChangedAgain`] when theirs is another by now.
 pub fn settle(
     cache: &Arc<Cache>,
     destination: &Destination,
-    entry: i64,
-    choice: Choice,
+    (entry, seen): (i64, Option<&str>),
+    choice: &Choice,
     rules: &[Route],
-    by: (&str, Timestamp),
+    by: &Signature,
 ) -> Result<(), Trouble> {
     let conflict = cache.outbox_conflict(entry, &destination.name)?;
     let theirs = theirs_of(&conflict)?;
+    if version_of(theirs.as_ref()).as_deref() != seen {
+        return Err(CacheError::ChangedAgain.into());
+    }
     let sync_id = cache.sync_id()?;
     let (parcels, _) = parcels(cache, &destination.name, &sync_id, vec![conflict.entry])?;
     let parcel = parcels.first().ok_or(CacheError::NotFound("entry"))?;
@@ -88,16 +100,15 @@ pub fn settle(
             version: theirs["meta"]["versionId"].as_str().map(str::to_owned),
         })
     });
-    let thing = (parcel.identity(), remote);
-    cache.outbox_settle_conflict(
-        entry,
-        &destination.name,
-        (&thing.0, thing.1.as_ref()),
-        choice,
-        rules,
-        by,
-    )?;
-    Ok(())
+    let identity = parcel.identity();
+    let (remote, theirs) = (remote.as_ref(), conflict.theirs.as_deref());
+    let seen = Seen { entry, destination: &destination.name, identity: &identity, remote, theirs };
+    Ok(cache.outbox_settle_conflict(seen, choice, rules, by)?)
+}
+
+fn version_of(theirs: Option<&Value>) -> Option<String> {
+    // A server without versions has one.
+    theirs.map(|theirs| theirs["meta"]["versionId"].as_str().unwrap_or_default().to_owned())
 }
 
 fn theirs_of(conflict: &Conflict) -> Result<Option<Value>, Trouble> {
@@ -135,19 +146,27 @@ fn lines(resource: Option<&Value>) -> Vec<(String, String)> {
     lines
 }
 
-/// The text of an attachment that is one.
+/// The text of an attachment that is one. In base64 of FHIR there may be white space.
 fn text_of(form: &Value) -> Option<String> {
     let is_text = form["contentType"].as_str().is_some_and(|kind| kind.starts_with("text/"));
-    let bytes = STANDARD.decode(form["data"].as_str().filter(|_| is_text)?).ok()?;
-    String::from_utf8(bytes).ok()
+    let data: String = form["data"].as_str().filter(|_| is_text)?.split_ascii_whitespace().collect();
+    String::from_utf8(STANDARD.decode(data).ok()?).ok()
 }
 
 fn leaves(path: &str, value: &Value, lines: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) => {
+            // What an attachment holds is no line: its text stands above, another form (a PDF) is told by its length.
+            let is_form = value["contentType"].is_string();
             let is_shown = text_of(value).is_some();
-            for (name, value) in fields.iter().filter(|(name, _)| !(is_shown && *name == "data")) {
-                leaves(&format!("{path}.{name}"), value, lines);
+            for (name, value) in fields {
+                match value.as_str().filter(|_| is_form && name == "data") {
+                    Some(_) if is_shown => {}
+                    Some(data) => {
+                        lines.push((format!("{path}.{name}"), format!("({} bytes)", data.len() / 4 * 3)))
+                    }
+                    None => leaves(&format!("{path}.{name}"), value, lines),
+                }
             }
         }
         Value::Array(values) => {

@@ -9,6 +9,7 @@ mod access;
 mod audit;
 mod bundle;
 mod claim;
+mod claim_conflict;
 mod conflict;
 mod fate;
 pub(crate) mod http;
@@ -19,6 +20,7 @@ mod parcel;
 mod report;
 mod resources;
 
+pub use claim_conflict::{ClaimMet, claim_met, settle_claim};
 pub use conflict::{Versions, settle, versions};
 pub(crate) use link::{FhirLink, connect, probe};
 pub use names::uuid_of;

@@ -119,7 +119,8 @@ impl Feed<'_> {
     }
 
     fn order(&self, resource: &Value, patients: &Patients) -> Option<Order> {
-        let order = order(resource, patients, self.server, &self.source.name)?;
+        let mut order = order(resource, patients, self.server, &self.source.name)?;
+        order.patient.issuer = Some(self.source.issuer.clone()).filter(|issuer| !issuer.is_empty());
         let destination = match &self.source.from {
             From::Destination(name) => Some(name.clone()),
             From::Node(_) => None,

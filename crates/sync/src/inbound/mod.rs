@@ -6,6 +6,7 @@
 mod feed;
 mod order;
 mod pages;
+mod probe;
 mod report;
 mod reports;
 mod values;
@@ -18,10 +19,11 @@ use crate::{Secrets, Trouble, fhir};
 use feed::{Feed, blocking};
 use futures_util::future::join_all;
 use medsight_cache::{AskedOf, Cache, CameIn, OrderPage};
-use medsight_record::Source;
 use medsight_record::destination::{Destination, FhirServer, To};
 use medsight_record::node::{Dimse, Node};
 use medsight_record::source::{Brings, From};
+use medsight_record::{Patient, Source};
+pub use reports::{is_of_reports, reports_of};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -102,17 +104,19 @@ impl Inbound {
         .await;
     }
 
-    /// Asks the sources of reports what they have of a patient, in the name of `who`.
+    /// Asks the sources of reports that can know a patient what they have of them, in the name of `who`.
     pub async fn ask_reports(
         &self,
-        patient_id: &str,
+        patient: &Patient,
         who: &str,
         cancel: &CancellationToken,
     ) -> Vec<Answered> {
-        let id = patient_id.trim();
-        let asked = self.sources.iter().filter(|s| s.brings.contains(&Brings::Reports) && !id.is_empty());
+        let id = patient.id.trim();
+        let brings =
+            |s: &&Source| s.brings.contains(&Brings::Reports) && s.may_know(patient) && !id.is_empty();
+        let asked = self.sources.iter().filter(brings);
         let one = |source| async move {
-            let of = reports::asked_of(source, id);
+            let of = reports_of(source, id);
             let came = async {
                 let (server, http) = self.fhir(source).await?;
                 reports::read(&self.cache, source, &server, &http, id, who, cancel).await

@@ -32,6 +32,7 @@ pub(super) fn report(resource: &Value, source: &str, patient_id: &str) -> Option
         place: place_of_report,
         version,
         patient_id: patient_id.to_owned(),
+        patient: None,
         status: text(&resource["status"]),
         title: concept(&resource["code"]),
         effective: effective(resource),

@@ -9,7 +9,7 @@ use crate::fhir::names::token;
 use crate::moment::now;
 use medsight_cache::{AskedOf, Cache, CameIn, ReportPage};
 use medsight_record::destination::FhirServer;
-use medsight_record::{ServerReport, Source};
+use medsight_record::{Patient, ServerReport, Source};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,9 +19,19 @@ use tokio_util::sync::CancellationToken;
 const MOST_REPORTS: usize = 500;
 /// Resources of one patient at the server: it should be one.
 const MOST_NAMES: usize = 20;
+/// How the names of these questions begin.
+const FEED: &str = "reports/";
 
-pub(super) fn asked_of(source: &Source, patient_id: &str) -> AskedOf {
-    AskedOf { source: source.name.clone(), feed: format!("reports/{patient_id}") }
+/// Under which name is kept how far a source was asked for the reports of a patient.
+#[must_use]
+pub fn reports_of(source: &Source, patient_id: &str) -> AskedOf {
+    AskedOf { source: source.name.clone(), feed: format!("{FEED}{patient_id}") }
+}
+
+/// Whether a name of [`AskedOf::feed`] is about one patient's reports.
+#[must_use]
+pub fn is_of_reports(feed: &str) -> bool {
+    feed.starts_with(FEED)
 }
 
 pub(super) async fn read(
@@ -37,12 +47,12 @@ pub(super) async fn read(
     let mut found: BTreeMap<String, ServerReport> = BTreeMap::new();
     let names = patients(http, system, patient_id, cancel).await?;
     let mut is_whole = true;
-    for name in &names {
+    for (name, patient) in &names {
         // The newest first: of a patient with more than are read the old ones are left out.
         let search = format!("DiagnosticReport?subject={name}");
         let mut see = |resource: &Value| {
             if subject(resource, &server.url).as_ref() == Some(name) {
-                keep(&mut found, resource, source, patient_id);
+                keep(&mut found, resource, source, patient_id, Some(patient));
             }
         };
         is_whole &= match all(http, format!("{search}&_sort=-date"), cancel, &mut see).await {
@@ -56,7 +66,7 @@ pub(super) async fn read(
     let mut see = |resource: &Value| {
         let named = &resource["subject"]["identifier"];
         if named["system"] == system && named["value"] == patient_id {
-            keep(&mut found, resource, source, patient_id);
+            keep(&mut found, resource, source, patient_id, None);
         }
     };
     match all(http, search, cancel, &mut see).await {
@@ -64,7 +74,7 @@ pub(super) async fn read(
         Err(Trouble::Server(400 | 404 | 501)) => {}
         Err(trouble) => return Err(trouble),
     }
-    let (cache, who, of) = (Arc::clone(cache), who.to_owned(), asked_of(source, patient_id));
+    let (cache, who, of) = (Arc::clone(cache), who.to_owned(), reports_of(source, patient_id));
     let (patient_id, reports) = (patient_id.to_owned(), found.into_values().collect());
     blocking(move || {
         let mut asking = cache.asking(&of)?;
@@ -75,24 +85,34 @@ pub(super) async fn read(
     .await
 }
 
-fn keep(found: &mut BTreeMap<String, ServerReport>, resource: &Value, source: &Source, patient_id: &str) {
+fn keep(
+    found: &mut BTreeMap<String, ServerReport>,
+    resource: &Value,
+    source: &Source,
+    patient_id: &str,
+    patient: Option<&Patient>,
+) {
     if let Some(report) = report(resource, &source.name, patient_id) {
-        found.insert(report.place.clone(), report);
+        // Who was found by the patient says more than who was found by the number.
+        let known = found.get(&report.place).and_then(|known| known.patient.clone());
+        let patient = patient.cloned().or(known);
+        found.insert(report.place.clone(), ServerReport { patient, ..report });
     }
 }
 
-/// `Patient/id` of whom the server knows by the identifier.
+/// `Patient/id` of whom the server knows by the identifier, and who that is.
 async fn patients(
     http: &Http,
     system: &str,
     patient_id: &str,
     cancel: &CancellationToken,
-) -> Result<Vec<String>, Trouble> {
+) -> Result<Vec<(String, Patient)>, Trouble> {
     let mut names = Vec::new();
     let search = format!("Patient?{}", token("identifier", system, patient_id));
     all(http, search, cancel, &mut |resource| {
         if super::values::is_named(resource, system, patient_id) && names.len() < MOST_NAMES {
-            names.extend(super::order::name_of(resource).map(|(place, _)| place));
+            let who = || super::values::patient(resource, system);
+            names.extend(super::order::name_of(resource).map(|(place, _)| (place, who())));
         }
     })
     .await?;

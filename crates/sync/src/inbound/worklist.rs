@@ -44,6 +44,15 @@ pub(super) async fn steps(
     Ok((orders, all))
 }
 
+/// Asks for today's steps, and goes at the first: it is there, and lets this workstation ask.
+pub(super) async fn probe(node: &Dimse, cancel: &CancellationToken) -> Result<(), Trouble> {
+    let today = DicomDate::from_days_since_epoch(now().0.div_euclid(DAY_MS)).map(DicomDate::compact);
+    let today = today.unwrap_or_default();
+    let step = Keys::new().matching(tags::SCHEDULED_PROCEDURE_STEP_START_DATE, &today);
+    find_worklist(node, &worklist_keys(step), cancel, |_| false).await?;
+    Ok(())
+}
+
 fn code_keys() -> Keys {
     Keys::new().ask(&[tags::CODE_VALUE, tags::CODING_SCHEME_DESIGNATOR, tags::CODE_MEANING])
 }

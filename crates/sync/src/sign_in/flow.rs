@@ -219,8 +219,26 @@ impl SignIn {
         Some(url.into())
     }
 
-    /// Checks the ID token and finds the roles: in it, else in what userinfo says, else in a signed access token.
+    /// Checks the ID token and finds the roles. What came for somebody else than who was expected is of no use here: its refresh
+    /// token is ended at the provider, where that can be, so that nobody has it who should not.
     pub(super) async fn signed_in(
+        &self,
+        tokens: Tokens,
+        id: Option<Zeroizing<String>>,
+        check: Check<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<SignedIn, SignInError> {
+        let refresh = tokens.refresh.clone();
+        let done = self.checked(tokens, id, check, cancel).await;
+        if let (Err(SignInError::AnotherPerson), Some(refresh)) = (&done, refresh) {
+            // A provider that can't, or does not answer, ends it by its own time; here it is dropped.
+            let _dropped = self.revoke(&refresh, cancel).await;
+        }
+        done
+    }
+
+    /// The roles are in the ID token, else in what userinfo says, else in a signed access token.
+    async fn checked(
         &self,
         tokens: Tokens,
         id: Option<Zeroizing<String>>,

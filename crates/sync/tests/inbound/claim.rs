@@ -3,9 +3,10 @@
 use crate::peers::bed::{bearer, cache, curl, engine, fhir, now, search, study, sweep};
 use crate::{SYSTEM, inbound, peers};
 use medsight_cache::Cache;
+use medsight_record::report::Signature;
 use medsight_record::report::rules::SignAct;
 use medsight_record::{ReadState, RecordCommand, StudyRecord};
-use medsight_sync::Engine;
+use medsight_sync::{Engine, fhir as words, rule_of};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tempfile::tempdir;
@@ -141,7 +142,26 @@ fn a_task_that_somebody_else_has_is_never_taken_from_them_and_the_conflict_is_ke
     scene.claim(false, "rita");
     assert_eq!(scene.sent(), ["conflict"]);
     assert_eq!(scene.tasks()[0]["owner"]["display"], "Dr. Other");
-    // Who then gives it back here does not take it from them there.
+    // A person is told who has it, and takes it over: in the version that they saw, and in no later one.
+    let destination = fhir("ris", &scene.base, "\"claim\"", "");
+    let entry = scene.engine.status().unwrap().remove(0).stuck[0].id;
+    let takes_over = || {
+        let met = words::claim_met(&scene.cache, &destination, entry).unwrap();
+        assert_eq!((met.theirs.as_str(), met.ours.as_str()), ("Dr. Other", "rita"));
+        assert!(met.study.is_some() && met.since.is_some());
+        let by = Signature { account: "rita".into(), name: "Rita".into(), at: now() };
+        let (what, rules) = ((entry, met.version.as_str()), [rule_of(&destination)]);
+        words::settle_claim(&scene.cache, &destination, what, true, &rules, &by).unwrap();
+    };
+    takes_over();
+    taken["status"] = json!("in-progress");
+    assert_eq!(curl("PUT", &place, Some(&taken)).0, 200);
+    assert_eq!(scene.sent(), ["conflict"], "it was changed once more");
+    takes_over();
+    assert!(scene.sent().is_empty());
+    assert_eq!(scene.tasks()[0]["owner"]["identifier"]["value"], "rita");
+    // Somebody takes it there once more, and who gives it back here does not take it from them.
+    assert_eq!(curl("PUT", &place, Some(&taken)).0, 200);
     scene.act(RecordCommand::Release(scene.study.uid.clone()), "rita");
     scene.sent();
     assert_eq!(scene.tasks()[0]["owner"]["display"], "Dr. Other");

@@ -57,7 +57,8 @@ pub(crate) fn ask(inbound: &Inbound) -> Result<CameIn, Trouble> {
 
 /// Asks what there is of a patient.
 pub(crate) fn ask_reports(inbound: &Inbound, patient_id: &str) -> Result<CameIn, Trouble> {
-    one(block(inbound.ask_reports(patient_id, "rita", &CancellationToken::new())))
+    let patient = medsight_record::Patient { id: patient_id.to_owned(), ..Default::default() };
+    one(block(inbound.ask_reports(&patient, "rita", &CancellationToken::new())))
 }
 
 fn one(mut answered: Vec<Answered>) -> Result<CameIn, Trouble> {

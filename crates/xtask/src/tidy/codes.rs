@@ -6,13 +6,14 @@ use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 
 /// Errors with a function `code` (its texts are whole codes) or `word` (the fault of a key file).
-const ERRORS: [&str; 6] = [
+const ERRORS: [&str; 7] = [
     "crates/vault/src/error.rs",
     "crates/cache/src/error.rs",
     "src-tauri/src/problem.rs",
     "src-tauri/src/problem/destination.rs",
     "src-tauri/src/problem/listening.rs",
     "src-tauri/src/problem/session.rs",
+    "src-tauri/src/problem/settings.rs",
 ];
 
 /// What stands before the code of a refusal, and before that of a warning. The crates that refuse and warn.

@@ -239,7 +239,7 @@ fn tested(desk: &Desk, words: &str) -> Result<()> {
 /// The list of servers has it.
 fn listed(desk: &Desk, name: &str) -> Result<()> {
     until("the server in the list", 10, || {
-        let servers = desk.all("server")?;
+        let servers = desk.all("server-row")?;
         let texts: Vec<String> = servers.iter().map(|server| desk.text(server)).collect::<Result<_>>()?;
         ensure!(texts.iter().any(|text| text.contains(name)), "there are {texts:?}");
         Ok(())

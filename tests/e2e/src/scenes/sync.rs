@@ -42,7 +42,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         "[[nodes]]\nname = \"Archive\"\n[nodes.web]\nurl = \"{}\"\n[nodes.sign_in]\nby = \"basic\"\nuser = \"rita\"\n",
         archive.url
     );
-    std::fs::write(settings.join("settings.toml"), node + orders::SOURCE)?;
+    std::fs::write(settings.join("settings.toml"), node)?;
     let (cache, temporary) = (machine.home("cache-of-the-sender"), machine.home("temporary"));
     std::fs::create_dir_all(&temporary)?;
     let state_file = machine.home("light-box-state.jsonl");

@@ -7,9 +7,6 @@ use crate::report::Report;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-/// What the settings file says: a source that is asked when a person wants it.
-pub(super) const SOURCE: &str = "[[sources]]\nname = \"Orders\"\nbrings = [\"orders\"]\nevery_min = 0\nfrom = { destination = \"Hospital\" }\n";
-
 /// Orders are asked for and shown.
 pub(super) fn play(report: &mut Report, desk: &Desk, fhir: &FhirServer) -> Result<()> {
     let number = format!("DRAWN-{}", SLICES[0]);

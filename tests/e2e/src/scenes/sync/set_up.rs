@@ -22,19 +22,35 @@ pub(super) fn play(report: &mut Report, machine: &Machine, desk: &Desk, fhir: &F
         desk.click(&desk.find("destination-create-patients", 5)?)?;
         desk.choose("destination-sign-in", "bearer")?;
         desk.type_into(&desk.find("destination-secret", 5)?, "not this one")?;
-        tested(desk, "wants to know who asks")?;
+        tested(desk, "destination", "wants to know who asks")?;
         desk.type_into(&desk.find("destination-secret", 5)?, TOKEN)?;
-        tested(desk, "answered in")?;
+        tested(desk, "destination", "answered in")?;
         desk.click(&desk.find("destination-save", 5)?)?;
-        listed(desk, "Hospital")
+        listed(desk, "destination", "Hospital")
+    })?;
+    report.must("orders are to be asked of it: tested, kept, and only when somebody wants it", || {
+        desk.click(&desk.find("source-add", 10)?)?;
+        desk.type_into(&desk.find("source-name", 10)?, "Orders")?;
+        desk.type_into(&desk.find("source-every", 5)?, "0")?;
+        tested(desk, "source", "answered in")?;
+        desk.click(&desk.find("source-save", 5)?)?;
+        listed(desk, "source", "only when somebody wants it")
+    })?;
+    report.must("the FHIR server is not taken away under its orders", || {
+        desk.click(&desk.find("destination-delete", 5)?)?;
+        until("the desk to say who uses it", 10, || {
+            let said = desk.text(&desk.find("failure", 2)?)?;
+            ensure!(said.contains("Orders") && said.contains("Hospital"), "it says {said}");
+            Ok(())
+        })
     })?;
     report.must("the PACS is added, and no secret is in the settings", || {
         desk.click(&desk.find("destination-add", 10)?)?;
         desk.type_into(&desk.find("destination-name", 10)?, "Images")?;
         desk.choose("destination-system", "pacs")?;
-        tested(desk, "answered in")?;
+        tested(desk, "destination", "answered in")?;
         desk.click(&desk.find("destination-save", 5)?)?;
-        listed(desk, "Images")?;
+        listed(desk, "destination", "Images")?;
         let file = machine.home("config").join("medsight/settings.toml");
         let settings = std::fs::read_to_string(file)?;
         ensure!(settings.contains("Hospital") && settings.contains("Images"), "the file is {settings}");
@@ -44,20 +60,21 @@ pub(super) fn play(report: &mut Report, machine: &Machine, desk: &Desk, fhir: &F
 }
 
 /// Presses Test in the form and waits for words in the answer.
-fn tested(desk: &Desk, words: &str) -> Result<()> {
-    desk.click(&desk.find("destination-form-test", 5)?)?;
-    until("the answer of the destination", 20, || {
-        let dialog = desk.all_css("[data-testid=\"destination-dialog\"] [data-testid=\"echo-answer\"]")?;
+fn tested(desk: &Desk, part: &str, words: &str) -> Result<()> {
+    desk.click(&desk.find(&format!("{part}-form-test"), 5)?)?;
+    until("the answer to the form", 20, || {
+        let answer = format!("[data-testid=\"{part}-dialog\"] [data-testid=\"echo-answer\"]");
+        let dialog = desk.all_css(&answer)?;
         let said = desk.text(dialog.first().context("no answer is shown")?)?;
         ensure!(said.contains(words), "it says {said}");
         Ok(())
     })
 }
 
-/// The list of destinations has it.
-fn listed(desk: &Desk, name: &str) -> Result<()> {
-    until("the destination in the list", 10, || {
-        let rows = desk.all("destination-row")?;
+/// The list of destinations or sources has it.
+fn listed(desk: &Desk, part: &str, name: &str) -> Result<()> {
+    until("it in the list", 10, || {
+        let rows = desk.all(&format!("{part}-row"))?;
         let texts: Vec<String> = rows.iter().map(|row| desk.text(row)).collect::<Result<_>>()?;
         ensure!(texts.iter().any(|text| text.contains(name)), "there are {texts:?}");
         Ok(())
@@ -66,7 +83,8 @@ fn listed(desk: &Desk, name: &str) -> Result<()> {
 
 /// Puts a secret into the keyring, as the form of a destination does.
 pub(super) fn keep_secret(desk: &Desk, url: &str, sign_in: &serde_json::Value, secret: &str) -> Result<()> {
-    let request = json!({"request": {"url": url, "signIn": sign_in, "secret": secret}}).to_string();
+    let request =
+        json!({"request": {"name": "Archive", "url": url, "signIn": sign_in, "secret": secret}}).to_string();
     let code = "const done = arguments[1]; window.__TAURI_INTERNALS__.invoke('keep_secret', JSON.parse(arguments[0]))\
         .then(() => done('done'), (e) => done(JSON.stringify(e)))";
     let answer = desk.inject(code, &[&request])?;

@@ -1,32 +1,7 @@
-//! What helps to write a report: forms of the site, and the checker of spelling.
+//! How the spelling of a report is checked.
 
-use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
-
-/// A form that the site or the account wrote.
-#[derive(Clone, Debug, Serialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub struct SiteForm {
-    /// Its name for good.
-    pub id: String,
-    /// As it is shown.
-    pub title: String,
-    /// Where it is.
-    pub file: String,
-}
-
-/// What is in the folders of forms.
-#[derive(Clone, Debug, Serialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub struct FormsView {
-    /// Where they are looked for, whether there is such a folder or not.
-    pub folders: Vec<String>,
-    /// Those that are used.
-    pub forms: Vec<SiteForm>,
-    /// What is wrong with those that are not.
-    pub wrong: Vec<Problem>,
-}
 
 /// Has spelling checked.
 #[derive(Clone, Debug, Deserialize, TS)]
@@ -49,7 +24,7 @@ pub enum SpellingState {
     },
     /// Not at all: no dictionary of the language is installed.
     NoDictionary {
-        /// The usual one's name.
+        /// The one that is looked for first: that of the system's country.
         dictionary: String,
     },
 }
