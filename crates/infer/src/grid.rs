@@ -119,7 +119,7 @@ mod tests {
         let (there, dims) = transposed(&values, [2, 3, 4], [2, 0, 1]);
         assert_eq!(dims, [4, 2, 3]);
         // Column 1 of slice 0, row 2.
-        assert_eq!(there[(1 * 2 + 0) * 3 + 2], 2 * 4 + 1);
+        assert_eq!(there[2 * 3 + 2], 2 * 4 + 1);
         assert_eq!(transposed(&there, dims, [1, 2, 0]), (values, [2, 3, 4]));
     }
 

@@ -569,7 +569,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_wrong_or_not_done_is_named() {
-        let cases: [(fn(&mut Value), &str); 6] = [
+        type Change = fn(&mut Value);
+        let cases: [(Change, &str); 6] = [
             (
                 |json| {
                     drop(json["configurations"]["3d_fullres"].as_object_mut().unwrap().remove("patch_size"))
