@@ -2,7 +2,7 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, CloseAnswer, CodeRequest, CompareRequest, DeskEvent, DeskState, DestinationTestRequest, DocumentsRequest, EchoAnswer, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FormsView, FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Performed, ProviderForm, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, SpellingRequest, SpellingState, StartState, StudyDetails, StudyDocument, StudyRequest, SyncConflict, SyncDestinationRequest, SyncEntryRequest, SyncSettleRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
+import type { AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, ClaimConflict, ClaimSettleRequest, CloseAnswer, CodeRequest, CompareRequest, DeskEvent, DeskState, DestinationTestRequest, DocumentsRequest, EchoAnswer, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FormsView, FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Performed, ProviderForm, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, SourceForm, SpellingRequest, SpellingState, StartState, StudyDetails, StudyDocument, StudyRequest, SyncConflict, SyncDestinationRequest, SyncEntryRequest, SyncSettleRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
 
 /** Everything the desk can be asked. A failure is thrown as a Problem. */
 export const commands = {
@@ -38,6 +38,8 @@ export const commands = {
   testNode: (request: NodeTestRequest) => invoke<NodeTest>("test_node", { request }),
   /** Asks a destination, as it stands in the form, whether it is there and lets this workstation in. */
   testDestination: (request: DestinationTestRequest) => invoke<EchoAnswer>("test_destination", { request }),
+  /** Asks a source of orders and reports, as it stands in the form, what it would be asked. */
+  testSource: (request: SourceForm) => invoke<EchoAnswer>("test_source", { request }),
   /** Asks a sign-in server, as it stands in the form, whether it is one that this workstation can use. */
   testProvider: (request: ProviderForm) => invoke<EchoAnswer>("test_provider", { request }),
   /** Keeps the token or password of a server in the keyring, or takes it out. */
@@ -100,6 +102,10 @@ export const commands = {
   syncConflict: (request: SyncEntryRequest) => invoke<SyncConflict>("sync_conflict", { request }),
   /** Settles a conflict: ours on top of theirs, theirs, or a merge that is signed as an addendum. */
   syncSettle: (request: SyncSettleRequest) => invoke<null>("sync_settle", { request }),
+  /** Who has an order at the server that was claimed here. */
+  claimConflict: (request: SyncEntryRequest) => invoke<ClaimConflict>("claim_conflict", { request }),
+  /** Takes an order over from who has it at the server, or leaves it to them. */
+  settleClaim: (request: ClaimSettleRequest) => invoke<null>("settle_claim", { request }),
   /** Tries a destination now that nothing goes to at present. */
   syncNow: (request: SyncDestinationRequest) => invoke<null>("sync_now", { request }),
   /** Lets an entry go: it need not go to this destination. */

@@ -168,6 +168,54 @@ export type ChooseImport = {
  */
 folder: boolean, };
 
+export type ClaimConflict = { 
+/**
+ * Whose it is, as on every window.
+ */
+identity: string, 
+/**
+ * Date, modality and description of the study.
+ */
+about: string, 
+/**
+ * The account that claimed it here.
+ */
+ours: string, 
+/**
+ * Who has it there, in words; empty when the server does not say.
+ */
+theirs: string, 
+/**
+ * Since when, as the server says it.
+ */
+since: string | null, 
+/**
+ * FHIR's word of how far they are.
+ */
+status: string, 
+/**
+ * The server's version, to be sent back with the decision: it holds for what was seen.
+ */
+version: string, };
+
+export type ClaimSettleRequest = { 
+/**
+ * The destination.
+ */
+destination: string, 
+/**
+ * The entry.
+ */
+id: number, 
+/**
+ * The server's version that was seen.
+ */
+version: string, 
+/**
+ * Who claimed it here; else it is left to who has it there.
+ */
+takesOver: boolean, };
+
 export type CloseAnswer = { 
 /**
  * How far it is.
@@ -713,6 +761,8 @@ images: number | null,
  * Some of it is on this computer.
  */
 here: boolean, };
+
+export type FromForm = { "system": "fhir", "name": string } | { "system": "worklist", "name": string };
 
 export type Hl7Form = { 
 /**
@@ -1610,6 +1660,10 @@ saved: number, };
 
 export type SecretRequest = { 
 /**
+ * What the person calls the server, for the audit trail.
+ */
+name: string, 
+/**
  * Base of the service.
  */
 url: string, 
@@ -1736,7 +1790,15 @@ otherForms: Array<string>,
 /**
  * When the source last said so, milliseconds since 1970.
  */
-seenMs: number, };
+seenMs: number, 
+/**
+ * The patient as the source has them; empty where it told only the number.
+ */
+identity: string, 
+/**
+ * What the source says of the patient is not what the study says: it may be somebody else with the same number.
+ */
+isDoubtful: boolean, };
 
 export type SessionView = { 
 /**
@@ -1784,7 +1846,7 @@ glassUntilMs: number | null,
  */
 problem: Problem | null, };
 
-export type SettingsChange = { "name": "locale", "value": "en" | "es" | "de" | null } | { "name": "theme", "value": "dark" | "light" } | { "name": "density", "value": "compact" | "regular" | "touch" } | { "name": "cache_quota_gib", "value": number } | { "name": "screen_px_per_mm", "value": number | null } | { "name": "worklist_columns", "value": Array<string> } | { "name": "nodes", "value": Array<NodeForm> } | { "name": "listener", "value": ListenerForm } | { "name": "identity", "value": IdentityForm } | { "name": "destinations", "value": Array<DestinationForm> };
+export type SettingsChange = { "name": "locale", "value": "en" | "es" | "de" | null } | { "name": "theme", "value": "dark" | "light" } | { "name": "density", "value": "compact" | "regular" | "touch" } | { "name": "cache_quota_gib", "value": number } | { "name": "screen_px_per_mm", "value": number | null } | { "name": "worklist_columns", "value": Array<string> } | { "name": "nodes", "value": Array<NodeForm> } | { "name": "listener", "value": ListenerForm } | { "name": "identity", "value": IdentityForm } | { "name": "destinations", "value": Array<DestinationForm> } | { "name": "sources", "value": Array<SourceForm> };
 
 export type SettingsView = { 
 /**
@@ -1835,6 +1897,10 @@ identity: IdentityForm,
  * Systems that findings, reports, objects and audit events are sent to.
  */
 destinations: Array<DestinationForm>, 
+/**
+ * Systems that orders and earlier reports are asked of.
+ */
+sources: Array<SourceForm>, 
 /**
  * Names of settings the site has fixed.
  */
@@ -1932,6 +1998,40 @@ file: string, };
 
 export type SortColumn = "name" | "id" | "date" | "modality" | "description" | "images" | "state" | "accession" | "imported" | "priority";
 
+export type SourceForm = { 
+/**
+ * As the person calls it.
+ */
+name: string, 
+/**
+ * Words of what it is asked for: `orders`, `reports`.
+ */
+brings: string[], 
+/**
+ * Minutes from one asking for orders to the next; 0: only when a person asks.
+ */
+everyMin: number, 
+/**
+ * Days back that are asked for the first time, and that a worklist is asked for each time.
+ */
+daysBack: number, 
+/**
+ * Days ahead that a worklist is asked for.
+ */
+daysAhead: number, 
+/**
+ * Issuer of Patient ID of its numbers, as files have it; empty where it is not known.
+ */
+issuer: string, 
+/**
+ * What orders must fulfil besides, as a search of the server.
+ */
+only: string, 
+/**
+ * Which system it is.
+ */
+from: FromForm, };
+
 export type SourceView = { 
 /**
  * Its name.
@@ -1982,7 +2082,7 @@ export type SpellingState = { "state": "of_platform" } | { "state": "checked", "
  */
 dictionary: string, } } | { "state": "no_dictionary", "about": { 
 /**
- * The usual one's name.
+ * The one that is looked for first: that of the system's country.
  */
 dictionary: string, } };
 
