@@ -1,7 +1,10 @@
 //! `dataset.json`: channels and labels.
 
+use std::fmt;
+
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::de::{MapAccess, Visitor};
+use serde_json::Value;
 
 use super::plans::PlanError;
 
@@ -38,11 +41,36 @@ pub struct Dataset {
 
 #[derive(Deserialize)]
 struct Json {
-    channel_names: Option<Map<String, Value>>,
+    channel_names: Option<InOrder>,
     /// What version 1 called the channels.
-    modality: Option<Map<String, Value>>,
-    labels: Map<String, Value>,
+    modality: Option<InOrder>,
+    labels: InOrder,
     regions_class_order: Option<Vec<u16>>,
+}
+
+/// Names and values in the order of the file: the heads of a network of regions are in it.
+struct InOrder(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for InOrder {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = InOrder;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("names with values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<InOrder, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(InOrder(entries))
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
 }
 
 impl Dataset {
@@ -58,6 +86,7 @@ impl Dataset {
             .or(json.modality)
             .ok_or_else(|| fault("missing field `channel_names`".to_owned()))?;
         let mut channels: Vec<(usize, String)> = channels
+            .0
             .iter()
             .map(|(key, name)| match (key.parse(), name.as_str()) {
                 (Ok(place), Some(name)) => Ok((place, name.to_owned())),
@@ -70,13 +99,14 @@ impl Dataset {
         if channels.iter().enumerate().any(|(place, (number, _))| place != *number) || channels.is_empty() {
             return Err(fault("`channel_names` are not numbered from 0".to_owned()));
         }
-        if json.labels.get("background").and_then(Value::as_u64) != Some(0) {
+        let background = json.labels.0.iter().find(|(name, _)| name == "background");
+        if background.and_then(|(_, value)| value.as_u64()) != Some(0) {
             return Err(fault("`labels.background` is not 0".to_owned()));
         }
         let mut labels = Vec::new();
         let mut all_labels = Vec::new();
         let mut has_regions = false;
-        for (name, value) in json.labels.iter().filter(|(name, _)| *name != "ignore") {
+        for (name, value) in json.labels.0.iter().filter(|(name, _)| name != "ignore") {
             let values =
                 values_of(value).ok_or_else(|| fault(format!("`labels.{name}` is no label number")))?;
             all_labels.extend(&values);
@@ -150,6 +180,10 @@ mod tests {
             "regions_class_order":[1,2]}"#;
         let dataset = Dataset::read(with).unwrap();
         assert_eq!((dataset.heads(), dataset.channels.len()), (2, 2));
+        assert_eq!(
+            dataset.labels.iter().map(|label| label.name.as_str()).collect::<Vec<_>>(),
+            ["whole", "core"]
+        );
         let without = br#"{"channel_names":{"0":"T1"},"labels":{"background":0,"whole":[1,2],"core":2}}"#;
         assert!(Dataset::read(without).unwrap_err().to_string().contains("regions_class_order"));
         let nothing = br#"{"labels":{"background":0}}"#;
