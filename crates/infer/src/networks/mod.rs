@@ -10,6 +10,7 @@ mod monai_unet;
 mod nnunet;
 mod seg_resnet;
 mod swin_unetr;
+mod swin_windows;
 mod torchvision;
 mod unet_blocks;
 

@@ -3,6 +3,7 @@
 //!
 //! Facts of the format: nnU-Net 2.8 (`nnunetv2/inference`, `preprocessing`, `utilities/plans_handling`).
 
+mod architecture;
 mod dataset;
 mod folder;
 mod plans;

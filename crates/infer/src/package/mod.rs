@@ -4,6 +4,7 @@
 //! packages by it, or by the signature of who made them.
 
 mod manifest;
+mod published;
 mod store;
 mod trust;
 

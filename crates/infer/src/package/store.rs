@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::manifest::{CodedLabel, FileHash, Form, InputRules, Manifest, ManifestError};
+use super::manifest::{InputRules, Manifest, ManifestError};
+use super::published::{Published, package};
 use super::trust::{Trust, TrustError};
-use crate::monai::{BundleError, labels_of as labels_of_bundle};
-use crate::nnunet::{Dataset, LabelValue, PlanError};
+use crate::monai::BundleError;
+use crate::nnunet::PlanError;
 
 /// Name of the manifest in a package.
-const MANIFEST: &str = "model.toml";
+pub(super) const MANIFEST: &str = "model.toml";
 /// Its Ed25519 signature, 64 bytes.
 const SIGNATURE: &str = "model.toml.sig";
 
@@ -216,73 +217,6 @@ impl Installed {
     }
 }
 
-/// Something that was published without a manifest.
-struct Published {
-    form: Form,
-    labels: Vec<CodedLabel>,
-    /// Where each file is, and its path in the package.
-    files: Vec<(PathBuf, String)>,
-}
-
-impl Published {
-    fn of(from: &Path) -> Result<Self, PackageError> {
-        let name = from.file_name().and_then(|name| name.to_str()).unwrap_or("model").to_owned();
-        let has = |file: &str| from.join(file).is_file();
-        let within = |folder: &Path, to: &str, files: Vec<String>| -> Vec<(PathBuf, String)> {
-            files.into_iter().map(|file| (folder.join(&file), format!("{to}/{file}"))).collect()
-        };
-        if has("plans.json") && has("dataset.json") {
-            let dataset = Dataset::read(&read(from, "dataset.json")?)?;
-            let mut files = within(from, &format!("results/{name}"), published_files(from)?);
-            // A cascade keeps its lower stage beside it; the names of both say which is which.
-            if let Some(stem) = name.strip_suffix("3d_cascade_fullres") {
-                let lower = from.with_file_name(format!("{stem}3d_lowres"));
-                files.extend(within(&lower, &format!("results/{stem}3d_lowres"), published_files(&lower)?));
-            }
-            let form = Form::Nnunet { folder: format!("results/{name}") };
-            return Ok(Self { form, labels: labels_of(&dataset), files });
-        }
-        if has("configs/inference.json") && has("configs/metadata.json") && has("models/model.pt") {
-            let wanted = ["configs/inference.json", "configs/metadata.json", "models/model.pt", "LICENSE"];
-            let there = wanted.into_iter().filter(|file| has(file)).map(str::to_owned).collect();
-            let labels =
-                labels_of_bundle(from)?.into_iter().map(|(value, name)| uncoded(&name, value)).collect();
-            let form = Form::Monai { folder: "bundle".to_owned() };
-            return Ok(Self { form, labels, files: within(from, "bundle", there) });
-        }
-        Err(PackageError::Unknown)
-    }
-}
-
-/// Puts the files of something published, a card and a manifest into a folder.
-fn package(build: &Path, draft: &Draft, published: Published) -> Result<(), PackageError> {
-    let mut files = Vec::new();
-    for (from, path) in &published.files {
-        let target = build.join(path);
-        target.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(|error| fault(path, &error))?;
-        let sha256 = copy(from, &target).map_err(|error| fault(path, &error))?;
-        files.push(FileHash { path: path.clone(), sha256 });
-    }
-    let card = card_of(draft, &published.labels);
-    write(build, "CARD.md", card.as_bytes())?;
-    files.push(FileHash { path: "CARD.md".to_owned(), sha256: hex(&Sha256::digest(card.as_bytes())) });
-    let manifest = Manifest {
-        format: 1,
-        name: draft.name.clone(),
-        version: draft.version.clone(),
-        licence: draft.licence.clone(),
-        intended_use: "Not stated by this package: ask who published the model.".to_owned(),
-        limits: vec!["Its quality on this site's images has not been measured.".to_owned()],
-        card: "CARD.md".to_owned(),
-        form: published.form,
-        input: draft.input.clone(),
-        labels: published.labels,
-        measured: Vec::new(),
-        files,
-    };
-    write(build, MANIFEST, manifest.text()?.as_bytes())
-}
-
 /// Versions in the order of their numbers: 1.10 is newer than 1.9.
 fn ordered(version: &str) -> Vec<(u64, String)> {
     version.split(['.', '-', '+']).map(|part| (part.parse().unwrap_or(0), part.to_owned())).collect()
@@ -340,7 +274,7 @@ fn copy_all(from: &Path, to: &Path, manifest: &Manifest) -> Result<(), PackageEr
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> std::io::Result<String> {
+pub(super) fn copy(from: &Path, to: &Path) -> std::io::Result<String> {
     let (mut source, mut target) = (std::fs::File::open(from)?, std::fs::File::create(to)?);
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
@@ -365,18 +299,18 @@ fn hash(path: &Path) -> std::io::Result<String> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn read(folder: &Path, file: &str) -> Result<Vec<u8>, PackageError> {
+pub(super) fn read(folder: &Path, file: &str) -> Result<Vec<u8>, PackageError> {
     std::fs::read(folder.join(file)).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound if file == MANIFEST => PackageError::Unknown,
         _ => fault(file, &error),
     })
 }
 
-fn write(folder: &Path, file: &str, bytes: &[u8]) -> Result<(), PackageError> {
+pub(super) fn write(folder: &Path, file: &str, bytes: &[u8]) -> Result<(), PackageError> {
     let written = std::fs::File::create(folder.join(file)).and_then(|mut target| {
         target.write_all(bytes)?;
         target.sync_all()
@@ -391,12 +325,12 @@ fn remove(folder: &Path) -> std::io::Result<()> {
     }
 }
 
-fn fault(file: &str, error: &std::io::Error) -> PackageError {
+pub(super) fn fault(file: &str, error: &std::io::Error) -> PackageError {
     PackageError::File { file: file.to_owned(), reason: error.to_string() }
 }
 
 /// All files below a folder, with `/`.
-fn all_files(folder: &Path) -> Vec<String> {
+pub(super) fn all_files(folder: &Path) -> Vec<String> {
     let mut open = vec![(folder.to_owned(), String::new())];
     let mut found = Vec::new();
     while let Some((folder, prefix)) = open.pop() {
@@ -410,52 +344,4 @@ fn all_files(folder: &Path) -> Vec<String> {
     }
     found.sort();
     found
-}
-
-/// What of a folder of results a run needs: logs, validations and best checkpoints beside final ones stay behind.
-fn published_files(folder: &Path) -> Result<Vec<String>, PackageError> {
-    let all = all_files(folder);
-    let has = |path: &str| all.iter().any(|file| file == path);
-    let wanted = |path: &String| match path.split_once('/') {
-        None => ["plans.json", "dataset.json"].contains(&path.as_str()),
-        Some((fold, "checkpoint_final.pth")) => fold.starts_with("fold_"),
-        Some((fold, "checkpoint_best.pth")) => {
-            fold.starts_with("fold_") && !has(&format!("{fold}/checkpoint_final.pth"))
-        }
-        Some(_) => false,
-    };
-    let files: Vec<String> = all.iter().filter(|path| wanted(path)).cloned().collect();
-    match files.iter().any(|file| file.starts_with("fold_")) && has("plans.json") && has("dataset.json") {
-        true => Ok(files),
-        false => Err(PackageError::Unknown),
-    }
-}
-
-fn uncoded(name: &str, value: u16) -> CodedLabel {
-    CodedLabel { value, name: name.to_owned(), category: None, code: None, side: None, colour: None }
-}
-
-fn labels_of(dataset: &Dataset) -> Vec<CodedLabel> {
-    let numbers = dataset.regions_order.clone().unwrap_or_default();
-    let labels =
-        dataset.labels.iter().enumerate().map(|(place, label)| match (&label.value, numbers.get(place)) {
-            (_, Some(written)) => uncoded(&label.name, *written),
-            (LabelValue::One(value), None) => uncoded(&label.name, *value),
-            (LabelValue::Region(values), None) => {
-                uncoded(&label.name, values.first().copied().unwrap_or_default())
-            }
-        });
-    labels.collect()
-}
-
-fn card_of(draft: &Draft, labels: &[CodedLabel]) -> String {
-    let names: Vec<&str> = labels.iter().map(|label| label.name.as_str()).collect();
-    format!(
-        "# {} {}\n\nMade from what was published. Licence of the weights: {}.\n\nLabels: {}.\n\nIntended use, training data \
-         and measured quality are not stated here; they are with who published the model.\n",
-        draft.name,
-        draft.version,
-        draft.licence,
-        names.join(", "),
-    )
 }
