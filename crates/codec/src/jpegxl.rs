@@ -9,7 +9,8 @@ use medsight_record::Refusal;
 /// One frame. Colours come as RGB.
 pub(crate) fn decode(encoded: &Encoded, bytes: &[u8]) -> Result<Samples, Refusal> {
     let cannot = |_| damaged("the JPEG XL frame cannot be decoded");
-    let limit = (64 << 20) + bytes.len() * 4 + encoded.samples_per_frame() * 16;
+    // The tracker does not see all that the decoder takes: room is left for the rest.
+    let limit = (56 << 20) + bytes.len() * 4 + encoded.samples_per_frame() * 16;
     let image = jxl_oxide::JxlImage::builder()
         .alloc_tracker(jxl_oxide::AllocTracker::with_limit(limit))
         .read(std::io::Cursor::new(bytes))

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::prelude::Device;
 use burn::tensor::wgpu::WgpuSetup;
-use medsight_gpu::Gpu;
+use medsight_gpu::{Gpu, MemoryBudget};
 
 /// Says to a run that nobody waits for it any more. Clones share the word.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +35,8 @@ pub struct Compute {
     on_cpu: bool,
     name: String,
     stop: Stop,
+    memory: MemoryBudget,
+    largest_tensor_bytes: u64,
 }
 
 /// Tasks that burn puts into one submission. Few, so that a frame of the viewport does not wait behind many.
@@ -43,7 +45,14 @@ const TASKS: usize = 32;
 impl Compute {
     /// The processor, by burn's flex backend.
     pub fn cpu() -> Self {
-        Self { device: Device::flex(), on_cpu: true, name: "CPU".to_owned(), stop: Stop::default() }
+        Self {
+            device: Device::flex(),
+            on_cpu: true,
+            name: "CPU".to_owned(),
+            stop: Stop::default(),
+            memory: MemoryBudget::new(u64::MAX),
+            largest_tensor_bytes: u64::MAX,
+        }
     }
 
     /// The device that draws. A software rasteriser is no device for models: the processor itself is faster then.
@@ -63,7 +72,31 @@ impl Compute {
         };
         let device =
             Device::wgpu_options().tasks_max(TASKS).setup(setup).init().map_err(|error| error.to_string())?;
-        Ok(Self { device, on_cpu: false, name: gpu.adapter_text(), stop: Stop::default() })
+        let limits = gpu.device.limits();
+        Ok(Self {
+            device,
+            on_cpu: false,
+            name: gpu.adapter_text(),
+            stop: Stop::default(),
+            memory: gpu.memory.clone(),
+            largest_tensor_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+        })
+    }
+
+    /// The same device with no more than so many bytes for models.
+    #[must_use]
+    pub fn within(self, bytes: u64) -> Self {
+        Self { memory: MemoryBudget::new(bytes), ..self }
+    }
+
+    /// The account of the memory that models and pictures share.
+    pub fn memory(&self) -> &MemoryBudget {
+        &self.memory
+    }
+
+    /// The most that one tensor may take on the device.
+    pub fn largest_tensor_bytes(&self) -> u64 {
+        self.largest_tensor_bytes
     }
 
     /// burn's name for the device.

@@ -16,9 +16,11 @@ mod resample;
 mod run;
 mod volume;
 mod weights;
+mod wound;
 
 pub use compute::{Compute, Stop};
 pub use grid::{Grid, Region};
+pub use image;
 pub use model::{Model, ModelError, SeriesFacts};
 pub use monai::{BundleError, MonaiModel};
 pub use networks::{
@@ -35,3 +37,4 @@ pub use package::{
 pub use resample::Order;
 pub use run::{InferError, Progress};
 pub use weights::{Weights, WeightsError};
+pub use wound::{WoundMask, WoundModel};

@@ -9,6 +9,7 @@ use crate::nnunet::{NnunetError, NnunetModel};
 use crate::package::{Form, Installed, Manifest, PackageError, Trust};
 use crate::run::{InferError, Progress};
 use crate::volume::turned;
+use crate::weights::WeightsError;
 
 /// Why a package is no model here.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,12 @@ pub enum ModelError {
     /// What it holds cannot be run.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// The weights do not fit.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The package is a model for something else.
+    #[error("the package is no model for {0}")]
+    OtherUse(&'static str),
     /// A label of the answer is not in the manifest.
     #[error("the model's answer has the label {0}, which model.toml does not name")]
     Label(u16),
@@ -75,6 +82,7 @@ impl Model {
                 let answers = written.unwrap_or_else(|| network.dataset().foreground().collect());
                 (Kind::Nnunet(Box::new(network)), answers)
             }
+            Form::Wound { .. } => return Err(ModelError::OtherUse("volumes")),
             Form::Monai { folder } => {
                 let bundle = MonaiModel::open(&installed.folder.join(folder), compute)?;
                 let own = bundle.orientation().map(str::to_owned);

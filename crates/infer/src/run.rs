@@ -36,6 +36,9 @@ pub enum InferError {
     /// The network's answer is beyond half precision: its weights or the image's values are not what it was made for.
     #[error("the model's answer is not finite: its weights do not fit this image")]
     Overflow,
+    /// Not even the smallest patch fits.
+    #[error("there is no room for the model: {0}")]
+    Memory(#[from] medsight_gpu::OutOfGpuMemory),
     /// The device failed.
     #[error("the device that runs the model failed: {0}")]
     Device(String),

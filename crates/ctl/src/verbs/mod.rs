@@ -19,3 +19,4 @@ mod sources;
 pub(crate) mod store;
 pub(crate) mod sync;
 pub(crate) mod volume;
+pub(crate) mod wound;

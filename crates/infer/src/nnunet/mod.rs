@@ -6,6 +6,7 @@
 mod architecture;
 mod dataset;
 mod folder;
+mod memory;
 mod plans;
 mod predict;
 mod prepare;

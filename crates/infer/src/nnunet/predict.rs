@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::dataset::Dataset;
 use super::folder::NnunetModel;
+use super::memory::room;
 use super::plans::Plan;
 use super::prepare::{Prepared, prepare, resample, untransposed};
 use super::sliding::{Sums, gaussian, patches};
@@ -85,22 +86,24 @@ impl NnunetModel {
     fn logits(&self, prepared: &Prepared, progress: &Progress<'_>) -> Result<Vec<f16>, InferError> {
         let plan = self.plan();
         let dims = prepared.channels[0].dims;
-        let padded = [0, 1, 2].map(|axis| dims[axis].max(plan.patch[axis]));
+        // Held until the last patch is done.
+        let (patch, _room) = room(&plan.shape, plan.patch, self.compute())?;
+        let padded = [0, 1, 2].map(|axis| dims[axis].max(patch[axis]));
         let before = [0, 1, 2].map(|axis| (padded[axis] - dims[axis]) / 2);
         let channels: Vec<Grid> = prepared
             .channels
             .iter()
             .map(|channel| channel.boxed(before.map(|before| -(before as i64)), padded))
             .collect();
-        let regions = patches(padded, plan.patch, plan.shape.spatial);
-        let (heads, weights) = (self.dataset().heads(), gaussian(plan.patch));
+        let regions = patches(padded, patch, plan.shape.spatial);
+        let (heads, weights) = (self.dataset().heads(), gaussian(patch));
         let runs = regions.len() * self.folds().len();
         let mut total: Option<Vec<f16>> = None;
         for (fold, network) in self.folds().iter().enumerate() {
             let mut sums = Sums::new(heads, padded);
             for (place, region) in regions.iter().enumerate() {
-                let patch = channels.iter().flat_map(|channel| channel.part(*region).values).collect();
-                let logits = self.mirrored(network.as_ref(), patch)?;
+                let values = channels.iter().flat_map(|channel| channel.part(*region).values).collect();
+                let logits = self.mirrored(network.as_ref(), values, patch)?;
                 sums.add(*region, &logits, &weights);
                 progress.tell((fold * regions.len() + place + 1) as f32 / runs as f32);
             }
@@ -126,9 +129,13 @@ impl NnunetModel {
     }
 
     /// The mean over a patch and its mirror images.
-    fn mirrored(&self, network: &dyn Network, patch: Vec<f32>) -> Result<Vec<f32>, InferError> {
-        let [depth, rows, columns] = self.plan().patch;
-        let data = TensorData::new(patch, [1, self.plan().shape.inputs, depth, rows, columns]);
+    fn mirrored(
+        &self,
+        network: &dyn Network,
+        values: Vec<f32>,
+        [depth, rows, columns]: [usize; 3],
+    ) -> Result<Vec<f32>, InferError> {
+        let data = TensorData::new(values, [1, self.plan().shape.inputs, depth, rows, columns]);
         let x: Tensor<5> = Tensor::from_data(data, self.compute().device());
         let mirrors = mirrors(self.mirrored_axes());
         let count = mirrors.len() as f32;

@@ -21,7 +21,7 @@ pub enum ManifestError {
 }
 
 /// In which form the weights come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Form {
     /// A folder of results of nnU-Net v2.
@@ -33,6 +33,19 @@ pub enum Form {
     Monai {
         /// The folder within the package.
         folder: String,
+    },
+    /// A residual U-Net of the plane that sees wounds in photographs (`models/wound/train`).
+    Wound {
+        /// The weights within the package.
+        weights: String,
+        /// Channels of each level.
+        features: Vec<usize>,
+        /// Residual blocks of each level.
+        blocks: Vec<usize>,
+        /// Edge of the square that the network sees, pixels.
+        edge_px: usize,
+        /// The part from which on a pixel is wound, 0 to 1.
+        threshold: f32,
     },
 }
 
@@ -194,6 +207,22 @@ impl Manifest {
         if values.first().is_none_or(|first| *first == 0) || values.windows(2).any(|pair| pair[0] == pair[1])
         {
             return wrong("labels", "has no label, the label 0, or a label twice");
+        }
+        if let Form::Wound { features, blocks, edge_px, threshold, .. } = &self.form {
+            let levels = features.len();
+            if !(2..=10).contains(&levels)
+                || blocks.len() != levels
+                || features.contains(&0)
+                || blocks.contains(&0)
+            {
+                return wrong("form.features", "and `form.blocks` are not for the same levels, 2 to 10");
+            }
+            if *edge_px == 0 || !edge_px.is_multiple_of(1 << (levels - 1)) || *edge_px > 4096 {
+                return wrong("form.edge_px", "is not a multiple of what the levels halve");
+            }
+            if !(0.0..1.0).contains(threshold) {
+                return wrong("form.threshold", "is not from 0 to below 1");
+            }
         }
         if let Some(measured) = self.measured.iter().find(|measured| !measured.value.is_finite()) {
             return wrong("measured.value", &format!("of {} is no number", measured.measure));

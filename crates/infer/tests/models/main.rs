@@ -8,3 +8,4 @@ mod made;
 mod networks;
 mod nnunet;
 mod packages;
+mod wound;
