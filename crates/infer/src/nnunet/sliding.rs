@@ -145,7 +145,7 @@ mod tests {
             sums.add(region, &logits, &weights);
         }
         let averages = sums.averages();
-        assert!(averages[..96].iter().all(|logit| (logit.to_f32() - 1.5).abs() < 2e-3));
-        assert!(averages[96..].iter().all(|logit| (logit.to_f32() + 0.25).abs() < 5e-4));
+        assert!(averages[..96].iter().all(|logit| (logit.to_f32() - 1.5).abs() < 1e-2));
+        assert!(averages[96..].iter().all(|logit| (logit.to_f32() + 0.25).abs() < 2e-3));
     }
 }
