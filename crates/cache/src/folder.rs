@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Layout of the folder. Raised only when an older program could do harm.
 const FORMAT: u32 = 1;
@@ -98,14 +99,24 @@ pub fn default_folder() -> Option<PathBuf> {
     base.map(|base| base.join("medsight").join("cache"))
 }
 
+/// How often a lock that is held is asked for again, and how long is waited between.
+const LOCK_TRIES: usize = 15;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
 /// Takes the lock that only one process may hold. It is released when the file is closed, also by a crash.
+///
+/// A program that this one has just started holds a copy of every open file until it begins to run: a lock that was given
+/// back a moment ago may still be held by it, and is waited for a little.
 pub(crate) fn lock(folder: &Path) -> Result<File, CacheError> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("cache.lock"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(CacheError::InUse),
-        Err(TryLockError::Error(error)) => Err(error.into()),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
     }
+    Err(CacheError::InUse)
 }
 
 pub(crate) fn create(folder: &Path) -> Result<(), CacheError> {
