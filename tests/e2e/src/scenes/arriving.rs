@@ -61,7 +61,7 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         let before = light_box.state()?;
         light_box.wheel(3)?;
         // A slice that was just scrolled to may be read at the moment in which the series grows.
-        let grown = light_box.wait("more slices, with an image", 60, |state| {
+        light_box.wait("more slices, with an image", 60, |state| {
             slices(state) > slices(&before) && active(state)["picture"] == true
         })?;
         is_drawn(&light_box)
