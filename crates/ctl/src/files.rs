@@ -1,6 +1,7 @@
 //! From paths on the command line to the files they name.
 
 use crate::output::{Exit, Output};
+use medsight_codec::LoadEvent;
 use medsight_record::Refusal;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -40,6 +41,15 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
     std::fs::read(path)
         .map_err(|e| Refusal::new("unreadable", format!("The file cannot be read: {}.", e.kind())))
+}
+
+/// Shows how far the reading of a series is.
+pub(crate) fn loading(out: &Output) -> impl Fn(LoadEvent) + Sync {
+    move |event| match event {
+        LoadEvent::Headers { done, total } => out.progress("Reading headers", done, total),
+        LoadEvent::Frames { done, total } => out.progress("Reading images", done, total),
+        LoadEvent::First { .. } => {}
+    }
 }
 
 /// A path as text for the document.

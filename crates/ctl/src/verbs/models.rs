@@ -88,12 +88,7 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
     };
     done.unwrap_or_else(|refusal| {
         out.refused(&refusal);
-        match refusal.code.as_str() {
-            "not_found" => Exit::NotFound,
-            "not_allowed" => Exit::NotPermitted,
-            "damaged" => Exit::Damaged,
-            _ => Exit::Partly,
-        }
+        exit_of(&refusal)
     })
 }
 
@@ -151,6 +146,16 @@ fn verify(place: &Place, out: &Output) -> Result<Exit, Refusal> {
         }
     });
     Ok(if bad > 0 { Exit::Damaged } else { Exit::Done })
+}
+
+/// How a verb on models ends that is refused.
+pub(crate) fn exit_of(refusal: &Refusal) -> Exit {
+    match refusal.code.as_str() {
+        "not_found" | "no_model" => Exit::NotFound,
+        "not_allowed" => Exit::NotPermitted,
+        "damaged" | "bad_photograph" => Exit::Damaged,
+        _ => Exit::Partly,
+    }
 }
 
 pub(crate) fn refusal(error: &PackageError) -> Refusal {

@@ -5,7 +5,7 @@ use super::store::now;
 use crate::files::{self, path_text};
 use crate::output::{Exit, Output};
 use medsight_base::{InstanceUid, SeriesUid, Uid};
-use medsight_codec::{FolderSource, LoadEvent, LoadOptions, Seconds, SeriesScan, build_volume, scan_headers};
+use medsight_codec::{FolderSource, LoadOptions, Seconds, SeriesScan, build_volume, scan_headers};
 use medsight_dicom::derived::{
     Algorithm, Code, Device, Evidence, NewInstance, Origin, Segment, SegmentedVolume,
 };
@@ -49,12 +49,7 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
         }
         Err(refusal) => {
             out.refused(&refusal);
-            match refusal.code.as_str() {
-                "not_found" => Exit::NotFound,
-                "not_allowed" => Exit::NotPermitted,
-                "damaged" => Exit::Damaged,
-                _ => Exit::Partly,
-            }
+            models::exit_of(&refusal)
         }
     }
 }
@@ -131,11 +126,7 @@ fn load(args: &Args, out: &Output) -> Result<Loaded, Refusal> {
         return Err(Refusal::new("not_found", format!("{} is not there.", path_text(&args.path))));
     }
     let source = FolderSource::new(found.clone());
-    let progress = |event: LoadEvent| match event {
-        LoadEvent::Headers { done, total } => out.progress("Reading headers", done, total),
-        LoadEvent::Frames { done, total } => out.progress("Reading images", done, total),
-        LoadEvent::First { .. } => {}
-    };
+    let progress = files::loading(out);
     let cancel = AtomicBool::new(false);
     let scan = scan_headers(&source, 0, &progress, &cancel)?;
     let wanted = |series: &&SeriesScan| args.series.as_ref().is_none_or(|uid| *uid == series.uid);

@@ -2,7 +2,7 @@
 
 use crate::files::{self, path_text};
 use crate::output::{Exit, Output};
-use medsight_codec::{FolderSource, LoadEvent, LoadOptions, Seconds, SeriesScan, build_volume, scan_headers};
+use medsight_codec::{FolderSource, LoadOptions, Seconds, SeriesScan, build_volume, scan_headers};
 use medsight_dicom::{StackKind, sort_frames};
 use medsight_image::{Volume, VolumeWarning, Voxels};
 use medsight_record::Refusal;
@@ -63,11 +63,7 @@ struct SecondsRow {
 pub(crate) fn run(args: &Args, out: &Output) -> Exit {
     let (found, missing) = files::collect(std::slice::from_ref(&args.path));
     let source = FolderSource::new(found.clone());
-    let progress = |event: LoadEvent| match event {
-        LoadEvent::Headers { done, total } => out.progress("Reading headers", done, total),
-        LoadEvent::Frames { done, total } => out.progress("Reading images", done, total),
-        LoadEvent::First { .. } => {}
-    };
+    let progress = files::loading(out);
     let cancel = AtomicBool::new(false);
     let mut document = Document { volumes: Vec::new(), refused: Vec::new(), seconds: SecondsRow::default() };
     let begun = Instant::now();

@@ -38,12 +38,7 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
         }
         Err(refusal) => {
             out.refused(&refusal);
-            match refusal.code.as_str() {
-                "not_found" | "no_model" => Exit::NotFound,
-                "not_allowed" => Exit::NotPermitted,
-                "damaged" | "bad_photograph" => Exit::Damaged,
-                _ => Exit::Partly,
-            }
+            models::exit_of(&refusal)
         }
     }
 }
