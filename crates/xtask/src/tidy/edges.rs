@@ -89,7 +89,7 @@ pub(super) fn check(found: &mut Vec<String>) -> Result<()> {
 
 /// Cargo's own answer for the desk alone: features of other programs do not count.
 fn desk_tree(found: &mut Vec<String>) {
-    let line = "cargo tree --package medsight-desk --edges normal --prefix none --format {p} --offline";
+    let line = "cargo tree --package medsight-desk --edges normal --prefix none --format {p} --locked";
     let Some(tree) = run::output(line) else {
         found.push("`cargo tree` for medsight-desk failed".to_owned());
         return;
