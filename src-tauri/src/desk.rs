@@ -13,6 +13,7 @@ use crate::importing::Importing;
 use crate::inbound::Inbounding;
 use crate::light_box::LightBox;
 use crate::listening::Listening;
+use crate::model_runs::ModelRuns;
 use crate::network::Asking;
 use crate::perform::Steps;
 use crate::problem::{Fault, Problem};
@@ -73,6 +74,7 @@ pub struct Desk {
     listening: Listening,
     syncing: Syncing,
     inbounding: Inbounding,
+    model_runs: ModelRuns,
     asking: Asking,
     steps: Steps,
     session: Session,
@@ -120,6 +122,7 @@ impl Desk {
             listening: Listening::default(),
             syncing: Syncing::default(),
             inbounding: Inbounding::default(),
+            model_runs: ModelRuns::default(),
             steps: Steps::default(),
         })
     }
@@ -259,6 +262,10 @@ impl Desk {
 
     pub(crate) fn syncing(&self) -> &Syncing {
         &self.syncing
+    }
+
+    pub(crate) fn model_runs(&self) -> &ModelRuns {
+        &self.model_runs
     }
 
     pub(crate) fn inbounding(&self) -> &Inbounding {

@@ -14,6 +14,7 @@ mod identity;
 mod import;
 mod inbound;
 mod listener;
+mod models;
 mod network;
 mod report;
 mod report_content;
@@ -44,6 +45,7 @@ pub use inbound::{
     ExpectedOrders, ExpectedRequest, InboundView, OrderTime, OrderView, ServerReportView, SourceView,
 };
 pub use listener::{ListenerForm, ListenerSeen, ListenerState, SenderForm};
+pub use models::{ModelRuleForm, ModelsForm};
 pub use network::{
     DimseForm, EchoAnswer, FindRequest, FoundStudies, FoundStudy, NodeForm, NodeTest, NodeTestRequest,
     RetrieveWay, SecretRequest, SignInForm, TlsForm, WebForm,

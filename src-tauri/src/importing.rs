@@ -138,6 +138,7 @@ impl Importing {
             // What is on the light box grows by what was imported for it.
             for study in &summary.studies {
                 desk.light_box().arrived(desk, study, Arrival::Whole);
+                desk.model_runs().arrived(desk, study);
             }
             studies.extend(summary.studies.iter().map(ToString::to_string));
             add(&mut total, summary);

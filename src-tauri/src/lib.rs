@@ -31,6 +31,7 @@ mod journeys;
 mod key_images;
 mod light_box;
 mod listening;
+mod model_runs;
 #[cfg(test)]
 mod move_journeys;
 mod network;
@@ -42,6 +43,7 @@ mod problem;
 mod process;
 #[cfg(test)]
 mod promise_journeys;
+mod proposing;
 mod receiving;
 #[cfg(test)]
 mod report_journeys;

@@ -8,13 +8,15 @@ use crate::documents;
 use crate::dto::{DeskEvent, LightBoxState, Notice};
 use crate::problem::{Fault, Problem};
 use crate::process::{Process, program};
+use crate::proposing;
 use crate::session::{self, Need};
 use crate::writing;
-use medsight_base::StudyUid;
+use medsight_base::{SeriesUid, StudyUid};
 use medsight_cache::Cache;
-use medsight_link::{Arrival, FromLightBox, Hello, PROTOCOL, ToLightBox};
-use medsight_record::{Manifest, ManifestInstance, Right};
+use medsight_link::{Arrival, FromLightBox, Hello, ModelsPlace, PROTOCOL, ToLightBox};
+use medsight_record::{Manifest, ManifestInstance, Right, Settings, ToWrite};
 use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -79,6 +81,7 @@ impl LightBox {
             return Err(error);
         }
         self.say(message);
+        self.tell_proposals(desk, study);
         // The end may have come in between, when nobody knew yet that it is open.
         if arriving && !desk.retrieving().is_arriving(study) {
             self.arrived(desk, study, Arrival::Whole);
@@ -87,6 +90,11 @@ impl LightBox {
         // That the opening is not in the audit trail must not keep anybody from reading.
         let _ = cache.opened(study, &desk.who(), now());
         Ok(())
+    }
+
+    /// Starts the light box without a window, when it does not run.
+    pub(crate) fn run(&self, desk: &Arc<Desk>) -> Result<(), Problem> {
+        self.ensure(desk)
     }
 
     /// Tells the light box something, if it runs.
@@ -131,9 +139,13 @@ impl LightBox {
         let file = desk.settings();
         let locale = file.locale().code().to_owned();
         let screen_px_per_mm = file.settings.screen_px_per_mm;
+        let models = models_place(&file.settings);
         drop(file);
         if let Some(process) = &held(&self.inner).process {
             process.send(ToLightBox::Preferences { locale, screen_px_per_mm });
+            if let Some(models) = models {
+                process.send(ToLightBox::Models(models));
+            }
         }
     }
 
@@ -192,6 +204,7 @@ impl LightBox {
                 }
                 drop(inner);
                 desk.tell(DeskEvent::LightBox(state));
+                desk.model_runs().light_box_ready(desk);
             }
             FromLightBox::Ready { .. } => {
                 let state = LightBoxState::Failed(Fault::ViewerVersions.into());
@@ -230,6 +243,9 @@ impl LightBox {
                         .and_then(|()| writing::write(&desk, &study, &what))
                         .map_err(|problem| problem.told(&desk.words()));
                     let is_layer = made.as_ref().is_ok_and(|written| written.kind == "SEG");
+                    if matches!(what, ToWrite::Proposal(_)) {
+                        desk.light_box().tell_proposals(&desk, &study);
+                    }
                     desk.light_box().answer(ToLightBox::Written { study: study.clone(), made });
                     if is_layer {
                         desk.light_box().layers_changed(&desk, &study);
@@ -246,6 +262,20 @@ impl LightBox {
                     self.layers_changed(desk, &study);
                 }
             }
+            FromLightBox::Decide { study, what } => {
+                let desk = Arc::clone(desk);
+                std::thread::spawn(move || {
+                    let done = |desk: &Arc<Desk>| proposing::decide(desk, &study, &what);
+                    desk.light_box().settle_proposal(&desk, &study, &what.proposal, done);
+                });
+            }
+            FromLightBox::Reopen { study, proposal } => {
+                let done = |desk: &Arc<Desk>| proposing::reopen(desk, &study, &proposal);
+                self.settle_proposal(desk, &study, &proposal, done);
+            }
+            FromLightBox::NotProposed { study: _, series, reason } => {
+                desk.model_runs().not_proposed(&series, &reason);
+            }
             FromLightBox::Input => desk.session().input(),
             FromLightBox::LockWanted => session::lock(desk, "person"),
             // A window may not have come up: the reader is told here.
@@ -253,6 +283,32 @@ impl LightBox {
             // Measurements are listed in the panel without being selected; pictures have a process of their own.
             FromLightBox::Selected(_) | FromLightBox::Thumbnail { .. } | FromLightBox::Picture { .. } => {}
         }
+    }
+
+    /// Decides, or takes a decision back, and tells what holds now.
+    fn settle_proposal(
+        &self,
+        desk: &Arc<Desk>,
+        study: &StudyUid,
+        proposal: &SeriesUid,
+        settle: impl FnOnce(&Arc<Desk>) -> Result<(), Problem>,
+    ) {
+        let may = session::allowed(desk, Need::Right(Right::Annotate));
+        let failed = may.and_then(|()| settle(desk)).err().map(|problem| problem.told(&desk.words()));
+        let is_settled = failed.is_none();
+        self.tell_proposals(desk, study);
+        self.answer(ToLightBox::Decided { study: study.clone(), proposal: proposal.clone(), failed });
+        if is_settled {
+            self.layers_changed(desk, study);
+        }
+    }
+
+    /// What programs proposed in a study, as the record has it now.
+    pub(crate) fn tell_proposals(&self, desk: &Arc<Desk>, study: &StudyUid) {
+        let known = desk.cache().and_then(|cache| cache.proposals(study).map_err(Problem::from));
+        // A study that is gone has none.
+        let Ok(proposals) = known else { return };
+        self.answer(ToLightBox::Proposals { study: study.clone(), proposals });
     }
 
     /// What lies on the images of a study is another: the light box reads what is there now. A study that is still on its
@@ -352,6 +408,19 @@ fn open_message(cache: &Cache, study: &StudyUid, arriving: bool) -> Result<ToLig
     })
 }
 
+/// Where model packages are: the folder of the settings, that of the environment for tests, or the one beside the cache's
+/// own place, where `medsightctl models install` puts them.
+fn models_place(settings: &Settings) -> Option<ModelsPlace> {
+    let models = &settings.models;
+    let of_environment = || std::env::var_os("MEDSIGHT_MODELS").map(PathBuf::from);
+    let beside_cache = || Some(medsight_cache::default_folder()?.with_file_name("models"));
+    Some(ModelsPlace {
+        folder: models.folder.clone().or_else(of_environment).or_else(beside_cache)?,
+        allow_hashes: models.allow_hashes.clone(),
+        allow_keys: models.allow_keys.clone(),
+    })
+}
+
 /// Starts the imaging program with what it needs to read blobs.
 pub(crate) fn start(
     desk: &Arc<Desk>,
@@ -367,6 +436,7 @@ pub(crate) fn start(
             blob_key_hex: cache.blob_key().to_hex().to_string(),
             locale: file.locale().code().to_owned(),
             screen_px_per_mm: file.settings.screen_px_per_mm,
+            models: models_place(&file.settings),
         }
     };
     let program = program().ok_or(Fault::ViewerNotThere)?;

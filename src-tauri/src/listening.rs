@@ -265,6 +265,9 @@ async fn show(desk: Arc<Desk>, fresh: &Arc<Fresh>, arrival: Arrival) {
         desk.listening().tell(&desk);
         for study in &studies {
             desk.light_box().arrived(&desk, study, arrival);
+            if arrival == Arrival::Whole {
+                desk.model_runs().arrived(&desk, study);
+            }
         }
         match (studies.is_empty(), arrival) {
             (true, _) => {}

@@ -108,6 +108,9 @@ impl Retrieving {
         self.ended(desk, id, ended);
         // After the end is noted: whoever opens the study from here on opens it as it is.
         desk.light_box().arrived(desk, &study, if is_whole { Arrival::Whole } else { Arrival::CutOff });
+        if is_whole {
+            desk.model_runs().arrived(desk, &study);
+        }
         desk.studies_changed();
         self.work(desk);
     }

@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 use crate::dto::{
-    DeskEvent, DestinationForm, IdentityForm, ListenerForm, NodeForm, SettingsView, SourceForm,
+    DeskEvent, DestinationForm, IdentityForm, ListenerForm, ModelsForm, NodeForm, SettingsView, SourceForm,
 };
 use crate::problem::{Fault, Problem};
 use crate::session;
@@ -169,9 +169,10 @@ fn noted(desk: &Desk, before: &SettingChange) {
             let of = |one: &Source| one.name.clone();
             json!({"setting": "sources", "changed": differing(before, &after.sources, of)})
         }
-        SettingChange::Listener(_) | SettingChange::Identity(_) | SettingChange::CacheQuotaGib(_) => {
-            json!({"setting": before.name()})
-        }
+        SettingChange::Listener(_)
+        | SettingChange::Identity(_)
+        | SettingChange::CacheQuotaGib(_)
+        | SettingChange::Models(_) => json!({"setting": before.name()}),
         // A person's own: how the window looks.
         SettingChange::Locale(_)
         | SettingChange::Theme(_)
@@ -219,6 +220,7 @@ impl Desk {
             identity: IdentityForm::from(&settings.identity),
             destinations: settings.destinations.iter().map(DestinationForm::from).collect(),
             sources: settings.sources.iter().map(SourceForm::from).collect(),
+            models: ModelsForm::of(&settings.models, self.model_runs().refused()),
             locked: settings.locked().to_vec(),
             key_source: place.as_ref().map(|p| p.key_source_info()).unwrap_or_default(),
             cache_folder: place.map(|p| p.folder.display().to_string()).unwrap_or_default(),

@@ -5,6 +5,7 @@
 use crate::desk::{Desk, now};
 use crate::dto::DeskEvent;
 use crate::problem::{Fault, Problem};
+use crate::proposing;
 use medsight_base::{InstanceUid, SeriesUid, StudyUid, Uid};
 use medsight_cache::{Cache, CacheError};
 use medsight_dicom::derived::{
@@ -44,16 +45,22 @@ pub(crate) fn write(desk: &Arc<Desk>, study: &StudyUid, what: &ToWrite) -> Resul
             let header = header(&segment.label)?;
             (header.series.clone(), "SEG", source.segment(&annotations, segment, header).map_err(refused)?)
         }
+        ToWrite::Proposal(labels) => return proposing::propose(desk, study, labels),
     };
-    let mut took = cache.take_in(&DicomHeaders, &desk.who(), &[&file])?;
-    match took.answers.pop() {
-        Some(Ok(_)) => {}
-        Some(Err(refusal)) => return Err(Problem::from(&refusal)),
-        None => return Err(Fault::Own.into()),
-    }
+    take_in(desk, &cache, &file)?;
     cache.series_written(study, &series, kind, &desk.who(), now())?;
     changed(desk, study);
     Ok(Written { series, kind: kind.to_owned(), number })
+}
+
+/// Takes an object that was made here into the cache, like one from elsewhere.
+pub(crate) fn take_in(desk: &Desk, cache: &Cache, file: &[u8]) -> Result<(), Problem> {
+    let mut took = cache.take_in(&DicomHeaders, &desk.who(), &[file])?;
+    match took.answers.pop() {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(refusal)) => Err(Problem::from(&refusal)),
+        None => Err(Fault::Own.into()),
+    }
 }
 
 /// Deletes a series that [`write`] made, unless its study was exported or sent since.
@@ -64,25 +71,26 @@ pub(crate) fn delete(desk: &Arc<Desk>, study: &StudyUid, series: &SeriesUid) -> 
 }
 
 /// The panel of the study lists its series.
-fn changed(desk: &Arc<Desk>, study: &StudyUid) {
+pub(crate) fn changed(desk: &Arc<Desk>, study: &StudyUid) {
     desk.studies_changed();
     desk.tell(DeskEvent::StudyChanged { study_uid: study.to_string() });
 }
 
 /// The files of a study, read as they are asked for.
-struct Source<'c> {
+pub(crate) struct Source<'c> {
     cache: &'c Cache,
     /// In whose name it is written.
-    who: String,
+    pub(crate) who: String,
     manifest: Manifest,
     read: RefCell<BTreeMap<InstanceUid, Option<Known>>>,
 }
 
 /// What is taken from the header of an image.
 #[derive(Clone)]
-struct Known {
-    facts: ImageFacts,
+pub(crate) struct Known {
+    pub(crate) facts: ImageFacts,
     frame_of_reference: String,
+    pub(crate) is_lossy: bool,
 }
 
 fn nothing(what: &str) -> Refusal {
@@ -90,11 +98,11 @@ fn nothing(what: &str) -> Refusal {
 }
 
 impl<'c> Source<'c> {
-    fn of(cache: &'c Cache, who: String, study: &StudyUid) -> Result<Self, Problem> {
+    pub(crate) fn of(cache: &'c Cache, who: String, study: &StudyUid) -> Result<Self, Problem> {
         Ok(Self { cache, who, manifest: cache.manifest(study)?, read: RefCell::default() })
     }
 
-    fn object(&self, instance: &InstanceUid) -> Result<Object<'static>, Problem> {
+    pub(crate) fn object(&self, instance: &InstanceUid) -> Result<Object<'static>, Problem> {
         let found = self.manifest.instances.iter().find(|i| i.uid == *instance).ok_or(Fault::StudyGone)?;
         let blob = found.blob.parse().map_err(|_| CacheError::Damaged("a file name".to_owned()))?;
         let bytes =
@@ -102,7 +110,7 @@ impl<'c> Source<'c> {
         Object::from_vec(bytes).map_err(|refusal| Problem::from(&refusal))
     }
 
-    fn known(&self, instance: &InstanceUid) -> Option<Known> {
+    pub(crate) fn known(&self, instance: &InstanceUid) -> Option<Known> {
         if let Some(known) = self.read.borrow().get(instance) {
             return known.clone();
         }
@@ -110,7 +118,8 @@ impl<'c> Source<'c> {
         let known = self.object(instance).ok().and_then(|object| {
             let facts = ImageFacts { evidence: Evidence::of(&object).ok()?, frames };
             let frame_of_reference = object.data().text_or_empty(tags::FRAME_OF_REFERENCE_UID);
-            Some(Known { facts, frame_of_reference })
+            let is_lossy = object.data().text(tags::LOSSY_IMAGE_COMPRESSION).as_deref() == Some("01");
+            Some(Known { facts, frame_of_reference, is_lossy })
         });
         self.read.borrow_mut().insert(instance.clone(), known.clone());
         known
@@ -122,13 +131,13 @@ impl<'c> Source<'c> {
     }
 
     /// Behind the series that there are.
-    fn next_number(&self) -> u32 {
+    pub(crate) fn next_number(&self) -> u32 {
         let last = self.manifest.series.iter().filter_map(|s| s.number).max().unwrap_or(0);
         u32::try_from(last).unwrap_or(0).saturating_add(1)
     }
 
     /// Patient and study as the first file has them.
-    fn header(&self, series_number: u32, description: &str) -> Result<NewInstance, Problem> {
+    pub(crate) fn header(&self, series_number: u32, description: &str) -> Result<NewInstance, Problem> {
         let first = self.manifest.instances.first().ok_or(Fault::StudyGone)?;
         let new = || Uid::from_uuid(uuid::Uuid::new_v4().as_u128());
         Ok(NewInstance {
@@ -260,7 +269,7 @@ fn window_of(look: &LookToWrite) -> Option<Window> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
     use super::*;
     use crate::args::Args;
@@ -276,7 +285,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     /// A desk with a sample study.
-    fn desk(folder: &Path) -> (Arc<Desk>, StudyUid) {
+    pub(crate) fn desk(folder: &Path) -> (Arc<Desk>, StudyUid) {
         let args = Args {
             cache: Some(folder.join("cache")),
             key: format!("key-file:{}", folder.join("key").display()).parse().ok(),
@@ -326,7 +335,7 @@ mod tests {
         cache.apply(&RecordCommand::SaveAnnotation(Box::new(annotation)), "tester", now()).unwrap();
     }
 
-    fn only_object(desk: &Desk, study: &StudyUid, series: &SeriesUid) -> Object<'static> {
+    pub(crate) fn only_object(desk: &Desk, study: &StudyUid, series: &SeriesUid) -> Object<'static> {
         let cache = desk.cache().unwrap();
         let source = Source::of(&cache, desk.who(), study).unwrap();
         let mut of_series = source.manifest.instances.iter().filter(|i| i.series == *series);

@@ -53,6 +53,12 @@ actions! {
     Sent = "sent",
     /// An object was made of what a reader drew, marked or set.
     ObjectWritten = "object_written",
+    /// A program proposed a segmentation; the event tells its name, version and hash.
+    Proposed = "proposed",
+    /// A person decided on a proposal: accepted, changed or rejected.
+    ProposalDecided = "proposal_decided",
+    /// A decision on a proposal was taken back.
+    ProposalReopened = "proposal_reopened",
     /// Somebody signed in; the event tells name and roles of the account.
     SignedIn = "signed_in",
     /// Somebody tried to sign in and was not let in.

@@ -183,6 +183,7 @@ impl Cache {
                     tables::outbox::forget(t, entry.id)?;
                 }
             }
+            tables::proposals::forget(t, series)?;
             tables::studies::recount(t, row)?;
             note(
                 t,

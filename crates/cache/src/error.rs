@@ -57,6 +57,9 @@ pub enum CacheError {
         "It was exported or sent since it was written, so it can't be taken back. It stays in the study."
     )]
     GivenOut,
+    /// Somebody has decided on the proposal.
+    #[error("{0} has decided on this proposal in the meantime. Open the study again to see what was kept.")]
+    Decided(String),
     /// Somebody else is reading the study.
     #[error("{by} is reading this study. Take it over if that is agreed, or read another one.")]
     Claimed {
@@ -126,6 +129,7 @@ impl CacheError {
             Self::Io(_) => "cache.io",
             Self::Export { .. } => "cache.export",
             Self::GivenOut => "cache.given-out",
+            Self::Decided(_) => "cache.decided",
             Self::Claimed { .. } => "cache.claimed",
             Self::ReportChanged => "cache.report-changed",
             Self::ChangedAgain => "cache.changed-again",
@@ -148,7 +152,7 @@ impl CacheError {
             Self::Newer { found, known } => vec![("found", found.to_string()), ("known", known.to_string())],
             Self::NoCache(folder) => vec![("folder", folder.display().to_string())],
             Self::Export { file, .. } => vec![("file", file.display().to_string())],
-            Self::Claimed { by, .. } => vec![("by", by.clone())],
+            Self::Claimed { by, .. } | Self::Decided(by) => vec![("by", by.clone())],
             Self::NotSigned(NotSigned::NotNext { from }) => {
                 vec![("status", format!("@report.status.{}", from.word()))]
             }

@@ -27,6 +27,7 @@ pub mod import;
 mod journal;
 mod order;
 mod outbox;
+mod proposal;
 mod quota;
 mod rekey;
 mod report;
@@ -55,6 +56,7 @@ pub use outbox::{
     Choice, Conflict, Content, Delivered, DestinationStatus, DrawnContent, Entry, Failing, Merge, Next,
     ObjectName, Outcome, Promise, Remote, Route, Seen, Stuck,
 };
+pub use proposal::Kept;
 pub use quota::{Evicted, Usage};
 pub use retrieval::RetrievalJob;
 pub use server_report::ReportPage;

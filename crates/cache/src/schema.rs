@@ -8,7 +8,7 @@ use crate::{CacheError, tables};
 use rusqlite::{Connection, Transaction};
 
 /// The newest version known here.
-pub(crate) const VERSION: i64 = 9;
+pub(crate) const VERSION: i64 = 10;
 /// Marks our files for `file(1)` and for anybody who lost the name: "MSgt".
 const APPLICATION_ID: i64 = 0x4d53_6774;
 
@@ -26,6 +26,7 @@ const MIGRATIONS: [Migration; VERSION as usize] = [
     from_servers,
     issuer_of_patient_id,
     promises_to_keep,
+    proposals,
 ];
 
 fn version_1(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -97,6 +98,11 @@ fn issuer_of_patient_id(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 /// Adds tables.
 fn promises_to_keep(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(tables::promises::TABLES)
+}
+
+/// Adds a table.
+fn proposals(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(tables::proposals::TABLE)
 }
 
 /// Refuses a database that asks for more than this program knows.

@@ -13,6 +13,7 @@ pub(crate) mod meta;
 pub(crate) mod orders;
 pub(crate) mod outbox;
 pub(crate) mod promises;
+pub(crate) mod proposals;
 pub(crate) mod reports;
 pub(crate) mod retrieval_jobs;
 pub(crate) mod series;

@@ -4,6 +4,7 @@
 //! `medsight-record`; how it is read from a file is in `medsight-dicom`.
 
 pub mod bricks;
+pub mod brush;
 pub mod camera;
 pub mod frame;
 pub mod icc;
@@ -24,6 +25,7 @@ pub mod voi;
 pub mod volume;
 
 pub use bricks::Bricks;
+pub use brush::{Paint, Reach, Stroke};
 pub use camera::Camera;
 pub use frame::{Frame, Photometric, Samples};
 pub use icc::{ProfileError, ToSrgb};

@@ -2,6 +2,8 @@
 //!
 //! They are one thing: the handler of the one event loop, which alone owns windows, device and link.
 
+mod proposing;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use medsight_codec::{ByteSource, FolderSource};
 use medsight_gpu::Gpu;
 use medsight_link::{Arrival, FromLightBox, Hello, PROTOCOL, ToLightBox};
 use medsight_record::words::Locale;
-use medsight_record::{Annotation, Manifest, ReadingSession};
+use medsight_record::{Annotation, Manifest, ReadingSession, ToWrite};
 use medsight_render::Renderer;
 use medsight_vault::{BlobId, BlobKey, BlobStore};
 use medsight_viewport::{Effect, LightBox, SaveState};
@@ -25,6 +27,8 @@ use winit::window::{Window, WindowId};
 
 use crate::desk::{Desk, FromDesk, Sent};
 use crate::load::{Loader, News, Stage, Tell};
+use crate::models::{ModelNews, Models};
+use crate::proposals::labels_to_write;
 use crate::source::BlobSource;
 use crate::thumbnail;
 use crate::window::{StudyWindow, study_facts};
@@ -44,6 +48,8 @@ pub(crate) enum Wake {
     News(WindowId, u64, Box<News>),
     /// A screen reader.
     Access(accesskit_winit::Event),
+    /// A model.
+    Model(ModelNews),
 }
 
 impl From<accesskit_winit::Event> for Wake {
@@ -70,6 +76,8 @@ pub(crate) struct App {
     generation: u64,
     desk: Option<Desk>,
     store: Option<Arc<BlobStore>>,
+    models: Option<Models>,
+    installed: Vec<medsight_infer::Installed>,
     locale: Locale,
     screen_px_per_mm: Option<f64>,
     retry_at: Option<Instant>,
@@ -103,6 +111,8 @@ impl App {
             generation: 0,
             desk,
             store: None,
+            models: None,
+            installed: Vec::new(),
             locale: language.and_then(|l| Locale::parse(&l)).unwrap_or_default(),
             screen_px_per_mm: None,
             retry_at: None,
@@ -179,6 +189,7 @@ impl App {
         window.window.request_redraw();
         self.generation += 1;
         self.windows.insert(id, (window, self.generation));
+        self.offer_models();
         Ok(id)
     }
 
@@ -198,6 +209,9 @@ impl App {
         let loader = Loader::start(source, None, Stage::default(), self.tell(id));
         if let Some((window, _)) = self.windows.get_mut(&id) {
             window.load(loader, None, Vec::new());
+        }
+        if let Some(place) = Models::own_place() {
+            self.set_models(place);
         }
         Ok(())
     }
@@ -280,6 +294,9 @@ impl App {
         self.store = Some(Arc::new(BlobStore::read_only(&hello.blob_root, key)));
         self.locale = Locale::parse(&hello.locale).unwrap_or_default();
         self.screen_px_per_mm = hello.screen_px_per_mm;
+        if let Some(place) = hello.models.clone() {
+            self.set_models(place);
+        }
         let adapter = match self.device() {
             Ok((gpu, _)) => gpu.adapter_text(),
             Err(why) => return self.fail(event_loop, why),
@@ -339,6 +356,17 @@ impl App {
                 for (window, _) in self.windows.values().filter(|(window, _)| window.study() == &study) {
                     window.window.focus_window();
                 }
+            }
+            ToLightBox::Proposals { study, proposals } => {
+                self.of_study(&study, |light_box| light_box.put_proposals(proposals.clone()));
+            }
+            ToLightBox::Decided { study, proposal, failed } => {
+                self.of_study(&study, |light_box| light_box.settled(&proposal, failed.clone()));
+            }
+            ToLightBox::Models(place) => self.set_models(place),
+            ToLightBox::Propose { manifest, series, model } => {
+                let begun = self.run_by_rule(manifest, series, model);
+                self.report(begun);
             }
             ToLightBox::Lock => self.lock(true),
             ToLightBox::Unlock => self.lock(false),
@@ -440,6 +468,9 @@ impl App {
     fn close(&mut self, event_loop: &ActiveEventLoop, id: WindowId) {
         self.keep_session(id);
         let Some((mut window, _)) = self.windows.remove(&id) else { return };
+        if let Some(models) = &self.models {
+            models.stop(id);
+        }
         window.closing_line();
         match &self.desk {
             Some(desk) => desk.say(FromLightBox::Closed(window.study().clone())),
@@ -459,6 +490,11 @@ impl App {
                 if let (Some(instance), Some(desk)) = (window.newly_visible(), &self.desk) {
                     desk.say(FromLightBox::Visible { study: study.clone(), instance });
                 }
+                if let Some((model, input)) = after.run {
+                    if let (Ok((gpu, _)), Some(models)) = (self.device(), &self.models) {
+                        models.run(&gpu, model, input);
+                    }
+                }
                 for effect in after.effects {
                     self.effect(id, &study, effect);
                 }
@@ -474,6 +510,9 @@ impl App {
             }
             return;
         }
+        if self.model_effect(id, &effect) {
+            return;
+        }
         let Some(desk) = &mut self.desk else { return };
         match effect {
             Effect::Save(annotation) => desk.keep(Sent::Annotation(annotation)),
@@ -487,7 +526,16 @@ impl App {
             Effect::DeleteWritten(series) => {
                 desk.say(FromLightBox::DeleteWritten { study: study.clone(), series });
             }
-            Effect::SessionChanged => {}
+            Effect::Reopen(proposal) => desk.say(FromLightBox::Reopen { study: study.clone(), proposal }),
+            Effect::Propose(set) => {
+                let window = self.windows.get(&id).map(|(window, _)| window);
+                if let Some(labels) = window.and_then(|w| labels_to_write(&w.light_box, set)) {
+                    let what = ToWrite::Proposal(Box::new(labels));
+                    desk.say(FromLightBox::Write { study: study.clone(), what });
+                }
+            }
+            Effect::Decide { set, decision } => self.decide(id, study, set, decision),
+            Effect::SessionChanged | Effect::RunModel { .. } | Effect::StopModel | Effect::LayersChanged => {}
         }
     }
 
@@ -566,6 +614,7 @@ impl ApplicationHandler<Wake> for App {
                     }
                 }
             }
+            Wake::Model(news) => self.model_news(news),
             Wake::Access(event) => {
                 if let Some((window, _)) = self.windows.get_mut(&event.window_id) {
                     window.accessibility(event.window_event);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use medsight_base::{SeriesUid, Timestamp};
 use medsight_codec::FrameDecoder;
 use medsight_dicom::derived::{
-    ContourKind, Dose, DoseVolumeHistogram, RT_DOSE, RT_STRUCTURE_SET, ReadAnnotations, RecordedHistogram,
-    Report, Roi, Segmentation, SegmentationKind, StructureSet, annotations_of,
+    Code, ContourKind, Dose, DoseVolumeHistogram, RT_DOSE, RT_STRUCTURE_SET, ReadAnnotations,
+    RecordedHistogram, Report, Roi, Segmentation, SegmentationKind, StructureSet, annotations_of,
 };
 use medsight_dicom::{Object, tags};
 use medsight_image::{BandGrid, Field, LabelGrid};
-use medsight_record::{AnnotationId, Refusal};
+use medsight_record::{AnnotationId, LabelMeaning, Refusal};
 use medsight_viewport::{FIRST_FILL, Layer, LayerContour, LayerDose, LayerForm, LayerSet, Page};
 use rayon::prelude::*;
 
@@ -72,7 +72,9 @@ pub(crate) fn of_object(object: &Object<'_>, file: usize) -> Option<Result<Found
         return None;
     }
     let name = data.text_or_empty(tags::SERIES_DESCRIPTION);
-    Some(segmentation(object).and_then(|seg| of_segmentation(&seg, name)).map(Found::Segmentation))
+    let series = data.text(tags::SERIES_INSTANCE_UID).and_then(|uid| SeriesUid::parse(&uid).ok());
+    let set = segmentation(object).and_then(|seg| of_segmentation(&seg, name));
+    Some(set.map(|set| Found::Segmentation(LayerSet { series, ..set })))
 }
 
 /// All layers of a study; regions of interest with what the study's dose gives them. And the histograms of each
@@ -173,6 +175,9 @@ fn of_dose(dose: &Dose) -> LayerSet {
             thresholds,
         }))],
         layers: ISODOSES.iter().enumerate().map(layer).collect(),
+        series: None,
+        meanings: Vec::new(),
+        proposed: None,
     }
 }
 
@@ -205,7 +210,7 @@ fn of_segmentation(seg: &Segmentation, name: String) -> Result<LayerSet, Refusal
     }
     let half = u16::from(seg.max_value()).div_ceil(2);
     let mut grids: Vec<Vec<u16>> = vec![vec![0; count]];
-    let mut layers = Vec::new();
+    let (mut layers, mut meanings) = (Vec::new(), Vec::new());
     for (index, segment) in seg.segments.iter().enumerate() {
         let mut voxels = Vec::new();
         for frame in seg.frames_of(segment.number) {
@@ -232,6 +237,14 @@ fn of_segmentation(seg: &Segmentation, name: String) -> Result<LayerSet, Refusal
             dose: LayerDose::Unknown,
             form: LayerForm::Label(of, segment.number),
         });
+        meanings.push(LabelMeaning {
+            value: segment.number,
+            name: segment.label.clone(),
+            category: segment.category.as_ref().map(Code::named),
+            code: segment.property.as_ref().map(Code::named),
+            side: segment.modifiers.first().map(Code::named),
+            rgb: segment.rgb,
+        });
     }
     let kind = match seg.kind {
         SegmentationKind::Fractional { .. } => " (≥ 50 %)",
@@ -239,7 +252,7 @@ fn of_segmentation(seg: &Segmentation, name: String) -> Result<LayerSet, Refusal
     };
     let voxel_from_patient = grid.patient_from_voxel.inverse();
     let label_grid =
-        |labels| Arc::new(Field::Labels(LabelGrid { dims: grid.dims, voxel_from_patient, labels }));
+        |labels: Vec<u16>| Arc::new(Field::Labels(LabelGrid::new(grid.dims, voxel_from_patient, &labels)));
     Ok(LayerSet {
         name: format!("{}{kind}", if name.is_empty() { "SEG" } else { &name }),
         frame_of_reference: seg.frame_of_reference.clone(),
@@ -247,6 +260,9 @@ fn of_segmentation(seg: &Segmentation, name: String) -> Result<LayerSet, Refusal
         plane_distance_mm: grid.spacing_mm.z,
         grids: grids.into_iter().map(label_grid).collect(),
         layers,
+        series: None,
+        meanings,
+        proposed: None,
     })
 }
 
@@ -292,6 +308,9 @@ fn of_structures(
         plane_distance_mm: distances.fold(f64::INFINITY, f64::min).min(50.0),
         grids: Vec::new(),
         layers: set.rois.iter().enumerate().map(layer).collect(),
+        series: None,
+        meanings: Vec::new(),
+        proposed: None,
     }
 }
 

@@ -109,6 +109,8 @@ pub(crate) struct Stage {
 
 /// A study that is being loaded; dropped, it stops.
 pub(crate) struct Loader {
+    /// The files.
+    pub(crate) source: Arc<dyn ByteSource + Send + Sync>,
     wanted: Arc<(Mutex<Wanted>, Condvar)>,
     cancel: Arc<AtomicBool>,
     tell: Tell,
@@ -127,7 +129,12 @@ impl Loader {
     ) -> Self {
         let wanted: Arc<(Mutex<Wanted>, Condvar)> = Arc::default();
         let cancel = Arc::new(AtomicBool::new(false));
-        let loader = Self { wanted: wanted.clone(), cancel: cancel.clone(), tell: tell.clone() };
+        let loader = Self {
+            source: source.clone(),
+            wanted: wanted.clone(),
+            cancel: cancel.clone(),
+            tell: tell.clone(),
+        };
         let reader = Reader { source: source.clone(), tell: tell.clone(), wanted: wanted.clone() };
         spawn("reader", move || reader.run());
         spawn("scout", move || Scout { source, manifest, stage, tell, wanted, cancel }.run());

@@ -143,6 +143,9 @@ mod tests {
             plane_distance_mm: 1.0,
             grids: Vec::new(),
             layers: vec![layer],
+            series: None,
+            meanings: Vec::new(),
+            proposed: None,
         };
         let made = of_sets(&volume, &[(3, set)]).unwrap();
         assert_eq!(made.parts, [(3, 0)]);

@@ -5,8 +5,8 @@
 use std::fs::File;
 use std::io::Write;
 
-use medsight_record::ViewKind;
-use medsight_viewport::{LightBox, Picture, Popup, VolumeState};
+use medsight_record::{Proposal, ViewKind};
+use medsight_viewport::{LayerSet, LightBox, Picture, Popup, VolumeState};
 use serde_json::{Value, json};
 
 /// Appends a line whenever something changed.
@@ -77,6 +77,8 @@ fn describe(light_box: &LightBox, figures: &Figures<'_>) -> Value {
         Popup::Palette { .. } => "palette",
         Popup::Help => "help",
         Popup::Warning { .. } => "warning",
+        Popup::Models { .. } => "models",
+        Popup::Reject { .. } => "reject",
         Popup::Write { .. } => "write",
         Popup::Segment { .. } => "segment",
         Popup::Text { .. } => "text",
@@ -101,11 +103,28 @@ fn describe(light_box: &LightBox, figures: &Figures<'_>) -> Value {
         "reported": light_box.reported.len(),
         "looks": light_box.looks.len(),
         "layers": light_box.layers.iter().map(|set| set.layers.len()).collect::<Vec<_>>(),
+        "models": light_box.models.len(),
+        "model_run": light_box.model_run.as_ref().map(|run| (run.part * 100.0).round()),
+        "proposals": light_box.proposals.iter().map(proposal).collect::<Vec<_>>(),
+        "open_proposals": light_box.layers.iter().filter_map(open_proposal).collect::<Vec<_>>(),
         "locale": light_box.words.locale(),
         "first_image_ms": figures.first_image_ms,
         "adapter": figures.adapter,
         "window_px": figures.size_px,
     })
+}
+
+/// What made it, and what became of it.
+fn proposal(proposal: &Proposal) -> Value {
+    let decided = proposal.decided.as_ref().map(|decided| decided.decision.word());
+    json!({"by": proposal.maker.text(), "decided": decided})
+}
+
+/// Millilitres of the parts of a proposal that waits, and whether it is stored.
+fn open_proposal(set: &LayerSet) -> Option<Value> {
+    set.proposed.as_ref().filter(|proposed| proposed.decided.is_none())?;
+    let ml: Vec<Option<f64>> = set.layers.iter().map(|layer| layer.volume_ml).collect();
+    Some(json!({"stored": set.series.is_some(), "ml": ml}))
 }
 
 fn cell(light_box: &LightBox, index: usize, scale: f32) -> Value {

@@ -5,6 +5,7 @@
 mod content;
 mod growth;
 mod locked;
+mod runs;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -19,6 +20,7 @@ use winit::event_loop::{ActiveEventLoop, EventLoopProxy};
 use winit::window::Window;
 
 use crate::load::{FoundSeries, Loader};
+use crate::models::Input;
 use crate::painter::Painter;
 use crate::state_file::{Figures, StateFile};
 
@@ -66,12 +68,15 @@ pub(crate) struct StudyWindow {
     arrival: growth::Arriving,
     /// Nothing of the study is shown, and no input gets to it.
     is_locked: bool,
+    models: runs::WindowModels,
 }
 
 /// What a frame left to be done.
 pub(crate) struct AfterFrame {
     /// For the desk.
     pub(crate) effects: Vec<medsight_viewport::Effect>,
+    /// A model that is to run now.
+    pub(crate) run: Option<(String, Input)>,
     /// The first picture of the study was shown just now, after so many milliseconds.
     pub(crate) first_image_ms: Option<f64>,
 }
@@ -151,6 +156,7 @@ impl StudyWindow {
             buttons_down: 0,
             arrival: growth::Arriving::default(),
             is_locked: false,
+            models: runs::WindowModels::default(),
         })
     }
 
@@ -238,7 +244,7 @@ impl StudyWindow {
     /// # Errors
     /// When the surface is lost and the device with it.
     pub(crate) fn frame(&mut self, event_loop: &ActiveEventLoop) -> Result<AfterFrame, String> {
-        let nothing = AfterFrame { effects: Vec::new(), first_image_ms: None };
+        let nothing = AfterFrame { effects: Vec::new(), run: None, first_image_ms: None };
         let size = self.window.inner_size();
         if size.width == 0 || size.height == 0 {
             return Ok(nothing);
@@ -311,7 +317,7 @@ impl StudyWindow {
         };
         self.state_file.write(&self.light_box, &figures);
         let effects = self.light_box.take_effects();
-        Ok(AfterFrame { effects, first_image_ms: first })
+        Ok(AfterFrame { effects, run: self.models.due.take(), first_image_ms: first })
     }
 
     /// True when it was shown.

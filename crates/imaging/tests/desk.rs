@@ -115,6 +115,7 @@ fn a_study_out_of_the_encrypted_store_is_shown_and_the_end_of_the_desk_is_the_en
         blob_key_hex: BlobKey::from_bytes(key).to_hex().to_string(),
         locale: "de".into(),
         screen_px_per_mm: None,
+        models: None,
     };
     wire::write_message(&mut to, &ToLightBox::Hello(Box::new(hello))).unwrap();
     let open = ToLightBox::Open {

@@ -1,6 +1,7 @@
 //! An installed package as a model that takes volumes.
 
 use medsight_image::Volume;
+use medsight_record::Maker;
 
 use crate::compute::Compute;
 use crate::grid::{Grid, transposed};
@@ -102,6 +103,16 @@ impl Model {
             return Err(ModelError::Label(value));
         }
         Ok(Self { manifest, sha256: installed.sha256.clone(), kind })
+    }
+
+    /// Who the record says made what this model proposes.
+    pub fn maker(&self) -> Maker {
+        Maker {
+            name: self.manifest.name.clone(),
+            version: self.manifest.version.clone(),
+            sha256: self.sha256.clone(),
+            is_guided: false,
+        }
     }
 
     /// Where it runs.

@@ -7,12 +7,13 @@ pub mod wire;
 
 use medsight_base::{InstanceUid, SeriesUid, StudyUid};
 use medsight_record::{
-    Annotation, AnnotationId, CellState, Manifest, ReadingSession, RecordCommand, ToWrite, Written,
+    Annotation, AnnotationId, CellState, Manifest, Proposal, ReadingSession, RecordCommand, ToDecide,
+    ToWrite, Written,
 };
 use serde::{Deserialize, Serialize};
 
 /// Raised when a message changes its meaning; two programs of different numbers refuse each other.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// First message to the light box: how to read the blobs, and how the person wants to see things.
 #[derive(Clone, Serialize, Deserialize)]
@@ -27,6 +28,19 @@ pub struct Hello {
     pub locale: String,
     /// Screen pixels in a millimetre, when the person has calibrated the monitor; for true size.
     pub screen_px_per_mm: Option<f64>,
+    /// Where models are; `None` where nobody knows a folder for them.
+    pub models: Option<ModelsPlace>,
+}
+
+/// Where model packages are installed, and which of them the site lets run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelsPlace {
+    /// Folder of the packages.
+    pub folder: std::path::PathBuf,
+    /// SHA-256 of manifests that may run, hexadecimal.
+    pub allow_hashes: Vec<String>,
+    /// Ed25519 keys whose packages may run, hexadecimal. Both lists empty: all.
+    pub allow_keys: Vec<String>,
 }
 
 impl std::fmt::Debug for Hello {
@@ -130,6 +144,34 @@ pub enum ToLightBox {
         /// Why not.
         failed: Option<String>,
     },
+    /// All that programs proposed in a study, with what became of it; after [`ToLightBox::Open`], and whenever it is another.
+    Proposals {
+        /// The study.
+        study: StudyUid,
+        /// Oldest first.
+        proposals: Vec<Proposal>,
+    },
+    /// Answer to [`FromLightBox::Decide`] and [`FromLightBox::Reopen`]; what holds now comes before it.
+    Decided {
+        /// The study.
+        study: StudyUid,
+        /// Series of the proposal.
+        proposal: SeriesUid,
+        /// Why it is not so.
+        failed: Option<String>,
+    },
+    /// Where models are, when that changed.
+    Models(ModelsPlace),
+    /// Let a model run on a series of a study that need not be open, when nothing on the screen waits for one. Answered by
+    /// [`FromLightBox::Write`] or [`FromLightBox::NotProposed`].
+    Propose {
+        /// The study.
+        manifest: Box<Manifest>,
+        /// The series.
+        series: SeriesUid,
+        /// Name of the model, or `NAME@VERSION`.
+        model: String,
+    },
     /// Show the place of something that was drawn on a study that is open.
     GoTo {
         /// The study.
@@ -205,6 +247,29 @@ pub enum FromLightBox {
         study: StudyUid,
         /// The series of the object.
         series: SeriesUid,
+    },
+    /// A reader decides on a proposal.
+    Decide {
+        /// The study.
+        study: StudyUid,
+        /// Which, and how.
+        what: ToDecide,
+    },
+    /// A reader takes a decision back.
+    Reopen {
+        /// The study.
+        study: StudyUid,
+        /// Series of the proposal.
+        proposal: SeriesUid,
+    },
+    /// A model that was to run by itself did not: no fault of the study, and nothing waits for it.
+    NotProposed {
+        /// The study.
+        study: StudyUid,
+        /// The series.
+        series: SeriesUid,
+        /// Why; no patient data.
+        reason: String,
     },
     /// The slice that a reader looks at in a study that is on its way: it and its neighbours are wanted first.
     Visible {

@@ -103,6 +103,20 @@ pub enum ViewCommand {
     WriteLook,
     /// The regions on the series of the active cell as a DICOM segmentation: asks what they are.
     WriteSegment,
+    /// Choose a model to run on the series of the active cell.
+    RunModel,
+    /// The model that runs is to stop.
+    StopModel,
+    /// Keep what a program proposed, as it is now.
+    AcceptProposal,
+    /// Do not keep what a program proposed: asks why.
+    RejectProposal,
+    /// A larger brush.
+    BrushLarger,
+    /// A smaller brush.
+    BrushSmaller,
+    /// The brush is a ball, or flat.
+    ToggleBall,
     /// Delete the selected annotation.
     DeleteSelected,
     /// Take the last step back.
@@ -153,6 +167,8 @@ impl ViewCommand {
             C::Lock,
         ]);
         all.extend([C::Write, C::WriteReport, C::WriteKeyImages, C::WriteLook, C::WriteSegment]);
+        all.extend([C::RunModel, C::StopModel, C::AcceptProposal, C::RejectProposal]);
+        all.extend([C::BrushLarger, C::BrushSmaller, C::ToggleBall]);
         all
     }
 
@@ -195,6 +211,13 @@ impl ViewCommand {
             Self::ScrollBy(_) => "slice.page_previous".into(),
             Self::ToggleKeyImage => "tool.key_image".into(),
             Self::Calibrate => "tool.calibrate".into(),
+            Self::RunModel => "model.run".into(),
+            Self::StopModel => "model.stop".into(),
+            Self::AcceptProposal => "proposal.accept".into(),
+            Self::RejectProposal => "proposal.reject".into(),
+            Self::BrushLarger => "brush.larger".into(),
+            Self::BrushSmaller => "brush.smaller".into(),
+            Self::ToggleBall => "brush.ball".into(),
             Self::Write => "write.choose".into(),
             Self::WriteReport => "write.report".into(),
             Self::WriteKeyImages => "write.key_images".into(),

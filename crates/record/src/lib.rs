@@ -10,9 +10,11 @@ pub mod hotkeys;
 pub mod identity;
 pub mod import;
 pub mod listener;
+pub mod model_rules;
 pub mod node;
 pub mod order;
 pub mod person;
+pub mod proposal;
 mod region;
 pub mod report;
 mod retention;
@@ -38,9 +40,13 @@ pub use hotkeys::{Hotkeys, Shortcut};
 pub use identity::{Identity, IdentityError};
 pub use import::{HeaderReader, Refusal};
 pub use listener::Listener;
+pub use model_rules::{ModelRule, ModelSettings, RuledSeries};
 pub use node::Node;
 pub use order::{KnownOrder, Order, OrderStatus, OrderTask, When};
 pub use person::{Person, Right, Role};
+pub use proposal::{
+    Decided, Decision, LabelMeaning, LabelRuns, LabelsToWrite, Maker, Proposal, SlicePlaces, ToDecide,
+};
 pub use report::{Report, ReportId, ReportStatus};
 pub use retention::{NoSuchRetention, Retention};
 pub use segment::SegmentMeaning;

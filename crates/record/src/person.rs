@@ -154,7 +154,8 @@ impl SettingChange {
             | Self::Listener(_)
             | Self::Identity(_)
             | Self::Destinations(_)
-            | Self::Sources(_) => Some(Right::Configure),
+            | Self::Sources(_)
+            | Self::Models(_) => Some(Right::Configure),
         }
     }
 }

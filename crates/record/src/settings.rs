@@ -9,6 +9,7 @@ use crate::Retention;
 use crate::destination::{Destination, DestinationError};
 use crate::identity::{Identity, IdentityError};
 use crate::listener::{Listener, ListenerError};
+use crate::model_rules::{ModelSettings, ModelSettingsError};
 use crate::node::{Node, NodeError};
 use crate::source::{Source, SourceError};
 use crate::words::Locale;
@@ -75,6 +76,9 @@ pub struct Settings {
     /// Systems that orders and earlier reports are asked of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
+    /// Which models may run, and which run by themselves.
+    #[serde(default, skip_serializing_if = "ModelSettings::is_default")]
+    pub models: ModelSettings,
     /// Years for which events of the audit trail are kept.
     #[serde(default)]
     pub audit_years: Retention,
@@ -109,6 +113,8 @@ pub enum SettingChange {
     Destinations(Vec<Destination>),
     /// Where orders and earlier reports come from, all of them.
     Sources(Vec<Source>),
+    /// Which models may run, and which run by themselves.
+    Models(Box<ModelSettings>),
 }
 
 impl SettingChange {
@@ -126,6 +132,7 @@ impl SettingChange {
             Self::Identity(_) => "identity",
             Self::Destinations(_) => "destinations",
             Self::Sources(_) => "sources",
+            Self::Models(_) => "models",
         }
     }
 }
@@ -162,6 +169,9 @@ pub enum SettingsError {
     /// A source that nothing can be asked of.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// A list or a rule for models that can't be meant.
+    #[error(transparent)]
+    Models(#[from] ModelSettingsError),
     /// Something else in the settings names it.
     #[error("“{by}” uses “{name}”. Change that first.")]
     InUse {
@@ -191,6 +201,7 @@ impl Settings {
             reason: e.message().to_owned(),
         })?;
         settings.identity.check()?;
+        settings.models.check()?;
         settings.locked = locked;
         Ok(settings)
     }
@@ -228,6 +239,10 @@ impl Settings {
             }
             C::Destinations(destinations) => C::Destinations(self.put_destinations(destinations)?),
             C::Sources(sources) => C::Sources(self.put_sources(sources)?),
+            C::Models(models) => {
+                models.check()?;
+                C::Models(Box::new(replace(&mut self.models, *models)))
+            }
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use medsight_base::{InstanceUid, SeriesUid};
 use serde::{Deserialize, Serialize};
 
-use crate::{AnnotationId, ImageRef, SegmentMeaning};
+use crate::{AnnotationId, ImageRef, LabelsToWrite, SegmentMeaning};
 
 /// What is to become a DICOM object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub enum ToWrite {
     Look(Box<LookToWrite>),
     /// Regions drawn on the images of a series, as a segmentation of one segment.
     Segment(Box<SegmentToWrite>),
+    /// What a program proposes, as a segmentation that nobody has read.
+    Proposal(Box<LabelsToWrite>),
 }
 
 /// Regions that are to be a segment.

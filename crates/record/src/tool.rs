@@ -35,11 +35,15 @@ pub enum Tool {
     Arrow,
     /// Text.
     Text,
+    /// Paints on a proposal.
+    Brush,
+    /// Takes off a proposal.
+    Eraser,
 }
 
 impl Tool {
     /// All tools in the order of the tool strip.
-    pub const ALL: [Tool; 14] = [
+    pub const ALL: [Tool; 16] = [
         Tool::Window,
         Tool::Pan,
         Tool::Zoom,
@@ -54,6 +58,8 @@ impl Tool {
         Tool::Outline,
         Tool::Arrow,
         Tool::Text,
+        Tool::Brush,
+        Tool::Eraser,
     ];
 
     /// Id of the command that selects it, also the key of its label.
@@ -73,6 +79,8 @@ impl Tool {
             Tool::Outline => "tool.outline",
             Tool::Arrow => "tool.arrow",
             Tool::Text => "tool.text",
+            Tool::Brush => "tool.brush",
+            Tool::Eraser => "tool.eraser",
         }
     }
 }

@@ -5,10 +5,11 @@
 use egui::{Pos2, Rect};
 use medsight_base::{InstanceUid, SeriesUid};
 use medsight_image::{Projection, Window};
-use medsight_record::{AnnotationId, Layout, ViewCommand, ViewKind};
+use medsight_record::{AnnotationId, Decision, Layout, Tool, ViewCommand, ViewKind};
+use uuid::Uuid;
 
 use crate::cell::{Cell, Crop};
-use crate::gesture::{Button, zoom_about};
+use crate::gesture::{Button, Gesture, zoom_about};
 use crate::light_box::{Effect, LightBox, Overlays, Popup};
 use crate::page::{Histograms, Page};
 use crate::series::VolumeState;
@@ -79,6 +80,16 @@ pub enum Action {
     HistogramInCm3(usize, bool),
     /// Opacity of a layer set.
     LayerFill(usize, f32),
+    /// The proposal that keys decide on; none.
+    Judge(Option<Uuid>),
+    /// The part of a proposal that the brush paints.
+    PaintOn(Uuid, u16),
+    /// The model of a line is to run.
+    RunModel(usize),
+    /// A proposal is rejected; why, may be empty.
+    Reject(Uuid, String),
+    /// Radius of the brush, millimetres.
+    BrushRadius(f64),
     /// Projection of a cell's planes.
     SetProjection(usize, Projection),
 }
@@ -141,6 +152,20 @@ impl LightBox {
                     set.fill = fill.clamp(0.0, 1.0);
                 }
             }
+            Action::Judge(id) => self.judged = id,
+            Action::PaintOn(id, label) => {
+                (self.judged, self.painting) = (Some(id), Some((id, label)));
+                if !matches!(self.tool, Tool::Brush | Tool::Eraser) {
+                    self.tool = Tool::Brush;
+                }
+            }
+            Action::RunModel(line) => {
+                if let Some(model) = self.models.get(line).cloned() {
+                    self.run_model(&model);
+                }
+            }
+            Action::Reject(id, why) => self.decide(id, Decision::Rejected(why.trim().to_owned())),
+            Action::BrushRadius(mm) => self.brush.radius_mm = mm.clamp(0.5, 50.0),
             Action::SetProjection(cell, projection) => self.with_mpr(cell, |mpr| mpr.projection = projection),
         }
     }
@@ -216,11 +241,15 @@ impl LightBox {
                     self.remove(id);
                 }
             }
-            C::Undo => match self.take_back.take() {
-                Some(series) => self.take_back(series),
-                None => self.step_history(|h| h.undo()),
-            },
-            C::Redo => self.step_history(|h| h.redo()),
+            C::RunModel => self.show_popup(Popup::Models { chosen: self.first_model() }),
+            C::StopModel => self.stop_model(),
+            C::AcceptProposal => self.accept(),
+            C::RejectProposal => self.ask_reject(),
+            C::BrushLarger => self.change_brush(1),
+            C::BrushSmaller => self.change_brush(-1),
+            C::ToggleBall => self.brush.is_ball ^= true,
+            C::Undo => self.undo(),
+            C::Redo => self.redo(),
             C::Cancel => self.cancel(),
             C::Palette => self.show_popup(Popup::Palette { query: String::new(), chosen: 0 }),
             C::Help => self.show_popup(Popup::Help),
@@ -243,6 +272,13 @@ impl LightBox {
                 | C::WriteKeyImages
                 | C::WriteLook
                 | C::WriteSegment
+                | C::RunModel
+                | C::StopModel
+                | C::AcceptProposal
+                | C::RejectProposal
+                | C::BrushLarger
+                | C::BrushSmaller
+                | C::ToggleBall
         );
         if !is_quiet {
             self.effects.push(Effect::SessionChanged);
@@ -551,12 +587,17 @@ impl LightBox {
         }
         if self.popup != Popup::None {
             self.popup = Popup::None;
+        } else if matches!(self.gesture, Some(Gesture::Paint { .. })) {
+            self.break_off_paint();
+            self.gesture = None;
         } else if self.draft.is_some() || self.gesture.is_some() {
             self.draft = None;
             self.gesture = None;
             self.live = None;
         } else if self.selected.is_some() {
             self.selected = None;
+        } else if self.judged.is_some() {
+            self.judged = None;
         } else if self.maximised {
             self.maximised = false;
         }

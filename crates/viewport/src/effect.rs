@@ -1,7 +1,8 @@
 //! What the light box leaves to the program around it, and what that said of it.
 
 use medsight_base::{InstanceUid, SeriesUid};
-use medsight_record::{Annotation, AnnotationId, ToWrite};
+use medsight_record::{Annotation, AnnotationId, Decision, ToWrite};
+use uuid::Uuid;
 
 /// What the desk said about an annotation.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +32,28 @@ pub enum Effect {
     Write(ToWrite),
     /// An object that was written is taken back.
     DeleteWritten(SeriesUid),
+    /// A model is to run on a series, when its volume is there.
+    RunModel {
+        /// Index of the series.
+        series: usize,
+        /// `NAME@VERSION`.
+        model: String,
+    },
+    /// The model that runs is to stop.
+    StopModel,
+    /// What a model found is to be stored as a proposal.
+    Propose(Uuid),
+    /// A reader decides on a proposal.
+    Decide {
+        /// Which.
+        set: Uuid,
+        /// How.
+        decision: Decision,
+    },
+    /// A reader takes the decision on a proposal back.
+    Reopen(SeriesUid),
+    /// Layers were added or painted on: what was made of them in 3D is of before.
+    LayersChanged,
     /// Everything is to be hidden.
     LockWanted,
     /// The reader chose a measurement.

@@ -116,6 +116,12 @@ pub(crate) enum Gesture {
         again: bool,
     },
     Draw,
+    Paint {
+        cell: usize,
+        set: uuid::Uuid,
+        paint: medsight_image::Paint,
+        last_mm: glam::DVec3,
+    },
 }
 
 impl Gesture {
@@ -230,7 +236,9 @@ impl LightBox {
                 }
                 self.draft = None;
             }
-            if let Some((start, hit)) = self.annotation_at(cell, at) {
+            // A stroke goes over what is drawn, and does not take hold of it.
+            let paints = matches!(tool, Tool::Brush | Tool::Eraser);
+            if let Some((start, hit)) = self.annotation_at(cell, at).filter(|_| !paints) {
                 let again = self.selected == Some(start.id);
                 self.select(Some(start.id));
                 self.gesture = Some(Gesture::Annotation {
@@ -270,6 +278,7 @@ impl LightBox {
             Tool::Scroll => return Some(Gesture::Scroll { cell, from: at, start: self.position(cell)?.0 }),
             Tool::Magnifier | Tool::Probe => return Some(Gesture::Hover),
             Tool::Crosshair => return Some(Gesture::Crosshair { cell }),
+            Tool::Brush | Tool::Eraser => return self.begin_paint(cell, at, tool),
             Tool::Text => {
                 self.popup = Popup::Text { cell, at, text: String::new(), id: None };
                 return None;
@@ -333,6 +342,8 @@ impl LightBox {
                 | Tool::Outline
                 | Tool::Arrow
                 | Tool::Text
+                | Tool::Brush
+                | Tool::Eraser
         )
     }
 
@@ -466,6 +477,12 @@ impl LightBox {
                 }
             }
             Gesture::Draw => self.move_draft(at, true),
+            Gesture::Paint { cell, set, paint, last_mm } => {
+                let last_mm = self.go_on_painting(*cell, *set, *paint, *last_mm, at);
+                self.hover = self.hover.map(|(cell, _)| (cell, at));
+                self.gesture = Some(Gesture::Paint { cell: *cell, set: *set, paint: *paint, last_mm });
+                return;
+            }
         }
         self.hover = self.hover.map(|(cell, _)| (cell, at));
         self.gesture = Some(gesture);
@@ -476,6 +493,7 @@ impl LightBox {
         match gesture {
             Gesture::Hover => {}
             Gesture::Draw => self.release_draft(at),
+            Gesture::Paint { set, .. } => self.painted(set),
             Gesture::Annotation { cell, start, again, .. } => match (self.live.take(), start.kind) {
                 (Some(annotation), _) => {
                     self.keep_where_it_lies(cell, annotation);

@@ -5,8 +5,11 @@
 use std::sync::Arc;
 
 use glam::DVec3;
+use medsight_base::SeriesUid;
 use medsight_image::Field;
+use medsight_record::LabelMeaning;
 
+use crate::proposed::Proposed;
 use crate::series::Series;
 
 /// The form of a part.
@@ -89,15 +92,24 @@ pub struct LayerSet {
     pub grids: Vec<Arc<Field>>,
     /// Its parts, in file order.
     pub layers: Vec<Layer>,
+    /// Series of the object that it was read from or written as.
+    pub series: Option<SeriesUid>,
+    /// What the labels of a segmentation are, part by part.
+    pub meanings: Vec<LabelMeaning>,
+    /// A program proposed it.
+    pub proposed: Option<Box<Proposed>>,
 }
 
 /// Opacity of a set that was just opened.
 pub const FIRST_FILL: f32 = 0.35;
 
 impl LayerSet {
-    /// True when it lies on the images of a series.
+    /// True when it lies on the images of a series. A proposal that was decided on is not shown any more: what was kept of it is.
     pub fn lies_on(&self, series: &Series) -> bool {
-        !self.frame_of_reference.is_empty() && self.frame_of_reference == series.frame_of_reference
+        let is_past = self.proposed.as_ref().is_some_and(|proposed| proposed.decided.is_some());
+        !is_past
+            && !self.frame_of_reference.is_empty()
+            && self.frame_of_reference == series.frame_of_reference
     }
 
     /// The colour of a label of a grid, when it is shown.

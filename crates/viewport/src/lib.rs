@@ -21,9 +21,11 @@ mod looks;
 pub mod measure;
 mod mpr;
 mod page;
+mod paint;
 mod picture;
 mod popup;
 mod presets;
+mod proposed;
 mod quantities;
 mod records;
 mod sample;
@@ -47,8 +49,10 @@ pub use page::{
     FileInside, Finding, HistogramCurve, Histograms, Page, PlanBeam, PlanList, Trace, TraceGroup, TraceUnit,
     Tracing,
 };
+pub use paint::Brush;
 pub use picture::{Picture, PlanePicture, StackPicture, VolumePicture};
 pub use presets::{Preset, Presets};
+pub use proposed::{ModelOffer, ModelRun, Proposed};
 pub use series::{
     FrameState, ImageScale, RealWorld, Said, Series, Slice, SliceFacts, SlicePlace, UltrasoundScale,
     VolumeState,

@@ -10,7 +10,7 @@ use medsight_image::{Preset, TransferFunction, Window};
 use medsight_record::hotkeys::Hotkeys;
 use medsight_record::words::{Locale, Words};
 use medsight_record::{
-    Annotation, AnnotationId, History, Layout, ReadingSession, Refusal, Tool, ViewKind, Written,
+    Annotation, AnnotationId, History, Layout, Proposal, ReadingSession, Refusal, Tool, ViewKind, Written,
 };
 use uuid::Uuid;
 
@@ -77,6 +77,23 @@ pub struct LightBox {
     pub overlays: Overlays,
     /// Segmentations and structure sets of the study.
     pub layers: Vec<crate::LayerSet>,
+    /// What programs proposed in the study, as the record has it.
+    pub proposals: Vec<Proposal>,
+    /// The proposal that keys decide on.
+    pub judged: Option<Uuid>,
+    /// The proposal and the label that the brush paints.
+    pub(crate) painting: Option<(Uuid, u16)>,
+    pub(crate) painted: crate::proposed::Painted,
+    /// The brush.
+    pub brush: crate::Brush,
+    /// A decision that undo takes back.
+    pub(crate) reopen: Option<medsight_base::SeriesUid>,
+    /// Models that are installed.
+    pub models: Vec<crate::ModelOffer>,
+    /// The one that runs.
+    pub model_run: Option<crate::ModelRun>,
+    /// Series whose volume is wanted though no cell shows it.
+    pub volumes_wanted: BTreeSet<usize>,
     /// They are drawn.
     pub layers_shown: bool,
     /// Labels of their parts, by series, where 3D has asked for them.
@@ -162,6 +179,15 @@ impl LightBox {
             tool: Tool::Window,
             overlays: Overlays::All,
             layers: Vec::new(),
+            proposals: Vec::new(),
+            judged: None,
+            painting: None,
+            painted: crate::proposed::Painted::default(),
+            brush: crate::Brush::default(),
+            reopen: None,
+            models: Vec::new(),
+            model_run: None,
+            volumes_wanted: BTreeSet::new(),
             layers_shown: true,
             solids: BTreeMap::new(),
             layer_textures: RefCell::default(),

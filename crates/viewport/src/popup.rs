@@ -2,6 +2,7 @@
 
 use egui::Pos2;
 use medsight_record::AnnotationId;
+use uuid::Uuid;
 
 /// What lies over the images and takes the keys.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,6 +48,18 @@ pub enum Popup {
         text: String,
         /// The text that is changed; `None` for a new one.
         id: Option<AnnotationId>,
+    },
+    /// A model is being chosen.
+    Models {
+        /// Chosen line.
+        chosen: usize,
+    },
+    /// Why a proposal is rejected is being written.
+    Reject {
+        /// The proposal.
+        set: Uuid,
+        /// Written so far; may stay empty.
+        reason: String,
     },
     /// The true length of a line is being written.
     TrueLength {

@@ -7,6 +7,7 @@ use glam::DVec3;
 use medsight_record::{Annotation, AnnotationId, AnnotationKind, History, Place, ViewKind};
 
 use crate::light_box::{Effect, LightBox, Popup, SaveState};
+use crate::proposed::Step;
 use crate::surface::Surface;
 
 impl LightBox {
@@ -115,6 +116,10 @@ impl LightBox {
         let next = self.measured_by_calibration(next);
         let before = self.annotations.present().clone();
         self.annotations.step(next);
+        if before != *self.annotations.present() {
+            self.painted.did(Step::Drawn);
+            self.reopen = None;
+        }
         self.tell_changes(&before);
     }
 

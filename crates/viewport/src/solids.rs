@@ -116,6 +116,9 @@ mod tests {
                 isodose(60.0, false),
                 isodose(10.0, false),
             ],
+            series: None,
+            meanings: Vec::new(),
+            proposed: None,
         };
         let at = |dose: f64| isodose_at(&set, dose).map(|layer| layer.name.as_str());
         assert_eq!([60.0, 50.0, 30.0, 15.0].map(at), [Some("50"), Some("50"), Some("20"), None]);

@@ -74,6 +74,14 @@ fn points_per_unit(size: DVec2, rect: Rect, swapped: bool) -> f64 {
 }
 
 impl Surface {
+    /// Unit normal of what is shown, when it has a place in the patient.
+    pub(crate) fn normal(&self) -> Option<DVec3> {
+        match &self.space {
+            Space::Image { place, .. } => place.map(|place| place.normal()),
+            Space::Plane { right, down, .. } => Some(right.cross(*down)),
+        }
+    }
+
     /// The surface of a stored image in `rect`.
     pub fn of_image(
         cell: &Cell,

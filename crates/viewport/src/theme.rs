@@ -50,6 +50,8 @@ pub const WARNING_BG: Color32 = hex(0x30260D);
 pub const OK: Color32 = hex(0x72BE8E);
 /// A measurement on an image.
 pub const MEASURE: Color32 = hex(0xDCCB72);
+/// What a program proposes and nobody has taken.
+pub const PROPOSED: Color32 = hex(0xB99AF0);
 /// Measurements of reports.
 pub const REPORTED: Color32 = hex(0x8CC8E6);
 /// Patients, where a window shows several: told apart by everybody (Okabe and Ito 2008).

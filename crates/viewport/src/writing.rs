@@ -182,6 +182,9 @@ impl LightBox {
 
     /// The desk has made an object, or not.
     pub fn written(&mut self, made: Result<Written, String>) {
+        if self.is_proposal_written(&made) {
+            return;
+        }
         self.done = None;
         match made {
             Ok(written) => {

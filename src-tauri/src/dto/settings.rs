@@ -1,6 +1,6 @@
 //! Settings as the settings page shows and changes them.
 
-use super::{DestinationForm, IdentityForm, ListenerForm, NodeForm, SourceForm};
+use super::{DestinationForm, IdentityForm, ListenerForm, ModelsForm, NodeForm, SourceForm};
 use crate::problem::Problem;
 use medsight_record::settings::{Density, SettingChange, Theme};
 use medsight_record::words::Locale;
@@ -52,6 +52,8 @@ pub struct SettingsView {
     pub destinations: Vec<DestinationForm>,
     /// Systems that orders and earlier reports are asked of.
     pub sources: Vec<SourceForm>,
+    /// Which models may run, and which run by themselves.
+    pub models: ModelsForm,
     /// Names of settings the site has fixed.
     pub locked: Vec<String>,
     /// Where the key is kept.
@@ -88,6 +90,8 @@ pub enum SettingsChange {
     Destinations(Vec<DestinationForm>),
     /// Where orders and earlier reports come from, all of them.
     Sources(Vec<SourceForm>),
+    /// Which models may run, and which run by themselves.
+    Models(Box<ModelsForm>),
 }
 
 impl TryFrom<SettingsChange> for SettingChange {
@@ -107,6 +111,7 @@ impl TryFrom<SettingsChange> for SettingChange {
                 Self::Destinations(forms.into_iter().map(Into::into).collect())
             }
             SettingsChange::Sources(forms) => Self::Sources(forms.into_iter().map(Into::into).collect()),
+            SettingsChange::Models(form) => Self::Models(Box::new((*form).into())),
             SettingsChange::Identity(form) => Self::Identity(Box::new((*form).into())),
         })
     }

@@ -37,6 +37,7 @@ impl From<SettingsError> for Problem {
             SettingsError::Identity(why) => why.into(),
             SettingsError::Destination(why) => DestinationFault(why).into(),
             SettingsError::Source(why) => SourceFault(why).into(),
+            SettingsError::Models(why) => Problem::named("settings.models".to_owned(), why.to_string()),
             SettingsError::InUse { name, by } => Fault::InUse { name, by }.into(),
             SettingsError::Format { .. } => Fault::BadRequest(detail).into(),
         }

@@ -52,10 +52,11 @@ pub fn tour(programs: &Programs, out: &Path) -> Result<usize> {
 type Scene = fn(&Programs, &mut report::Report) -> Result<()>;
 
 /// The scenes of [`suite`] by name, in their order.
-const SCENES: [(&str, Scene); 10] = [
+const SCENES: [(&str, Scene); 11] = [
     ("tour", scenes::tour::play),
     ("desk", scenes::desk_day::play),
     ("writing", scenes::writing::play),
+    ("models", scenes::models::play),
     ("arriving", scenes::arriving::play),
     ("reporting", scenes::reporting::play),
     ("servers", scenes::servers::play),

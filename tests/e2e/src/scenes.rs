@@ -5,6 +5,7 @@ pub(crate) mod arriving;
 pub(crate) mod desk_day;
 pub(crate) mod identity;
 mod import;
+pub(crate) mod models;
 pub(crate) mod reporting;
 mod searching;
 pub(crate) mod servers;

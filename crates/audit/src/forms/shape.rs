@@ -63,9 +63,11 @@ pub(super) fn shape(action: Option<Action>) -> Shape {
     let (event, kind, letter, pattern) = match action {
         Some(A::Imported | A::Received) => (IMPORT, None, 'C', Rest),
         Some(A::StudyOpened) => (ACCESSED, None, 'R', Rest),
-        Some(A::AnnotationSaved | A::ReadStateSet) => (ACCESSED, None, 'U', Rest),
+        Some(A::AnnotationSaved | A::ReadStateSet | A::ProposalDecided | A::ProposalReopened) => {
+            (ACCESSED, None, 'U', Rest)
+        }
         Some(A::AnnotationRemoved | A::SeriesDeleted | A::ImagesEvicted) => (ACCESSED, None, 'D', Rest),
-        Some(A::ObjectWritten) => (ACCESSED, None, 'C', Rest),
+        Some(A::ObjectWritten | A::Proposed) => (ACCESSED, None, 'C', Rest),
         Some(A::StudyDeleted) => (DELETED, None, 'D', Rest),
         Some(A::ReportSaved | A::ReportDiscarded) => (PATIENT_RECORD, None, 'C', Rest),
         Some(A::ReportSigned | A::ReportAmended | A::CriticalTold) => (PATIENT_RECORD, None, 'U', Rest),

@@ -92,11 +92,12 @@ struct Access {
 
 const ACCESSES: [Action; 5] =
     [Action::StudyOpened, Action::ReportViewed, Action::Exported, Action::Printed, Action::Sent];
-const WORK: [Action; 9] = [
+const WORK: [Action; 10] = [
     Action::AnnotationSaved,
     Action::AnnotationRemoved,
     Action::ReadStateSet,
     Action::ObjectWritten,
+    Action::ProposalDecided,
     Action::ReportSaved,
     Action::ReportSigned,
     Action::ReportAmended,

@@ -6,15 +6,11 @@ use crate::files::{self, path_text};
 use crate::output::{Exit, Output};
 use medsight_base::{InstanceUid, SeriesUid, Uid};
 use medsight_codec::{FolderSource, LoadOptions, Seconds, SeriesScan, build_volume, scan_headers};
-use medsight_dicom::derived::{
-    Algorithm, Code, Device, Evidence, NewInstance, Origin, Segment, SegmentedVolume,
-};
+use medsight_dicom::derived::{self, Device, Evidence, NewInstance, Origin, SegmentedVolume};
 use medsight_dicom::{Object, Stack, StackKind, VolumeLayout, sort_frames, tags};
 use medsight_image::Volume;
-use medsight_infer::{
-    CodedLabel, Coding, Compute, InferError, Manifest, Model, ModelError, Progress, SeriesFacts,
-};
-use medsight_record::Refusal;
+use medsight_infer::{CodedLabel, Compute, InferError, Manifest, Model, ModelError, Progress, SeriesFacts};
+use medsight_record::{LabelMeaning, Refusal};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -197,47 +193,21 @@ fn written(model: &Model, loaded: &Loaded, labels: &[u16]) -> Result<Vec<u8>, Re
         utc_offset_min: 0,
         device: Device::default(),
     };
-    let segment = |label: &CodedLabel| (label.value, segment_of(label, manifest));
+    let maker = model.maker();
+    let segment = |meaning: LabelMeaning| (meaning.value, derived::segment_of(&meaning, &maker, false));
     SegmentedVolume {
         header,
-        volume: &loaded.volume,
+        places: derived::slice_places(&loaded.volume, &loaded.frame_of_reference),
         labels,
-        segments: manifest.labels.iter().map(segment).collect(),
+        segments: manifest.labels.iter().map(CodedLabel::meaning).map(segment).collect(),
         slices: loaded.slices.clone(),
-        frame_of_reference: loaded.frame_of_reference.clone(),
         label: "MODEL".to_owned(),
-        description: format!("Made by {} {}, read by nobody yet", manifest.name, manifest.version),
+        description: format!("Made by {}, read by nobody yet", maker.text()),
+        creator: String::new(),
         lossy_source: loaded.lossy,
         dimension_organization: new(),
     }
     .to_file()
-}
-
-/// What a label is, in DICOM's words. One without a code is tissue of which nothing more is said.
-fn segment_of(label: &CodedLabel, manifest: &Manifest) -> Segment {
-    let code =
-        |coding: &Coding| Code::new(coding.value.clone(), coding.scheme.clone(), coding.meaning.clone());
-    let tissue = || Code::new("85756007", "SCT", "Tissue");
-    let structure = || Code::new("123037004", "SCT", "Anatomical Structure");
-    let category = match (&label.category, &label.code) {
-        (Some(category), _) => code(category),
-        (None, Some(_)) => structure(),
-        (None, None) => tissue(),
-    };
-    Segment {
-        number: 1,
-        label: label.name.clone(),
-        description: String::new(),
-        algorithm: Some(Algorithm::Automatic),
-        algorithm_name: format!("{} {}", manifest.name, manifest.version),
-        category: Some(category),
-        property: Some(label.code.as_ref().map_or_else(tissue, code)),
-        modifiers: label.side.iter().map(code).collect(),
-        region: None,
-        rgb: label.colour,
-        tracking_id: String::new(),
-        tracking_uid: String::new(),
-    }
 }
 
 fn text(document: &Value) -> String {

@@ -12,7 +12,7 @@ use super::sr::Graphic;
 use glam::DVec3;
 use medsight_base::{InstanceUid, SeriesUid, Uid};
 use medsight_record::{
-    Annotation, AnnotationId, AnnotationKind, CodedName, Measured, Place, Refusal, ScaleSource, UptakeKind,
+    Annotation, AnnotationId, AnnotationKind, Measured, Place, Refusal, ScaleSource, UptakeKind,
 };
 
 /// What is known of an image.
@@ -290,8 +290,8 @@ pub fn measurements_of(measured: &Measured) -> Vec<Measurement> {
         }
     }
     if let Some((quantity, numbers)) = measured.real_world.as_ref().and_then(|q| Some((q, q.statistics?))) {
-        let concept = quantity.quantity.as_ref().map_or(c::REAL_WORLD_VALUE, code_of);
-        let unit = code_of(&quantity.unit_code);
+        let concept = quantity.quantity.as_ref().map_or(c::REAL_WORLD_VALUE, Code::of);
+        let unit = Code::of(&quantity.unit_code);
         let all = [
             (Some(numbers.mean), c::MEAN),
             (numbers.sd, c::STANDARD_DEVIATION),
@@ -303,10 +303,6 @@ pub fn measurements_of(measured: &Measured) -> Vec<Measurement> {
         }
     }
     found
-}
-
-fn code_of(name: &CodedName) -> Code {
-    Code::new(name.value.clone(), name.scheme.clone(), name.meaning.clone())
 }
 
 /// Concept and unit of an uptake value (PS3.16 CID 7469, CID 85).

@@ -70,6 +70,11 @@ impl Code {
         Self { value: value.into(), scheme: scheme.into(), meaning: meaning.into() }
     }
 
+    /// The code of a concept of the record.
+    pub fn of(name: &medsight_record::CodedName) -> Self {
+        Self::new(name.value.clone(), name.scheme.clone(), name.meaning.clone())
+    }
+
     /// The code as the record holds it.
     pub fn named(&self) -> medsight_record::CodedName {
         medsight_record::CodedName {

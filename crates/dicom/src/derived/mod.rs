@@ -18,6 +18,7 @@ mod gsps;
 mod gsps_write;
 mod header;
 mod kos;
+mod labels_report;
 pub mod measurement_codes;
 mod measurement_report;
 mod measurement_write;
@@ -54,6 +55,7 @@ pub use gsps::{
 pub use gsps_write::NewLook;
 pub use header::{Device, NewInstance, Origin};
 pub use kos::{KEY_OBJECT_SELECTION, KeyObjects, key_object_codes};
+pub use labels_report::{MeasuredSegment, segmentation_of, volumes_report};
 pub use measurement_report::{
     Evaluation, EvaluationValue, Measurement, MeasurementGroup, MeasurementReport, Observer, Region,
 };
@@ -68,7 +70,7 @@ pub use secondary_capture::{NewCapture, Picture, SECONDARY_CAPTURE};
 pub use seg::{
     Algorithm, LABEL_MAP_SEGMENTATION, SEGMENTATION, Segment, SegmentFrame, Segmentation, SegmentationKind,
 };
-pub use seg_of_volume::SegmentedVolume;
+pub use seg_of_volume::{SegmentedVolume, segment_of, slice_places};
 pub use seg_regions::{NewSegment, RegionPlane};
 pub use seg_volume::LabelVolume;
 pub use seg_write::{MaskPlane, MaskValues, NewSegmentation};

@@ -63,7 +63,7 @@ impl StudyWindow {
             News::Looks(looks) => self.light_box.looks.extend(looks),
             News::Reported(annotations) => self.light_box.put_reported(annotations),
             News::Layers(sets) => {
-                self.light_box.layers.extend(sets);
+                self.light_box.put_layers(sets);
                 self.forget_solids();
             }
             News::Solids { series, made } => {
@@ -172,6 +172,7 @@ impl StudyWindow {
     /// Asks the loader for what the cells show and will show next.
     pub(super) fn ask(&mut self) {
         self.fill_from_volumes();
+        self.start_model();
         let Some(loader) = &self.loader else { return };
         let waiting = |series: usize, slice: usize| {
             let s = self.light_box.series.get(series)?;
@@ -225,7 +226,8 @@ fn wanted_volumes(
         return Vec::new();
     }
     let mut wanted: Vec<usize> = Vec::new();
-    for series in visible.into_iter().filter_map(|i| light_box.cells[i].series) {
+    let shown = visible.into_iter().filter_map(|i| light_box.cells[i].series);
+    for series in shown.chain(light_box.volumes_wanted.iter().copied()) {
         if !wanted.contains(&series) && makes_volume(series) {
             wanted.push(series);
         }

@@ -61,7 +61,7 @@ impl StudyWindow {
         self.arrival.state = Some(arrival);
         self.arrival.sorting = true;
         // They are read again with the rest.
-        self.light_box.layers.clear();
+        self.light_box.forget_layers();
         self.light_box.looks.clear();
         self.light_box.look = None;
         self.light_box.reported.clear();

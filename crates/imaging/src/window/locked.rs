@@ -43,6 +43,6 @@ impl StudyWindow {
             out.platform_output,
         );
         self.present(size, out.pixels_per_point, &shapes, &mut out.textures_delta)?;
-        Ok(AfterFrame { effects: self.light_box.take_effects(), first_image_ms: None })
+        Ok(AfterFrame { effects: self.light_box.take_effects(), run: None, first_image_ms: None })
     }
 }

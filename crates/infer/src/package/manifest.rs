@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path};
 
+use medsight_record::{CodedName, LabelMeaning};
 use serde::{Deserialize, Serialize};
 
 /// Why a manifest is not taken.
@@ -104,6 +105,25 @@ pub struct CodedLabel {
     pub colour: Option<[u8; 3]>,
 }
 
+impl CodedLabel {
+    /// The label as the record names it.
+    pub fn meaning(&self) -> LabelMeaning {
+        let named = |coding: &Coding| CodedName {
+            value: coding.value.clone(),
+            scheme: coding.scheme.clone(),
+            meaning: coding.meaning.clone(),
+        };
+        LabelMeaning {
+            value: self.value,
+            name: self.name.clone(),
+            category: self.category.as_ref().map(named),
+            code: self.code.as_ref().map(named),
+            side: self.side.as_ref().map(named),
+            rgb: self.colour,
+        }
+    }
+}
+
 /// A quality that was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,6 +198,11 @@ impl Manifest {
     pub fn text(&self) -> Result<String, ManifestError> {
         self.check()?;
         toml::to_string_pretty(self).map_err(|error| ManifestError::Format(error.to_string()))
+    }
+
+    /// True when it is a model for volumes.
+    pub fn takes_volumes(&self) -> bool {
+        matches!(self.form, Form::Nnunet { .. } | Form::Monai { .. })
     }
 
     fn check(&self) -> Result<(), ManifestError> {

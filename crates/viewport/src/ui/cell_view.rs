@@ -169,9 +169,12 @@ pub(super) fn pointer(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Ac
             match light_box.popup {
                 // A press outside of what lies over the images closes it, and does no more.
                 Popup::Text { .. } | Popup::TrueLength { .. } => Some(Action::KeepText),
-                Popup::Palette { .. } | Popup::Write { .. } | Popup::Segment { .. } | Popup::Help => {
-                    Some(Action::Show(Popup::None))
-                }
+                Popup::Palette { .. }
+                | Popup::Write { .. }
+                | Popup::Segment { .. }
+                | Popup::Models { .. }
+                | Popup::Reject { .. }
+                | Popup::Help => Some(Action::Show(Popup::None)),
                 Popup::None | Popup::Warning { .. } => {
                     (!down).then_some(Action::Press(index, *pos, button_of(*button)?))
                 }

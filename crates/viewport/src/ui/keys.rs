@@ -33,7 +33,7 @@ pub(crate) fn shortcut(key: Key, modifiers: Modifiers) -> Option<Shortcut> {
 }
 
 /// Names of the light box's own lines to type in.
-pub(super) const EDITORS: [&str; 3] = ["palette line", "text line", "segment line"];
+pub(super) const EDITORS: [&str; 4] = ["palette line", "text line", "segment line", "reject line"];
 
 /// The focus is in one of them, or was in the frame before.
 fn has_own_editor(ui: &Ui) -> bool {
@@ -72,6 +72,11 @@ pub(crate) fn action(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Act
     if let Some(action) = super::write::key(light_box, *key).filter(|_| modifiers.is_none()) {
         return Some(action);
     }
+    // A button or a line to type in that has the focus takes these keys.
+    let is_free = ui.memory(|m| m.focused()).is_none() || matches!(light_box.popup, Popup::Models { .. });
+    if let Some(action) = super::proposals::key(light_box, *key).filter(|_| modifiers.is_none() && is_free) {
+        return Some(action);
+    }
     let shortcut = shortcut(*key, *modifiers)?;
     let id = light_box.hotkeys.command(&shortcut)?;
     let command = ViewCommand::all().into_iter().find(|c| c.id() == id)?;
@@ -81,6 +86,8 @@ pub(crate) fn action(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Act
         Popup::Palette { .. }
             | Popup::Write { .. }
             | Popup::Segment { .. }
+            | Popup::Models { .. }
+            | Popup::Reject { .. }
             | Popup::Text { .. }
             | Popup::TrueLength { .. }
     );

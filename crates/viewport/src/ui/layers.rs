@@ -5,14 +5,14 @@ use egui::{
     pos2,
 };
 use glam::DVec2;
-use medsight_image::label_grid::{PixelPlane, painted};
+use medsight_image::label_grid::{Edge, PixelPlane, painted};
 use medsight_record::words::Words;
 
 use super::panel::heading;
 use crate::apply::Action;
 use crate::layers::{LayerDose, LayerForm, LayerSet, cuts};
 use crate::light_box::LightBox;
-use crate::surface::{Space, Surface};
+use crate::surface::Surface;
 use crate::theme;
 
 /// What the colours of a cell were made of; equal ones need no new texture.
@@ -42,6 +42,7 @@ pub(super) fn show(painter: &Painter, light_box: &LightBox, index: usize, rect: 
     for set in sets {
         contours(painter, set, surface);
     }
+    super::proposals::ring(painter, light_box, index);
 }
 
 fn labels(
@@ -82,7 +83,8 @@ fn colors(surface: &Surface, rect: Rect, sets: &[&LayerSet]) -> Option<ColorImag
     for set in sets {
         for (grid, labels) in set.grids.iter().enumerate() {
             let under = labels.under(&plane);
-            let colors = painted(&under, size_px[0], set.fill, |label| set.color(grid, label));
+            let edge = if set.proposed.is_some() { Edge::Dashed } else { Edge::Solid };
+            let colors = painted(&under, size_px[0], set.fill, edge, |label| set.color(grid, label));
             for (pixel, [r, g, b, a]) in image.pixels.iter_mut().zip(colors) {
                 if a > 0 {
                     *pixel = Color32::from_rgba_unmultiplied(r, g, b, a);
@@ -136,7 +138,10 @@ pub(super) fn panel(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
     ui.add_space(14.0);
     heading(ui, light_box.words.text("lightbox.layers"));
     for (set_index, set) in light_box.layers.iter().enumerate() {
-        ui.label(RichText::new(&set.name).color(theme::TEXT_1));
+        if set.proposed.as_ref().is_some_and(|proposed| proposed.decided.is_some()) {
+            continue;
+        }
+        super::proposals::head(ui, light_box, set, out);
         let mut fill = set.fill;
         let slider = egui::Slider::new(&mut fill, 0.0..=1.0)
             .show_value(false)
@@ -155,6 +160,9 @@ pub(super) fn panel(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
                 let mut on = layer.on;
                 if ui.checkbox(&mut on, &layer.name).changed() {
                     out.push(Action::LayerOn(set_index, index, on));
+                }
+                if let LayerForm::Label(0, label) = layer.form {
+                    super::proposals::paint_button(ui, light_box, set, &layer.name, label, out);
                 }
                 if let Some(ml) = layer.volume_ml {
                     let text = format!("{} ml", light_box.words.number(ml, if ml < 10.0 { 2 } else { 1 }));
@@ -179,16 +187,6 @@ fn dose_line(dose: &LayerDose, words: &Words) -> Option<String> {
             let figures = format!("⌀ {mean} {unit} · D95 {d95} {unit} · max {max} {unit}");
             let part = format!("{} %: ", words.number(covered * 100.0, 0));
             Some(if *covered > 0.995 { figures } else { part + &figures })
-        }
-    }
-}
-
-impl Surface {
-    /// Unit normal of what is shown, when it has a place in the patient.
-    fn normal(&self) -> Option<glam::DVec3> {
-        match &self.space {
-            Space::Image { place, .. } => place.map(|place| place.normal()),
-            Space::Plane { right, down, .. } => Some(right.cross(*down)),
         }
     }
 }

@@ -13,6 +13,7 @@ mod page;
 mod palette;
 mod panel;
 mod patient_bar;
+mod proposals;
 mod strip;
 mod tools;
 mod view_3d;
@@ -106,6 +107,8 @@ impl LightBox {
         match &self.popup {
             Popup::None => {}
             Popup::Palette { query, chosen } => palette::show(ui, self, query, *chosen, out),
+            Popup::Models { chosen } => proposals::choose(ui, self, *chosen, out),
+            Popup::Reject { set, reason } => proposals::reject(ui, self, *set, reason, out),
             Popup::Write { chosen } => write::show(ui, self, *chosen, out),
             Popup::Segment { label, chosen } => write::segment(ui, self, label, *chosen, out),
             Popup::Help => help::show(ui, self, out),
@@ -141,6 +144,7 @@ fn header(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
                 );
             }
             done(ui, light_box, out);
+            proposals::header(ui, light_box, out);
             if !light_box.refused_files.is_empty() {
                 let count = light_box.refused_files.len().to_string();
                 let text = light_box.words.fill("lightbox.refused_files", &[("count", &count)]);
@@ -157,7 +161,7 @@ fn header(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
 /// What was done well, and a way back while there is one.
 fn done(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
     let Some(done) = &light_box.done else { return };
-    if light_box.take_back.is_some() {
+    if light_box.take_back.is_some() || light_box.reopen.is_some() {
         let key = command_key(light_box, "edit.undo");
         let text = format!("{}  {key}", light_box.words.text("write.take_back"));
         if ui.button(text).clicked() {

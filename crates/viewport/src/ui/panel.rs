@@ -39,6 +39,7 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
         written(ui, light_box, out);
         looks(ui, light_box, out);
         reported(ui, light_box, out);
+        super::proposals::models(ui, light_box, out);
         super::layers::panel(ui, light_box, out);
         refused(ui, light_box);
     });

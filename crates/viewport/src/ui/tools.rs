@@ -9,7 +9,7 @@ use crate::apply::Action;
 use crate::light_box::LightBox;
 use crate::theme;
 
-const TOOLS: [Tool; 13] = [
+const TOOLS: [Tool; 15] = [
     Tool::Window,
     Tool::Pan,
     Tool::Zoom,
@@ -23,6 +23,8 @@ const TOOLS: [Tool; 13] = [
     Tool::Outline,
     Tool::Arrow,
     Tool::Text,
+    Tool::Brush,
+    Tool::Eraser,
 ];
 
 pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
@@ -31,7 +33,10 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
         ui.spacing_mut().button_padding = egui::vec2(5.0, 4.0);
         // Keys are in the tooltips when there is no room for them beside the names.
         let with_keys = ui.available_width() > 1500.0;
-        for tool in TOOLS {
+        // What paints has its place where there is something to paint on.
+        let has_proposal = light_box.painting_on().is_some();
+        let is_offered = |tool: &Tool| has_proposal || !matches!(tool, Tool::Brush | Tool::Eraser);
+        for tool in TOOLS.into_iter().filter(is_offered) {
             button(ui, light_box, ViewCommand::SelectTool(tool), light_box.tool == tool, with_keys, out);
         }
         ui.separator();

@@ -10,7 +10,7 @@ use crate::theme;
 use crate::writing::Offer;
 
 /// Keys of the lines, from the first.
-const NUMBERS: [Key; 9] =
+pub(super) const NUMBERS: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
 /// What a key asks of the dialog: another line, or that a line be done.

@@ -4,6 +4,7 @@
 mod calibration;
 mod measuring;
 mod planes;
+mod proposals;
 mod support;
 mod viewing;
 mod writing;

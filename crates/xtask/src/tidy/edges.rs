@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("paper", &["record", "base"]),
     ("gpu", &["base"]),
     ("render", &["gpu", "image"]),
-    ("infer", &["gpu", "image"]),
+    ("infer", &["gpu", "image", "record"]),
     ("viewport", &["render", "record", "image"]),
     ("imaging", &["viewport", "render", "infer", "link", "vault", "dicom", "codec"]),
     (

@@ -1,0 +1,102 @@
+//! Models in a window: one is started when the volume that it needs is there, and what it found is shown.
+
+use medsight_base::SeriesUid;
+use medsight_viewport::VolumeState;
+
+use super::StudyWindow;
+use crate::models::{Found, Input};
+
+/// What a window knows of its models.
+#[derive(Default)]
+pub(super) struct WindowModels {
+    /// Wanted by the reader; its volume is not there yet.
+    wanted: Option<(SeriesUid, String)>,
+    /// To be given to the models of the program.
+    pub(super) due: Option<(String, Input)>,
+}
+
+impl StudyWindow {
+    /// The reader wants a model on a series.
+    pub(crate) fn want_model(&mut self, series: usize, model: String) {
+        let uid = self.light_box.series.get(series).map(|series| series.uid.clone());
+        self.models.wanted = uid.map(|uid| (uid, model));
+        self.window.request_redraw();
+    }
+
+    /// The reader does not want it any more. True when it had not begun.
+    pub(crate) fn unwant_model(&mut self) -> bool {
+        let waited = self.models.wanted.take().is_some() || self.models.due.take().is_some();
+        if waited {
+            self.model_ended(Some(self.light_box.words.text("model.stopped").to_owned()));
+        }
+        waited
+    }
+
+    /// Starts the model that is wanted, if its volume is there; gives it up where there is none.
+    pub(super) fn start_model(&mut self) {
+        let Some((uid, model)) = &self.models.wanted else { return };
+        let Some(index) = self.light_box.series.iter().position(|series| series.uid == *uid) else { return };
+        let series = &self.light_box.series[index];
+        if let VolumeState::Refused(why) = &series.volume {
+            let why = self.light_box.words.refused(why);
+            self.models.wanted = None;
+            return self.model_ended(Some(why));
+        }
+        let (Some(volume), Some(loader)) = (series.volume(), &self.loader) else { return };
+        let Some(file) = self.found.get(index).and_then(|found| found.slices.first()).map(|slice| slice.file)
+        else {
+            return;
+        };
+        let input = Input::Shown {
+            window: self.window.id(),
+            images: uid.clone(),
+            modality: series.modality.clone(),
+            volume: volume.clone(),
+            source: loader.source.clone(),
+            file,
+        };
+        self.models.due = Some((model.clone(), input));
+        self.models.wanted = None;
+    }
+
+    /// The model of this window is so far.
+    pub(crate) fn model_at(&mut self, part: f32, left_s: Option<f64>) {
+        self.light_box.model_at(part, left_s);
+        self.window.request_redraw();
+    }
+
+    /// The model has ended: with labels, without (why), or because it was stopped.
+    pub(crate) fn model_found(&mut self, found: Option<Result<Box<Found>, String>>) {
+        let words = &self.light_box.words;
+        match found {
+            None => {
+                let text = words.text("model.stopped").to_owned();
+                self.model_ended(Some(text));
+            }
+            Some(Err(why)) => {
+                let text = words.fill("model.failed", &[("why", &why)]);
+                self.model_ended(Some(text));
+            }
+            Some(Ok(found)) => {
+                self.model_ended(None);
+                let index = self.light_box.series.iter().position(|series| series.uid == found.images);
+                // Gone with its study meanwhile.
+                let Some(index) = index else { return };
+                let Found { volume, maker, meanings, labels, .. } = *found;
+                self.light_box.put_proposed(index, &volume, maker, meanings, &labels);
+            }
+        }
+    }
+
+    /// Layers were added or painted on: their solids are of before.
+    pub(crate) fn layers_changed(&mut self) {
+        self.forget_solids();
+        self.window.request_redraw();
+    }
+
+    fn model_ended(&mut self, notice: Option<String>) {
+        self.light_box.model_ended(notice);
+        self.light_box.volumes_wanted.clear();
+        self.window.request_redraw();
+    }
+}
