@@ -12,7 +12,7 @@ pub(crate) fn codegen(check: bool) -> Result<()> {
     let before = contents(&folder);
     // A check comes after the programs were built; building one package alone would compile its packages again.
     if !check {
-        demo::build()?;
+        demo::build_beside_tests()?;
     }
     run::run_command(&mut Command::new(run::built("debug", "export-bindings")), "export-bindings")?;
     let after = contents(&folder);

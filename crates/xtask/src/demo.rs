@@ -34,8 +34,13 @@ pub(crate) fn demo(words: &[String]) -> Result<()> {
 }
 
 /// Builds the programs, all in one call: separate calls would compile shared packages once for each set of features.
-pub(crate) fn build() -> Result<()> {
+fn build() -> Result<()> {
     run("cargo build --workspace --bins --locked")
+}
+
+/// Builds the programs where tests were built before: with the features that tests ask for too, nothing is compiled twice.
+pub(crate) fn build_beside_tests() -> Result<()> {
+    run("cargo build --workspace --bins --tests --locked")
 }
 
 /// Builds the front end, unless nothing in it is newer than the last build.

@@ -26,7 +26,7 @@ pub(crate) fn test(end_to_end: bool) -> Result<()> {
         let line = "cargo test --workspace --locked --no-fail-fast";
         run_command(run::command(line).envs(setup::peers()), line)
     })?;
-    step("build the programs", demo::build)?;
+    step("build the programs", demo::build_beside_tests)?;
     step("generated files are what the code says", || codegen::codegen(true))?;
     if end_to_end {
         step("end to end: the real application on a screen of its own", || end_to_end_runs(&[]))?;

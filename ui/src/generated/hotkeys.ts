@@ -62,6 +62,16 @@ export const hotkeys = {
     "app.palette": [
       "Ctrl+K"
     ],
+    "brush.ball": [
+      "Shift+B"
+    ],
+    "brush.larger": [
+      "+",
+      "="
+    ],
+    "brush.smaller": [
+      "-"
+    ],
     "cine.faster": [
       "."
     ],
@@ -114,6 +124,18 @@ export const hotkeys = {
     "layout.maximise": [
       "Enter"
     ],
+    "model.run": [
+      "Shift+M"
+    ],
+    "model.stop": [
+      "Ctrl+."
+    ],
+    "proposal.accept": [
+      "Ctrl+Enter"
+    ],
+    "proposal.reject": [
+      "Ctrl+Backspace"
+    ],
     "series.next": [
       "ArrowRight"
     ],
@@ -153,6 +175,9 @@ export const hotkeys = {
     "tool.arrow": [
       "Shift+A"
     ],
+    "tool.brush": [
+      "Q"
+    ],
     "tool.calibrate": [
       "Shift+L"
     ],
@@ -161,6 +186,9 @@ export const hotkeys = {
     ],
     "tool.ellipse": [
       "E"
+    ],
+    "tool.eraser": [
+      "Shift+Q"
     ],
     "tool.key_image": [
       "K"

@@ -1062,6 +1062,50 @@ scale: string,
  */
 changedMs: number, };
 
+export type ModelRuleForm = { 
+/**
+ * Name of an installed model, or `NAME@VERSION`.
+ */
+model: string, 
+/**
+ * Modality.
+ */
+modality: string, 
+/**
+ * Body Part Examined, or empty.
+ */
+bodyPart: string, 
+/**
+ * Words of the description, or empty.
+ */
+description: string, 
+/**
+ * Images that the series must have at least.
+ */
+leastImages: number, };
+
+export type ModelsForm = { 
+/**
+ * Folder of the packages; empty for the usual one.
+ */
+folder: string, 
+/**
+ * SHA-256 of manifests that may run; with the keys empty: all may.
+ */
+allowHashes: Array<string>, 
+/**
+ * Ed25519 keys whose packages may run.
+ */
+allowKeys: Array<string>, 
+/**
+ * What runs by itself.
+ */
+rules: Array<ModelRuleForm>, 
+/**
+ * Runs of rules that did not come about since the start, newest first; only told, never set.
+ */
+refused: Array<RefusedRun>, };
+
 export type NamedCode = { 
 /**
  * As it is shown.
@@ -1397,6 +1441,16 @@ instanceUid: string | null,
  * Frame of it, from 0.
  */
 frame: number, };
+
+export type RefusedRun = { 
+/**
+ * Name of the model.
+ */
+model: string, 
+/**
+ * Why; no patient data.
+ */
+reason: string, };
 
 export type ReportChoice = { 
 /**
@@ -1846,7 +1900,7 @@ glassUntilMs: number | null,
  */
 problem: Problem | null, };
 
-export type SettingsChange = { "name": "locale", "value": "en" | "es" | "de" | null } | { "name": "theme", "value": "dark" | "light" } | { "name": "density", "value": "compact" | "regular" | "touch" } | { "name": "cache_quota_gib", "value": number } | { "name": "screen_px_per_mm", "value": number | null } | { "name": "worklist_columns", "value": Array<string> } | { "name": "nodes", "value": Array<NodeForm> } | { "name": "listener", "value": ListenerForm } | { "name": "identity", "value": IdentityForm } | { "name": "destinations", "value": Array<DestinationForm> } | { "name": "sources", "value": Array<SourceForm> };
+export type SettingsChange = { "name": "locale", "value": "en" | "es" | "de" | null } | { "name": "theme", "value": "dark" | "light" } | { "name": "density", "value": "compact" | "regular" | "touch" } | { "name": "cache_quota_gib", "value": number } | { "name": "screen_px_per_mm", "value": number | null } | { "name": "worklist_columns", "value": Array<string> } | { "name": "nodes", "value": Array<NodeForm> } | { "name": "listener", "value": ListenerForm } | { "name": "identity", "value": IdentityForm } | { "name": "destinations", "value": Array<DestinationForm> } | { "name": "sources", "value": Array<SourceForm> } | { "name": "models", "value": ModelsForm };
 
 export type SettingsView = { 
 /**
@@ -1901,6 +1955,10 @@ destinations: Array<DestinationForm>,
  * Systems that orders and earlier reports are asked of.
  */
 sources: Array<SourceForm>, 
+/**
+ * Which models may run, and which run by themselves.
+ */
+models: ModelsForm, 
 /**
  * Names of settings the site has fixed.
  */
