@@ -33,6 +33,11 @@ pub fn regular(volume: Volume) -> Volume {
     even
 }
 
+/// True when all slices have the same distance, so that one affine map holds for every voxel.
+pub fn is_regular(volume: &Volume) -> bool {
+    even_grid(volume).is_none()
+}
+
 /// Number of slices and their distance on the even grid; `None` when the volume is even.
 fn even_grid(volume: &Volume) -> Option<(usize, f64)> {
     let offsets = &volume.slice_offsets_mm;
