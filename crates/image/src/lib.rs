@@ -3,12 +3,17 @@
 //! Pure computation: no file, no GPU. What a frame means (its modality, its patient) is in
 //! `medsight-record`; how it is read from a file is in `medsight-dicom`.
 
+pub mod arc;
 pub mod bricks;
 pub mod brush;
 pub mod camera;
+pub mod centerline;
+pub mod click_segment;
 pub mod components;
+pub mod curved;
 pub mod distance;
 pub mod frame;
+pub mod geodesic;
 pub mod icc;
 pub mod label_grid;
 pub mod lut;
@@ -20,6 +25,7 @@ pub mod present;
 pub mod raycast;
 pub mod regular;
 pub mod shutter;
+pub mod smooth;
 pub mod solids;
 pub mod stats;
 pub mod transfer;
