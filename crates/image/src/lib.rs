@@ -23,6 +23,7 @@ pub mod phantom;
 pub mod plane;
 pub mod present;
 pub mod raycast;
+pub mod register;
 pub mod regular;
 pub mod shutter;
 pub mod smooth;

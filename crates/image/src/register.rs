@@ -1,0 +1,496 @@
+//! Where a volume lies in another one: rigid registration, for reading a study beside an earlier one.
+//!
+//! Normalised mutual information (Studholme, Hill and Hawkes, Pattern Recognition 32, 1999), which holds between CT and MR as within one
+//! of them, is maximised by Powell's method (as Maes and others do, IEEE TMI 16, 1997) over three rotations and three shifts, from a coarse grid
+//! to a fine one. Values are shared between two neighbouring bins and read at scattered positions, so that the measure
+//! is smooth and has no ripples at the distance of voxels.
+//!
+//! It starts from the patient coordinates of both, from their middles, and from their centres of mass, each also tilted, and goes on with
+//! the best. Not here: anything that bends. Nothing is checked against anatomy: a reader has to look at the result.
+
+use glam::{DMat3, DMat4, DQuat, DVec3};
+use rayon::prelude::*;
+
+use crate::{ToolError, Volume, Work, mask};
+
+/// How one volume lies in the other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Registration {
+    /// From patient millimetres of the moving volume to those of the fixed one.
+    pub fixed_from_moving: DMat4,
+    /// Normalised mutual information where they overlap: 1 has nothing in common, 2 is identical.
+    pub similarity: f64,
+    /// Part of the smaller volume that lies in the other one, 0 to 1.
+    pub overlap: f64,
+}
+
+/// Less of the smaller volume in the other one is refused.
+const LEAST_OVERLAP: f64 = 0.15;
+/// Less normalised mutual information beyond 1 is refused.
+const LEAST_AGREEMENT: f64 = 0.03;
+/// Bins of values, in each volume.
+const BINS: usize = 48;
+/// Spacing of the grids, coarse to fine, millimetres; and positions at which values are compared.
+const LEVELS: [(f64, usize); 3] = [(8.0, 12_000), (4.0, 24_000), (2.0, 60_000)];
+/// A radian moves a point this far, in the middle of a body: so that all six parameters have about one scale.
+const ARM_MM: f64 = 80.0;
+
+/// Registers `moving` to `fixed` in patient coordinates.
+///
+/// # Errors
+/// [`ToolError::NoOverlap`], [`ToolError::NoAgreement`], [`ToolError::Uneven`], [`ToolError::Stopped`].
+pub fn rigid(fixed: &Volume, moving: &Volume, work: &Work<'_>) -> Result<Registration, ToolError> {
+    mask::steps_mm(fixed)?;
+    mask::steps_mm(moving)?;
+    let mut best: Vec<Candidate> = Vec::new();
+    let pivot_mm = moving.center_mm();
+    for (level, (grid_mm, samples)) in LEVELS.into_iter().enumerate() {
+        let step = work.part(level as f32 / 3.0, (level + 1) as f32 / 3.0);
+        step.tell(0.0)?;
+        let pair = Pair::new(fixed, moving, grid_mm, samples, pivot_mm);
+        if level == 0 {
+            best = starts(fixed, moving, &pair);
+        }
+        let count = best.len();
+        for (n, candidate) in best.iter_mut().enumerate() {
+            let part = |n: usize| n as f32 / count as f32;
+            *candidate = pair.climb(candidate.pose, grid_mm, &step.part(part(n), part(n + 1)))?;
+        }
+        best.sort_by(|a, b| b.score.total_cmp(&a.score));
+        best.truncate(if level == 0 { 3 } else { 1 });
+        if level + 1 == LEVELS.len() {
+            if let Some(found) = best.first() {
+                return pair.result(found.pose);
+            }
+        }
+    }
+    Err(ToolError::NoOverlap { percent: 0.0, least: LEAST_OVERLAP * 100.0 })
+}
+
+/// Rotation about the pivot and shift: rotation vector in units of 1 / [`ARM_MM`] rad, then millimetres.
+type Pose = [f64; 6];
+
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    pose: Pose,
+    score: f64,
+}
+
+fn fixed_from_moving(pose: &Pose, pivot_mm: DVec3) -> DMat4 {
+    let turn = DVec3::new(pose[0], pose[1], pose[2]) / ARM_MM;
+    let shift = DVec3::new(pose[3], pose[4], pose[5]);
+    let rotation = DMat3::from_quat(DQuat::from_scaled_axis(turn));
+    DMat4::from_translation(pivot_mm + shift)
+        * DMat4::from_mat3(rotation)
+        * DMat4::from_translation(-pivot_mm)
+}
+
+/// The best places to begin: same coordinates, same middle, same centre of mass; each straight and tilted about the three axes.
+fn starts(fixed: &Volume, moving: &Volume, pair: &Pair) -> Vec<Candidate> {
+    let shifts =
+        [DVec3::ZERO, fixed.center_mm() - moving.center_mm(), pair.fixed.mass_mm() - pair.moving.mass_mm()];
+    let tilt = 0.26 * ARM_MM; // 15°
+    let mut candidates = Vec::new();
+    for shift in shifts {
+        for turn in 0..27 {
+            let [x, y, z] = [turn % 3, turn / 3 % 3, turn / 9].map(|t| f64::from(t - 1) * tilt);
+            let pose = [x, y, z, shift.x, shift.y, shift.z];
+            candidates.push(Candidate { pose, score: pair.score(&pose) });
+        }
+    }
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+    // The same valley twice is no second chance.
+    let mut kept: Vec<Candidate> = Vec::new();
+    for candidate in candidates {
+        let is_near = |k: &Candidate| k.pose.iter().zip(candidate.pose).all(|(a, b)| (a - b).abs() < 12.0);
+        if kept.len() < 6 && !kept.iter().any(is_near) {
+            kept.push(candidate);
+        }
+    }
+    kept
+}
+
+/// A volume on a coarser grid, its values as bins.
+struct Coarse {
+    dims: [usize; 3],
+    /// `BINS` values, fractional; x fastest.
+    bins: Vec<f32>,
+    patient_from_voxel: DMat4,
+    voxel_from_patient: DMat4,
+}
+
+impl Coarse {
+    /// Means of blocks as near to `grid_mm` as whole voxels allow.
+    fn new(volume: &Volume, grid_mm: f64) -> Self {
+        let m = volume.patient_from_voxel;
+        let steps = [m.x_axis.truncate(), m.y_axis.truncate(), m.z_axis.truncate()];
+        let block =
+            [0, 1, 2].map(|a| ((grid_mm / steps[a].length()).round() as usize).clamp(1, volume.dims[a]));
+        let dims = [0, 1, 2].map(|a| volume.dims[a] / block[a]);
+        let first = volume.first_voxel();
+        let size = dims[0] * dims[1];
+        let mean = |index: usize| {
+            let at = [index % dims[0], index / dims[0] % dims[1], index / size];
+            let low = [0, 1, 2].map(|a| at[a] * block[a]);
+            let mut sum = 0.0_f64;
+            for z in low[2]..low[2] + block[2] {
+                for y in low[1]..low[1] + block[1] {
+                    let row = first + (z * volume.dims[1] + y) * volume.dims[0];
+                    sum += (low[0]..low[0] + block[0])
+                        .map(|x| f64::from(volume.voxels.value(row + x)))
+                        .sum::<f64>();
+                }
+            }
+            (sum / (block[0] * block[1] * block[2]) as f64) as f32
+        };
+        let values: Vec<f32> = (0..size * dims[2]).into_par_iter().map(mean).collect();
+        let middle = DVec3::from_array(block.map(|b| (b as f64 - 1.0) * 0.5));
+        let scale = DVec3::from_array(block.map(|b| b as f64));
+        let patient_from_voxel = m * DMat4::from_translation(middle) * DMat4::from_scale(scale);
+        let voxel_from_patient = patient_from_voxel.inverse();
+        Self { dims, bins: binned(&values), patient_from_voxel, voxel_from_patient }
+    }
+
+    /// The centre of mass of bins: patient coordinates.
+    fn mass_mm(&self) -> DVec3 {
+        let (mut sum, mut moment) = (0.0, DVec3::ZERO);
+        for (index, bin) in self.bins.iter().enumerate() {
+            moment += self.place(index) * f64::from(*bin);
+            sum += f64::from(*bin);
+        }
+        self.patient_from_voxel.transform_point3(if sum > 0.0 { moment / sum } else { DVec3::ZERO })
+    }
+
+    fn place(&self, index: usize) -> DVec3 {
+        let [nx, ny, _] = self.dims;
+        DVec3::new((index % nx) as f64, (index / nx % ny) as f64, (index / (nx * ny)) as f64)
+    }
+
+    /// The bin at a place, trilinear; `None` outside of the voxel centres.
+    fn at(&self, place: DVec3) -> Option<f32> {
+        let p = place.as_vec3().to_array();
+        let mut low = [0_usize; 3];
+        let mut part = [0.0_f32; 3];
+        for a in 0..3 {
+            if !(p[a] >= 0.0 && p[a] <= (self.dims[a] - 1) as f32) {
+                return None;
+            }
+            low[a] = (p[a] as usize).min(self.dims[a].saturating_sub(2));
+            part[a] = p[a] - low[a] as f32;
+        }
+        let [nx, ny, _] = self.dims;
+        let stride =
+            [usize::from(nx > 1), if ny > 1 { nx } else { 0 }, if self.dims[2] > 1 { nx * ny } else { 0 }];
+        let base = (low[2] * ny + low[1]) * nx + low[0];
+        let lerp = |a: f32, b: f32, t: f32| a + (b - a) * t;
+        let row = |at: usize| lerp(self.bins[at], self.bins[at + stride[0]], part[0]);
+        let sheet = |at: usize| lerp(row(at), row(at + stride[1]), part[1]);
+        Some(lerp(sheet(base), sheet(base + stride[2]), part[2]))
+    }
+}
+
+/// Values as fractional bins between their 1st and 99.5th percentile: one bright voxel of metal must not take all bins.
+fn binned(values: &[f32]) -> Vec<f32> {
+    let mut sorted: Vec<f32> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    sorted.sort_unstable_by(f32::total_cmp);
+    let at = |part: f64| sorted.get((sorted.len() as f64 * part) as usize).copied().unwrap_or(0.0);
+    let (low, high) = (at(0.01), at(0.995));
+    let scale = if high > low { (BINS - 1) as f32 / (high - low) } else { 0.0 };
+    let bin = |v: &f32| ((v - low) * scale).clamp(0.0, (BINS - 1) as f32);
+    values.iter().map(|v| if v.is_finite() { bin(v) } else { 0.0 }).collect()
+}
+
+/// Two volumes on grids of one size, and where they are compared.
+struct Pair {
+    fixed: Coarse,
+    moving: Coarse,
+    /// Patient positions in the moving volume, with its bins there.
+    samples: Vec<(DVec3, f32)>,
+    pivot_mm: DVec3,
+    /// How much of the moving volume the fixed one could hold at best.
+    most: f64,
+}
+
+impl Pair {
+    fn new(fixed: &Volume, moving: &Volume, grid_mm: f64, count: usize, pivot_mm: DVec3) -> Self {
+        let ml = |v: &Volume| v.voxels_per_time() as f64 * v.patient_from_voxel.determinant().abs();
+        let most = (ml(fixed) / ml(moving)).min(1.0);
+        let (fixed, moving) = (Coarse::new(fixed, grid_mm), Coarse::new(moving, grid_mm));
+        let last = DVec3::from_array(moving.dims.map(|n| n as f64 - 1.0));
+        // The additive recurrence of the plastic number fills a cube evenly and never falls into step with the voxels
+        // (Roberts 2018). The same positions in every run.
+        let turn = DVec3::new(0.819_172_513_396_164_4, 0.671_043_606_703_789_2, 0.549_700_477_901_970_4);
+        let samples = (0..count)
+            .filter_map(|n| {
+                let place = (turn * n as f64 + 0.5).fract_gl() * last;
+                Some((moving.patient_from_voxel.transform_point3(place), moving.at(place)?))
+            })
+            .collect();
+        Self { fixed, moving, samples, pivot_mm, most }
+    }
+
+    /// What is maximised: similarity, as long as enough overlaps.
+    fn score(&self, pose: &Pose) -> f64 {
+        let (similarity, overlap) = self.similarity(pose);
+        // Below the least overlap it must still be better to overlap more, or nothing leads back.
+        if overlap < LEAST_OVERLAP { overlap - LEAST_OVERLAP } else { similarity - 1.0 }
+    }
+
+    /// Normalised mutual information of the samples that lie in both, and the part of the smaller volume that they are.
+    fn similarity(&self, pose: &Pose) -> (f64, f64) {
+        let to_voxel = self.fixed.voxel_from_patient * fixed_from_moving(pose, self.pivot_mm);
+        let chunk = self.samples.len().div_ceil(8).max(1);
+        let empty = || (vec![0.0_f32; BINS * BINS], 0_usize);
+        let count_chunk = |chunk: &[(DVec3, f32)]| {
+            let (mut joint, mut count) = empty();
+            for (place, moving) in chunk {
+                let Some(fixed) = self.fixed.at(to_voxel.transform_point3(*place)) else { continue };
+                count += 1;
+                let (a, b) = ((fixed as usize).min(BINS - 2), (*moving as usize).min(BINS - 2));
+                let (part_a, part_b) = (fixed - a as f32, moving - b as f32);
+                let at = a * BINS + b;
+                joint[at] += (1.0 - part_a) * (1.0 - part_b);
+                joint[at + 1] += (1.0 - part_a) * part_b;
+                joint[at + BINS] += part_a * (1.0 - part_b);
+                joint[at + BINS + 1] += part_a * part_b;
+            }
+            (joint, count)
+        };
+        // Summed in the order of the chunks, so that the result does not depend on the threads.
+        let chunks: Vec<(Vec<f32>, usize)> = self.samples.par_chunks(chunk).map(count_chunk).collect();
+        let mut joint = vec![0.0_f64; BINS * BINS];
+        let mut count = 0;
+        for (part, n) in chunks {
+            joint.iter_mut().zip(part).for_each(|(sum, p)| *sum += f64::from(p));
+            count += n;
+        }
+        let overlap = count as f64 / self.samples.len().max(1) as f64 / self.most;
+        (normalised_mutual_information(&joint), overlap.min(1.0))
+    }
+
+    /// Powell's method from a pose.
+    fn climb(&self, start: Pose, grid_mm: f64, work: &Work<'_>) -> Result<Candidate, ToolError> {
+        const ROUNDS: usize = 12;
+        let mut directions = [[0.0; 6]; 6];
+        (0..6).for_each(|i| directions[i][i] = 1.0);
+        let mut best = Candidate { pose: start, score: self.score(&start) };
+        for round in 0..ROUNDS {
+            let begin = best;
+            let (mut largest, mut gain) = (0, 0.0);
+            for (i, direction) in directions.iter().enumerate() {
+                work.tell((round as f32 + i as f32 / 6.0) / ROUNDS as f32)?;
+                let before = best.score;
+                best = self.along(best, direction, grid_mm);
+                if best.score - before > gain {
+                    (largest, gain) = (i, best.score - before);
+                }
+            }
+            let moved: Vec<f64> = best.pose.iter().zip(begin.pose).map(|(a, b)| a - b).collect();
+            let length = moved.iter().map(|m| m * m).sum::<f64>().sqrt();
+            // A fortieth of the grid: a twentieth of a millimetre on the finest.
+            if length < grid_mm * 0.025 {
+                break;
+            }
+            // The way of the whole round replaces the direction that gave most (Powell 1964).
+            let way: Pose = std::array::from_fn(|i| moved[i] / length);
+            best = self.along(best, &way, grid_mm);
+            directions[largest] = way;
+        }
+        Ok(best)
+    }
+
+    /// The best pose along a direction: steps that double while it climbs, then parabolas between three of them.
+    fn along(&self, from: Candidate, direction: &Pose, grid_mm: f64) -> Candidate {
+        let at = |t: f64| -> Candidate {
+            let pose: Pose = std::array::from_fn(|i| from.pose[i] + direction[i] * t);
+            Candidate { pose, score: self.score(&pose) }
+        };
+        let mut step = grid_mm * 0.5;
+        let (up, down) = (at(step), at(-step));
+        let mut middle = (0.0, from);
+        let (mut low, mut high) = ((-step, down), (step, up));
+        if up.score.max(down.score) > from.score {
+            let sign = if up.score > down.score { 1.0 } else { -1.0 };
+            let mut behind = middle;
+            middle = if sign > 0.0 { high } else { low };
+            let mut ahead = middle;
+            for _ in 0..6 {
+                step *= 2.0;
+                let t = middle.0 + sign * step;
+                ahead = (t, at(t));
+                if ahead.1.score <= middle.1.score {
+                    break;
+                }
+                (behind, middle) = (middle, ahead);
+            }
+            (low, high) = if sign > 0.0 { (behind, ahead) } else { (ahead, behind) };
+        }
+        for _ in 0..6 {
+            let width = high.0 - low.0;
+            if width < grid_mm * 0.05 || middle.0 <= low.0 || middle.0 >= high.0 {
+                break;
+            }
+            let t = vertex(low, middle, high).unwrap_or_else(|| {
+                // Into the wider half.
+                if middle.0 - low.0 > high.0 - middle.0 {
+                    (low.0 + middle.0) * 0.5
+                } else {
+                    (middle.0 + high.0) * 0.5
+                }
+            });
+            let tried = (t, at(t));
+            if tried.1.score > middle.1.score {
+                if t > middle.0 {
+                    low = middle
+                } else {
+                    high = middle
+                }
+                middle = tried;
+            } else if t > middle.0 {
+                high = tried;
+            } else {
+                low = tried;
+            }
+        }
+        if middle.1.score > from.score { middle.1 } else { from }
+    }
+
+    fn result(&self, pose: Pose) -> Result<Registration, ToolError> {
+        let (similarity, overlap) = self.similarity(&pose);
+        if overlap < LEAST_OVERLAP {
+            return Err(ToolError::NoOverlap { percent: overlap * 100.0, least: LEAST_OVERLAP * 100.0 });
+        }
+        if similarity - 1.0 < LEAST_AGREEMENT {
+            return Err(ToolError::NoAgreement { found: similarity - 1.0, least: LEAST_AGREEMENT });
+        }
+        Ok(Registration { fixed_from_moving: fixed_from_moving(&pose, self.pivot_mm), similarity, overlap })
+    }
+}
+
+/// Where the parabola through three points is highest, when that is well between them.
+fn vertex(low: (f64, Candidate), middle: (f64, Candidate), high: (f64, Candidate)) -> Option<f64> {
+    let (a, b) = (middle.0 - low.0, high.0 - middle.0);
+    let (fa, fb) = (middle.1.score - low.1.score, middle.1.score - high.1.score);
+    let below = 2.0 * (a * fb + b * fa);
+    let t = middle.0 + (b * b * fa - a * a * fb) / below;
+    let margin = (high.0 - low.0) * 0.02;
+    let is_new = (t - middle.0).abs() > margin * 0.5 && t > low.0 + margin && t < high.0 - margin;
+    (below > 0.0 && is_new).then_some(t)
+}
+
+/// (H(a) + H(b)) / H(a, b) of a joint histogram; 1 when it is empty.
+fn normalised_mutual_information(joint: &[f64]) -> f64 {
+    let whole: f64 = joint.iter().sum();
+    if whole <= 0.0 {
+        return 1.0;
+    }
+    let entropy = |counts: &mut dyn Iterator<Item = f64>| -> f64 {
+        counts.filter(|c| *c > 0.0).map(|c| -(c / whole) * (c / whole).ln()).sum()
+    };
+    let rows = entropy(&mut joint.chunks_exact(BINS).map(|row| row.iter().sum()));
+    let columns = entropy(&mut (0..BINS).map(|c| joint.iter().skip(c).step_by(BINS).sum()));
+    let both = entropy(&mut joint.iter().copied());
+    if both > 0.0 { (rows + columns) / both } else { 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Voxels;
+    use crate::phantom;
+    use crate::plane::sample;
+
+    /// The volume as it would be, had the patient lain otherwise: turned about its middle and shifted, on the same grid, and the
+    /// transform that puts it back.
+    fn moved(volume: &Volume, turn_degrees: DVec3, shift_mm: DVec3, noise: f64) -> (Volume, DMat4) {
+        let center = volume.center_mm();
+        let turn = DQuat::from_scaled_axis(turn_degrees * (std::f64::consts::PI / 180.0));
+        let back = DMat4::from_translation(center + shift_mm)
+            * DMat4::from_quat(turn)
+            * DMat4::from_translation(-center);
+        let voxel_from_voxel = volume.voxel_from_patient() * back * volume.patient_from_voxel;
+        let mut state = 9u32;
+        let voxels = (0..volume.voxels_per_time()).map(|i| {
+            let [nx, ny] = [volume.dims[0], volume.dims[1]];
+            let p = DVec3::new((i % nx) as f64, (i / nx % ny) as f64, (i / (nx * ny)) as f64);
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let extra = (f64::from(state >> 8) / 16_777_216.0 - 0.5) * 3.46 * noise;
+            let value =
+                sample(volume, voxel_from_voxel.transform_point3(p).as_vec3()).unwrap_or(volume.min_max[0]);
+            (f64::from(value) + extra) as i16
+        });
+        (Volume { voxels: Voxels::I16(voxels.collect()).into(), ..volume.clone() }, back)
+    }
+
+    /// Largest distance in millimetres at the corners of the inner half of the volume, and the angle in degrees.
+    fn error(found: &DMat4, truth: &DMat4, volume: &Volume) -> (f64, f64) {
+        let (low, high) = volume.bounds_mm();
+        let corners = (0..8).map(|i| {
+            let part =
+                DVec3::new(f64::from(i & 1), f64::from(i >> 1 & 1), f64::from(i >> 2 & 1)) * 0.5 + 0.25;
+            low + (high - low) * part
+        });
+        let off = |p: DVec3| found.transform_point3(p).distance(truth.transform_point3(p));
+        let turn = |m: &DMat4| m.to_scale_rotation_translation().1;
+        let angle = turn(found).angle_between(turn(truth)).to_degrees();
+        (corners.map(off).fold(0.0, f64::max), angle)
+    }
+
+    #[test]
+    fn a_turned_and_shifted_head_is_found_within_half_a_millimetre_and_half_a_degree() {
+        let head = phantom::head([80, 96, 72], 2.4);
+        for (turn, shift, noise) in [
+            (DVec3::new(3.0, -5.0, 8.0), DVec3::new(12.0, -9.0, 15.0), 0.0),
+            (DVec3::new(-12.0, 4.0, -15.0), DVec3::new(-20.0, 25.0, 8.0), 30.0),
+        ] {
+            let (other, truth) = moved(&head, turn, shift, noise);
+            let begin = std::time::Instant::now();
+            let found = rigid(&head, &other, &Work::silent()).unwrap();
+            let (mm, degrees) = error(&found.fixed_from_moving, &truth, &head);
+            println!("{mm:.3} mm, {degrees:.3}°, {found:?}, {} ms", begin.elapsed().as_millis());
+            assert!(mm < 0.5 && degrees < 0.5, "{mm} mm, {degrees}°");
+        }
+    }
+
+    #[test]
+    fn values_of_another_modality_do_not_matter() {
+        let head = phantom::head([80, 96, 72], 2.4);
+        let (other, truth) = moved(&head, DVec3::new(4.0, 0.0, -6.0), DVec3::new(5.0, 7.0, -6.0), 0.0);
+        // As in MR: bone and air dark, fluid bright.
+        let turned = |v: f32| if v > 300.0 || v < -300.0 { 0.0 } else { 300.0 - v * 4.0 };
+        let values = (0..other.voxels.len()).map(|i| turned(other.voxels.value(i)) as i16).collect();
+        let other = Volume { voxels: Voxels::I16(values).into(), min_max: [0.0, 900.0], ..other };
+        let found = rigid(&head, &other, &Work::silent()).unwrap();
+        let (mm, degrees) = error(&found.fixed_from_moving, &truth, &head);
+        println!("{mm:.3} mm, {degrees:.3}°, {found:?}");
+        assert!(mm < 1.0 && degrees < 1.0, "{mm} mm, {degrees}°");
+    }
+
+    #[test]
+    fn volumes_without_common_structure_are_refused() {
+        let head = phantom::head([48, 48, 48], 4.0);
+        let mut state = 1u32;
+        let noise = (0..head.voxels.len()).map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 20) as i16
+        });
+        let noise =
+            Volume { voxels: Voxels::I16(noise.collect()).into(), min_max: [0.0, 4095.0], ..head.clone() };
+        let refusal = rigid(&head, &noise, &Work::silent()).unwrap_err();
+        assert_eq!(refusal.code(), "no_agreement", "{refusal}");
+        let flat = Volume { voxels: Voxels::I16(vec![0; head.voxels.len()]).into(), ..head.clone() };
+        assert_eq!(rigid(&head, &flat, &Work::silent()).unwrap_err().code(), "no_agreement");
+    }
+
+    #[test]
+    fn registration_can_be_stopped() {
+        let head = phantom::head([48, 48, 48], 4.0);
+        let asked = std::cell::Cell::new(0);
+        let stop = || {
+            asked.set(asked.get() + 1);
+            asked.get() > 10
+        };
+        let work = Work::new(&|_| {}, &stop);
+        assert_eq!(rigid(&head, &head, &work), Err(ToolError::Stopped));
+    }
+}
