@@ -13,11 +13,12 @@
 //!
 //! **Further clicks.** Each plus click adds its own region. A voxel belongs to the minus clicks when their cost is lower.
 //!
+//! **How far it looks.** The box around the clicks doubles until the fronts stall in it.
 //! Boxes of more than [`MOST_VOXELS`] are computed on block means, and the border lies between their centres.
 
 use crate::geodesic::{Front, Lattice, spread};
 use crate::smooth::{diffuse, median, robust_sd, step_sd};
-use crate::{Mask, ToolError, Volume, Work, components, mask};
+use crate::{Mask, ToolError, Volume, Work, blocks, components, mask};
 
 /// Voxels that are worked on: about half a second.
 pub const MOST_VOXELS: usize = 2_000_000;
@@ -41,6 +42,12 @@ const STAGE: f32 = 1.2;
 const NEAREST: f32 = 8.0;
 /// How much deeper a late stall must be: power of the cost.
 const LATE: f32 = 0.4;
+/// Growth by less than this power of the cost is that of a border; in even tissue it is 3.
+const STALL: f32 = 1.2;
+/// Behind a stall the front goes on to so many times its cost, to see whether a deeper one comes.
+const BEYOND: f32 = 2.5;
+/// First reach of the box around the clicks.
+const FIRST_REACH_MM: f64 = 30.0;
 /// Relative cost of a voxel that a minus click has won. Those that nothing reached are infinite.
 const EXCLUDED: f32 = f32::MAX;
 
@@ -139,7 +146,7 @@ impl Proposal {
     }
 }
 
-/// Segments what the clicks say, in a box that reaches `reach_mm` beyond them on all sides.
+/// Segments what the clicks say. The box around them grows until the fronts stall within it, to `reach_mm` beyond the clicks at most.
 ///
 /// # Errors
 /// [`ToolError::NoSeed`] without a plus click, [`ToolError::Outside`] for a click that is not in the volume,
@@ -150,26 +157,51 @@ pub fn from_clicks(
     reach_mm: f64,
     work: &Work<'_>,
 ) -> Result<Proposal, ToolError> {
+    let mut reach = FIRST_REACH_MM.min(reach_mm);
+    let mut done = 0.0;
+    loop {
+        let is_last = reach >= reach_mm;
+        // Each box is larger than all before it together.
+        let end = if is_last { 1.0 } else { done + (1.0 - done) * 0.4 };
+        if let Some(proposal) = in_box(volume, clicks, reach, is_last, &work.part(done, end))? {
+            return Ok(proposal);
+        }
+        (reach, done) = ((reach * 2.0).min(reach_mm), end);
+    }
+}
+
+/// The proposal of a box; `None` when it is not the last one and a region did not end within it.
+fn in_box(
+    volume: &Volume,
+    clicks: &[Click],
+    reach_mm: f64,
+    is_last: bool,
+    work: &Work<'_>,
+) -> Result<Option<Proposal>, ToolError> {
     let ground = Ground::new(volume, clicks, reach_mm)?;
     work.tell(0.2)?;
     let (plus, minus): (Vec<Click>, Vec<Click>) = clicks.iter().partition(|c| c.inside);
-    if plus.is_empty() {
-        return Err(ToolError::NoSeed);
-    }
     let share = 0.8 / (clicks.len() as f32);
     let mut least = ground.lattice.filled(-1.0, |_| f32::INFINITY);
     let mut relative = least.clone();
     for (n, click) in plus.iter().enumerate() {
-        let front = ground.front(click, &work.part(0.2 + share * n as f32, 0.2 + share * (n + 1) as f32))?;
+        let done = 0.2 + share * n as f32;
+        let front = ground.front(click, &work.part(done, done + share))?;
+        if !front.stop.is_stall && !is_last {
+            return Ok(None);
+        }
         for (at, cost) in front.cost.iter().enumerate() {
             least[at] = least[at].min(*cost);
-            relative[at] = relative[at].min(cost / front.stop);
+            relative[at] = relative[at].min(cost / front.stop.cost);
         }
     }
+    // Where no plus click came, a minus click changes nothing.
+    let dearest = least.iter().copied().filter(|c| c.is_finite()).fold(0.0, f32::max);
     for (n, click) in minus.iter().enumerate() {
         let done = 0.2 + share * (plus.len() + n) as f32;
-        let front = ground.front(click, &work.part(done, done + share))?;
-        for (at, cost) in front.cost.iter().enumerate() {
+        let grow = |_: usize, _: f32| Front::Grow;
+        let costs = ground.spread_from(click, dearest, grow, &work.part(done, done + share))?;
+        for (at, cost) in costs.iter().enumerate() {
             if *cost < least[at] {
                 relative[at] = EXCLUDED;
             }
@@ -177,7 +209,7 @@ pub fn from_clicks(
     }
     let Ground { lattice, block, .. } = ground;
     let dims = [volume.dims[0], volume.dims[1], volume.dims[2]];
-    Ok(Proposal { lattice, block, relative, dims })
+    Ok(Some(Proposal { lattice, block, relative, dims }))
 }
 
 /// What the fronts grow over.
@@ -195,7 +227,15 @@ struct Ground {
 /// Costs from one click, and the one at which its growth stops.
 struct GrownFront {
     cost: Vec<f32>,
-    stop: f32,
+    stop: Stop,
+}
+
+/// Where growth is slowest.
+#[derive(Clone, Copy, Debug)]
+struct Stop {
+    cost: f32,
+    /// True when it is slow there as at a border, and the front went on behind it.
+    is_stall: bool,
 }
 
 impl Ground {
@@ -213,7 +253,7 @@ impl Ground {
         let most = |a: usize| clicks.iter().map(|c| c.voxel[a]).max().unwrap_or(0);
         let low = [0, 1, 2].map(|a| least(a).saturating_sub(reach[a]));
         let high = [0, 1, 2].map(|a| (most(a) + reach[a]).min(dims[a] - 1));
-        let block = blocks([0, 1, 2].map(|a| high[a] + 1 - low[a]), steps.map(|s| s.length()));
+        let block = block_size([0, 1, 2].map(|a| high[a] + 1 - low[a]), steps.map(|s| s.length()));
         let steps_mm = [0, 1, 2].map(|a| steps[a] * block[a] as f64);
         let lattice = Lattice::new(
             [0, 1, 2].map(|a| low[a] / block[a]),
@@ -222,7 +262,7 @@ impl Ground {
         );
         let spacing_mm = steps_mm.map(|s| s.length());
         let mut values = lattice.filled(0.0, |at| {
-            block_mean(volume, [0, 1, 2].map(|a| (at[a] + lattice.low[a]) * block[a]), block)
+            blocks::mean(volume, [0, 1, 2].map(|a| (at[a] + lattice.low[a]) * block[a]), block)
         });
         let center = [0, 1, 2].map(|a| first.voxel[a] / block[a] - lattice.low[a]);
         let range = volume.min_max[1] - volume.min_max[0];
@@ -234,6 +274,39 @@ impl Ground {
     }
 
     fn front(&self, click: &Click, work: &Work<'_>) -> Result<GrownFront, ToolError> {
+        let nearest = NEAREST * self.lattice.shortest_mm();
+        let mut costs = Vec::new();
+        let (mut farthest, mut next_look, mut is_ended) = (f32::INFINITY, nearest, false);
+        let watch = |index: usize, cost: f32| {
+            costs.push(cost);
+            if farthest.is_infinite() && self.is_cut(index) {
+                farthest = cost;
+            }
+            if cost < next_look {
+                return Front::Grow;
+            }
+            next_look = cost * 1.1;
+            // Costs come in order within the width of a bucket, which is enough to look.
+            let stop = slowest_growth(&costs, nearest, farthest.min(cost));
+            is_ended = stop.is_stall && cost > stop.cost * BEYOND;
+            if is_ended { Front::End } else { Front::Grow }
+        };
+        let cost = self.spread_from(click, FARTHEST, watch, work)?;
+        costs.sort_unstable_by(f32::total_cmp);
+        // Behind the last cost nothing was counted, unless there is nothing to count.
+        let known = if is_ended { costs.last().copied().unwrap_or(0.0) } else { FARTHEST };
+        let end = farthest.min(known);
+        Ok(GrownFront { cost, stop: slowest_growth(&costs, nearest, end) })
+    }
+
+    /// Costs of the ways from a click.
+    fn spread_from(
+        &self,
+        click: &Click,
+        limit: f32,
+        settled: impl FnMut(usize, f32) -> Front,
+        work: &Work<'_>,
+    ) -> Result<Vec<f32>, ToolError> {
         let (lattice, values) = (&self.lattice, &self.values);
         let at = [0, 1, 2].map(|a| click.voxel[a] / self.block[a] - lattice.low[a]);
         let seed = lattice.index(at);
@@ -245,27 +318,7 @@ impl Ground {
             let change = ((values[to] - values[from]).abs() / step - 1.0).max(0.0);
             (length_mm * (1.0 + unlike * unlike)).min(DEAREST) + CHANGE * change
         };
-        let mut order = Vec::new();
-        let limit = FARTHEST;
-        let cost = spread(
-            lattice,
-            &[seed],
-            limit,
-            DEAREST,
-            step_cost,
-            |index, cost| {
-                order.push((index as u32, cost));
-                Front::Grow
-            },
-            work,
-        )?;
-        let cut = order.iter().filter(|(index, _)| self.is_cut(*index as usize)).map(|(_, c)| *c);
-        let farthest = cut.fold(limit, f32::min);
-        let mut costs: Vec<f32> = order.into_iter().map(|(_, cost)| cost).collect();
-        costs.sort_unstable_by(f32::total_cmp);
-        let stop = slowest_growth(&costs, NEAREST * lattice.shortest_mm(), farthest)
-            .unwrap_or(lattice.shortest_mm() * 2.0);
-        Ok(GrownFront { cost, stop })
+        spread(lattice, &[seed], limit, DEAREST, step_cost, settled, work)
     }
 
     /// Middle value of the tissue around a voxel, and its spread.
@@ -295,7 +348,7 @@ impl Ground {
 }
 
 /// How many voxels are taken together so that a box is not too large: along the finest axes first.
-fn blocks(size: [usize; 3], spacing_mm: [f64; 3]) -> [usize; 3] {
+fn block_size(size: [usize; 3], spacing_mm: [f64; 3]) -> [usize; 3] {
     let mut block = [1; 3];
     loop {
         let voxels: usize = (0..3).map(|a| size[a].div_ceil(block[a]) + 1).product();
@@ -312,34 +365,22 @@ fn blocks(size: [usize; 3], spacing_mm: [f64; 3]) -> [usize; 3] {
     }
 }
 
-fn block_mean(volume: &Volume, first: [usize; 3], block: [usize; 3]) -> f32 {
-    let (mut sum, mut count) = (0.0, 0.0_f32);
-    for z in first[2]..first[2] + block[2] {
-        for y in first[1]..first[1] + block[1] {
-            for value in (first[0]..first[0] + block[0]).filter_map(|x| volume.at(x, y, z)) {
-                sum += value;
-                count += 1.0;
-            }
-        }
-    }
-    sum / count.max(1.0)
-}
-
-/// The cost at which growth is slowest, of ascending costs up to `farthest`; `None` when there are too few.
-fn slowest_growth(costs: &[f32], nearest: f32, farthest: f32) -> Option<f32> {
+/// Where growth is slowest, of ascending costs up to `farthest`. Exponents are measured from `nearest` on.
+fn slowest_growth(costs: &[f32], nearest: f32, farthest: f32) -> Stop {
     let reached = |cost: f32| costs.partition_point(|c| *c <= cost) as f32;
-    let mut best = None;
+    let mut stop = Stop { cost: farthest.min(nearest), is_stall: false };
     let mut least = f32::INFINITY;
-    let mut cost = costs.get(8)?.max(nearest);
+    let mut cost = nearest;
     while cost > 0.0 && cost * STAGE <= farthest {
         let exponent = (reached(cost * STAGE) / reached(cost / STAGE)).ln() / (2.0 * STAGE.ln());
         let slowness = (exponent + 0.05) * cost.powf(LATE);
         if slowness < least {
-            (least, best) = (slowness, Some(cost));
+            least = slowness;
+            stop = Stop { cost, is_stall: exponent < STALL && cost * STAGE * STAGE <= farthest };
         }
         cost *= 1.05;
     }
-    best.or(Some(farthest))
+    stop
 }
 
 #[cfg(test)]
@@ -419,17 +460,17 @@ mod tests {
 
     #[test]
     fn a_large_box_is_worked_on_in_blocks_and_the_border_stays_below_a_voxel_of_them() {
-        let dims = [200, 200, 90];
-        let center = DVec3::new(100.0, 100.0, 45.0);
+        let dims = [200, 200, 180];
+        let center = DVec3::new(100.0, 100.0, 90.0);
         let mut truth = Mask::none(dims);
         for i in 0..truth.inside.len() {
             let p = DVec3::from_array(truth.voxel(i).map(|c| c as f64)) - center;
-            truth.inside[i] = p.length() < 30.0;
+            truth.inside[i] = p.length() < 70.0;
         }
         let values =
             truth.inside.iter().enumerate().map(|(i, t)| if *t { 100 } else { 0 } + (i * 7 % 13) as i16);
         let volume = phantom::volume(dims, DVec3::ONE, values.collect());
-        let click = Click { voxel: [105, 95, 50], inside: true };
+        let click = Click { voxel: [105, 95, 80], inside: true };
         let proposal = from_clicks(&volume, &[click], 200.0, &Work::silent()).unwrap();
         assert_ne!(proposal.block, [1; 3]);
         let dice = proposal.mask(1.0).dice(&truth);

@@ -4,6 +4,9 @@
 //! `medsight-record`; how it is read from a file is in `medsight-dicom`.
 
 pub mod arc;
+pub mod blocks;
+pub mod body_mask;
+pub mod bone_mask;
 pub mod bricks;
 pub mod brush;
 pub mod camera;
@@ -16,6 +19,7 @@ pub mod frame;
 pub mod geodesic;
 pub mod icc;
 pub mod label_grid;
+pub mod lung_mask;
 pub mod lut;
 pub mod mask;
 pub mod overlay;

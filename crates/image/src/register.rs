@@ -11,6 +11,7 @@
 use glam::{DMat3, DMat4, DQuat, DVec3};
 use rayon::prelude::*;
 
+use crate::blocks::Blocks;
 use crate::{ToolError, Volume, Work, mask};
 
 /// How one volume lies in the other.
@@ -122,33 +123,10 @@ struct Coarse {
 impl Coarse {
     /// Means of blocks as near to `grid_mm` as whole voxels allow.
     fn new(volume: &Volume, grid_mm: f64) -> Self {
-        let m = volume.patient_from_voxel;
-        let steps = [m.x_axis.truncate(), m.y_axis.truncate(), m.z_axis.truncate()];
-        let block =
-            [0, 1, 2].map(|a| ((grid_mm / steps[a].length()).round() as usize).clamp(1, volume.dims[a]));
-        let dims = [0, 1, 2].map(|a| volume.dims[a] / block[a]);
-        let first = volume.first_voxel();
-        let size = dims[0] * dims[1];
-        let mean = |index: usize| {
-            let at = [index % dims[0], index / dims[0] % dims[1], index / size];
-            let low = [0, 1, 2].map(|a| at[a] * block[a]);
-            let mut sum = 0.0_f64;
-            for z in low[2]..low[2] + block[2] {
-                for y in low[1]..low[1] + block[1] {
-                    let row = first + (z * volume.dims[1] + y) * volume.dims[0];
-                    sum += (low[0]..low[0] + block[0])
-                        .map(|x| f64::from(volume.voxels.value(row + x)))
-                        .sum::<f64>();
-                }
-            }
-            (sum / (block[0] * block[1] * block[2]) as f64) as f32
-        };
-        let values: Vec<f32> = (0..size * dims[2]).into_par_iter().map(mean).collect();
-        let middle = DVec3::from_array(block.map(|b| (b as f64 - 1.0) * 0.5));
-        let scale = DVec3::from_array(block.map(|b| b as f64));
-        let patient_from_voxel = m * DMat4::from_translation(middle) * DMat4::from_scale(scale);
+        let blocks = Blocks::near(volume, grid_mm);
+        let (dims, patient_from_voxel) = (blocks.dims, blocks.patient_from_block);
         let voxel_from_patient = patient_from_voxel.inverse();
-        Self { dims, bins: binned(&values), patient_from_voxel, voxel_from_patient }
+        Self { dims, bins: binned(&blocks.values), patient_from_voxel, voxel_from_patient }
     }
 
     /// The centre of mass of bins: patient coordinates.
@@ -217,8 +195,7 @@ impl Pair {
         let most = (ml(fixed) / ml(moving)).min(1.0);
         let (fixed, moving) = (Coarse::new(fixed, grid_mm), Coarse::new(moving, grid_mm));
         let last = DVec3::from_array(moving.dims.map(|n| n as f64 - 1.0));
-        // The additive recurrence of the plastic number fills a cube evenly and never falls into step with the voxels
-        // (Roberts 2018). The same positions in every run.
+        // An additive recurrence fills a cube evenly and never falls into step with the voxels (Roberts 2018: R3). The same positions in every run.
         let turn = DVec3::new(0.819_172_513_396_164_4, 0.671_043_606_703_789_2, 0.549_700_477_901_970_4);
         let samples = (0..count)
             .filter_map(|n| {
