@@ -51,22 +51,21 @@ pub fn resampled(line: &[DVec3], step_mm: f64) -> (Vec<DVec3>, f64) {
     (points, even)
 }
 
-/// Smoothed with a normal distribution of `sd` points, three of them wide at most and as wide as fits before the nearer end: the ends stay.
-pub fn smoothed<T>(list: &[T], sd: f64) -> Vec<T>
+/// Smoothed with a normal distribution of `sd(place)` points, three of them wide at most and as wide as fits before the nearer end: the
+/// ends stay.
+pub fn smoothed<T>(list: &[T], sd: impl Fn(usize) -> f64) -> Vec<T>
 where
     T: Copy + std::ops::Add<Output = T> + std::ops::Mul<f64, Output = T>,
 {
-    let wide = (3.0 * sd).ceil() as usize;
-    let weight = |d: usize| (-0.5 * (d as f64 / sd).powi(2)).exp();
-    (0..list.len())
-        .map(|i| {
-            let reach = wide.min(i).min(list.len() - 1 - i);
-            let whole = 1.0 + 2.0 * (1..=reach).map(weight).sum::<f64>();
-            (1..=reach).fold(list[i] * (1.0 / whole), |sum, d| {
-                sum + (list[i - d] + list[i + d]) * (weight(d) / whole)
-            })
-        })
-        .collect()
+    let around = |i: usize| {
+        let sd = sd(i);
+        let reach = ((3.0 * sd).ceil() as usize).min(i).min(list.len() - 1 - i);
+        let weight = |d: usize| (-0.5 * (d as f64 / sd).powi(2)).exp();
+        let whole = 1.0 + 2.0 * (1..=reach).map(weight).sum::<f64>();
+        (1..=reach)
+            .fold(list[i] * (1.0 / whole), |sum, d| sum + (list[i - d] + list[i + d]) * (weight(d) / whole))
+    };
+    (0..list.len()).map(around).collect()
 }
 
 /// Unit directions of the line at its points.
@@ -134,7 +133,7 @@ mod tests {
     #[test]
     fn smoothing_takes_zigzag_away_and_leaves_the_ends() {
         let zigzag: Vec<DVec3> = (0..60).map(|i| DVec3::new(i as f64, f64::from(i % 2), 0.0)).collect();
-        let smooth = smoothed(&zigzag, 2.0);
+        let smooth = smoothed(&zigzag, |_| 2.0);
         assert_eq!((smooth[0], smooth[59]), (zigzag[0], zigzag[59]));
         assert!(smooth[10..50].iter().all(|p| (p.y - 0.5).abs() < 0.01));
     }

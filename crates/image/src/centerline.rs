@@ -2,7 +2,7 @@
 //!
 //! Two minimal paths, as Deschamps and Cohen make them (Medical Image Analysis 5, 2001): the first through voxels that look like the
 //! clicked ones, the second through the lumen found around it, dear near its wall. Then each point moves to the middle of its own cross-section,
-//! below the size of a voxel, and the line is smoothed.
+//! below the size of a voxel, and the line is smoothed (`cross_section.rs`).
 //!
 //! The measure of likeness is local statistics and not a vesselness of second derivatives (Frangi and others, MICCAI 1998): it needs no
 //! choice of scales, works from a coronary artery to an aorta, bright or dark, and does not break off at branches.
@@ -11,9 +11,9 @@
 
 use glam::DVec3;
 
-use crate::arc::{length_mm, lengths_mm, locate, resampled, smoothed, tangents};
+use crate::arc::{length_mm, lengths_mm, locate, resampled};
+use crate::cross_section::centered;
 use crate::geodesic::{Front, Lattice, spread};
-use crate::plane::trilinear;
 use crate::smooth::{diffuse, median, robust_sd, step_sd};
 use crate::{Mask, ToolError, Volume, Work, arc, distance, mask};
 
@@ -50,8 +50,6 @@ const DEAREST: f32 = 200.0;
 const LIKE_LUMEN: f32 = 3.0;
 /// Voxels around a click that say what the lumen is like.
 const LUMEN_VOXELS: usize = 60;
-/// How often points move to the middle of their cross-sections.
-const ROUNDS: usize = 5;
 
 /// The middle line through two or more clicks in a vessel, in order, in patient millimetres; its points are `step_mm` apart, or a
 /// little more or less so that they fit.
@@ -250,79 +248,10 @@ fn lumen_mm(
     Ok(lattice.filled(0.0, |voxel| inside[lumen.index(voxel)].min(far)))
 }
 
-/// The line moved to the middle of its cross-sections and smoothed, with the radius of the lumen at each point.
-fn centered(
-    volume: &Volume,
-    path: Vec<(DVec3, f64)>,
-    finest_mm: f64,
-    work: &Work<'_>,
-) -> Result<(Vec<DVec3>, Vec<f64>), ToolError> {
-    let (mut line, mut radii): (Vec<DVec3>, Vec<f64>) = path.into_iter().unzip();
-    line = smoothed(&line, 1.0);
-    for round in 0..ROUNDS {
-        work.tell(round as f32 / ROUNDS as f32)?;
-        let along = lengths_mm(&line);
-        let (even, step_mm) = resampled(&line, finest_mm);
-        radii = (0..even.len()).map(|i| arc::between(&radii, locate(&along, i as f64 * step_mm))).collect();
-        let directions = tangents(&smoothed(&even, 2.0));
-        let sections: Vec<(DVec3, f64)> = (0..even.len())
-            .map(|i| section(volume, even[i], directions[i], radii[i].max(finest_mm), finest_mm))
-            .collect();
-        line = sections.iter().map(|(point, _)| *point).collect();
-        line = smoothed(&line, 2.0);
-        radii = smoothed(&sections.iter().map(|(_, radius)| *radius).collect::<Vec<f64>>(), 2.0);
-    }
-    Ok((line, radii))
-}
-
-/// The middle of the lumen in the plane through a point, and the radius of a circle of its area. `radius_mm` is about how wide it is.
-///
-/// A sample belongs to the lumen in the measure in which it is more like its core than like the ring around it: at the wall, where a voxel
-/// has a part of both, by that part.
-fn section(volume: &Volume, at: DVec3, along: DVec3, radius_mm: f64, finest_mm: f64) -> (DVec3, f64) {
-    let voxel_from_patient = volume.voxel_from_patient();
-    let value = |p: DVec3| trilinear(volume, voxel_from_patient.transform_point3(p).as_vec3());
-    let (right, up) = along.any_orthonormal_pair();
-    let on_circle = |r: f64, n: usize| -> Vec<f32> {
-        let turn = |i: usize| (i as f64 / n as f64 * std::f64::consts::TAU).sin_cos();
-        (0..n).map(|i| value(at + (right * turn(i).1 + up * turn(i).0) * r)).collect()
-    };
-    let mut core = on_circle(radius_mm * 0.4, 8);
-    core.push(value(at));
-    let ring = on_circle(radius_mm * 1.8 + finest_mm, 24);
-    let middle = median(&mut core).unwrap_or(0.0);
-    let mut apart: Vec<f32> = ring.iter().map(|v| (v - middle).abs()).collect();
-    let contrast = median(&mut apart).unwrap_or(0.0);
-    if contrast <= 0.0 {
-        return (at, radius_mm);
-    }
-    let reach_mm = radius_mm * 1.5 + finest_mm;
-    let pitch_mm = (finest_mm * 0.5).max(radius_mm / 6.0);
-    let count = (reach_mm / pitch_mm).ceil() as i64;
-    let (mut sum, mut moment) = (0.0, DVec3::ZERO);
-    for j in -count..=count {
-        for i in -count..=count {
-            let offset = (right * i as f64 + up * j as f64) * pitch_mm;
-            if offset.length() <= reach_mm {
-                let part = f64::from((1.0 - (value(at + offset) - middle).abs() / contrast).clamp(0.0, 1.0));
-                // Noise has no share, and neither has what is only a little like the lumen.
-                let part = if part < 0.25 { 0.0 } else { part };
-                sum += part;
-                moment += offset * part;
-            }
-        }
-    }
-    if sum <= 0.0 {
-        return (at, radius_mm);
-    }
-    let shift = (moment / sum).clamp_length_max(radius_mm * 0.5);
-    let found_mm = (sum * pitch_mm * pitch_mm / std::f64::consts::PI).sqrt();
-    (at + shift, found_mm.clamp(radius_mm * 0.7, radius_mm * 1.4))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arc::tangents;
     use crate::phantom;
     use std::f64::consts::TAU;
 

@@ -2,16 +2,14 @@
 //!
 //! Normalised mutual information (Studholme, Hill and Hawkes, Pattern Recognition 32, 1999), which holds between CT and MR as within one
 //! of them, is maximised by Powell's method (as Maes and others do, IEEE TMI 16, 1997) over three rotations and three shifts, from a coarse grid
-//! to a fine one. Values are shared between two neighbouring bins and read at scattered positions, so that the measure
-//! is smooth and has no ripples at the distance of voxels.
+//! to a fine one. The measure is in `similarity.rs`.
 //!
 //! It starts from the patient coordinates of both, from their middles, and from their centres of mass, each also tilted, and goes on with
 //! the best. Not here: anything that bends. Nothing is checked against anatomy: a reader has to look at the result.
 
 use glam::{DMat3, DMat4, DQuat, DVec3};
-use rayon::prelude::*;
 
-use crate::blocks::Blocks;
+use crate::similarity::Compared;
 use crate::{ToolError, Volume, Work, mask};
 
 /// How one volume lies in the other.
@@ -19,18 +17,31 @@ use crate::{ToolError, Volume, Work, mask};
 pub struct Registration {
     /// From patient millimetres of the moving volume to those of the fixed one.
     pub fixed_from_moving: DMat4,
-    /// Normalised mutual information where they overlap: 1 has nothing in common, 2 is identical.
+    /// Normalised mutual information where they overlap: 1 has nothing in common. The same volume twice has about 1.5, not 2, as
+    /// values are shared between bins.
     pub similarity: f64,
     /// Part of the smaller volume that lies in the other one, 0 to 1.
     pub overlap: f64,
+}
+
+impl Registration {
+    /// The moving volume in the patient coordinates of the fixed one. Voxels stay as they are: nothing is interpolated.
+    #[must_use]
+    pub fn placed(&self, moving: &Volume) -> Volume {
+        let patient_from_voxel = self.fixed_from_moving * moving.patient_from_voxel;
+        Volume {
+            origin_mm: self.fixed_from_moving.transform_point3(moving.origin_mm),
+            axes: moving.axes.map(|axis| self.fixed_from_moving.transform_vector3(axis)),
+            patient_from_voxel,
+            ..moving.clone()
+        }
+    }
 }
 
 /// Less of the smaller volume in the other one is refused.
 const LEAST_OVERLAP: f64 = 0.15;
 /// Less normalised mutual information beyond 1 is refused.
 const LEAST_AGREEMENT: f64 = 0.03;
-/// Bins of values, in each volume.
-const BINS: usize = 48;
 /// Spacing of the grids, coarse to fine, millimetres; and positions at which values are compared.
 const LEVELS: [(f64, usize); 3] = [(8.0, 12_000), (4.0, 24_000), (2.0, 60_000)];
 /// A radian moves a point this far, in the middle of a body: so that all six parameters have about one scale.
@@ -88,8 +99,7 @@ fn fixed_from_moving(pose: &Pose, pivot_mm: DVec3) -> DMat4 {
 
 /// The best places to begin: same coordinates, same middle, same centre of mass; each straight and tilted about the three axes.
 fn starts(fixed: &Volume, moving: &Volume, pair: &Pair) -> Vec<Candidate> {
-    let shifts =
-        [DVec3::ZERO, fixed.center_mm() - moving.center_mm(), pair.fixed.mass_mm() - pair.moving.mass_mm()];
+    let shifts = [DVec3::ZERO, fixed.center_mm() - moving.center_mm(), pair.compared.mass_apart_mm()];
     let tilt = 0.26 * ARM_MM; // 15°
     let mut candidates = Vec::new();
     for shift in shifts {
@@ -111,79 +121,9 @@ fn starts(fixed: &Volume, moving: &Volume, pair: &Pair) -> Vec<Candidate> {
     kept
 }
 
-/// A volume on a coarser grid, its values as bins.
-struct Coarse {
-    dims: [usize; 3],
-    /// `BINS` values, fractional; x fastest.
-    bins: Vec<f32>,
-    patient_from_voxel: DMat4,
-    voxel_from_patient: DMat4,
-}
-
-impl Coarse {
-    /// Means of blocks as near to `grid_mm` as whole voxels allow.
-    fn new(volume: &Volume, grid_mm: f64) -> Self {
-        let blocks = Blocks::near(volume, grid_mm);
-        let (dims, patient_from_voxel) = (blocks.dims, blocks.patient_from_block);
-        let voxel_from_patient = patient_from_voxel.inverse();
-        Self { dims, bins: binned(&blocks.values), patient_from_voxel, voxel_from_patient }
-    }
-
-    /// The centre of mass of bins: patient coordinates.
-    fn mass_mm(&self) -> DVec3 {
-        let (mut sum, mut moment) = (0.0, DVec3::ZERO);
-        for (index, bin) in self.bins.iter().enumerate() {
-            moment += self.place(index) * f64::from(*bin);
-            sum += f64::from(*bin);
-        }
-        self.patient_from_voxel.transform_point3(if sum > 0.0 { moment / sum } else { DVec3::ZERO })
-    }
-
-    fn place(&self, index: usize) -> DVec3 {
-        let [nx, ny, _] = self.dims;
-        DVec3::new((index % nx) as f64, (index / nx % ny) as f64, (index / (nx * ny)) as f64)
-    }
-
-    /// The bin at a place, trilinear; `None` outside of the voxel centres.
-    fn at(&self, place: DVec3) -> Option<f32> {
-        let p = place.as_vec3().to_array();
-        let mut low = [0_usize; 3];
-        let mut part = [0.0_f32; 3];
-        for a in 0..3 {
-            if !(p[a] >= 0.0 && p[a] <= (self.dims[a] - 1) as f32) {
-                return None;
-            }
-            low[a] = (p[a] as usize).min(self.dims[a].saturating_sub(2));
-            part[a] = p[a] - low[a] as f32;
-        }
-        let [nx, ny, _] = self.dims;
-        let stride =
-            [usize::from(nx > 1), if ny > 1 { nx } else { 0 }, if self.dims[2] > 1 { nx * ny } else { 0 }];
-        let base = (low[2] * ny + low[1]) * nx + low[0];
-        let lerp = |a: f32, b: f32, t: f32| a + (b - a) * t;
-        let row = |at: usize| lerp(self.bins[at], self.bins[at + stride[0]], part[0]);
-        let sheet = |at: usize| lerp(row(at), row(at + stride[1]), part[1]);
-        Some(lerp(sheet(base), sheet(base + stride[2]), part[2]))
-    }
-}
-
-/// Values as fractional bins between their 1st and 99.5th percentile: one bright voxel of metal must not take all bins.
-fn binned(values: &[f32]) -> Vec<f32> {
-    let mut sorted: Vec<f32> = values.iter().copied().filter(|v| v.is_finite()).collect();
-    sorted.sort_unstable_by(f32::total_cmp);
-    let at = |part: f64| sorted.get((sorted.len() as f64 * part) as usize).copied().unwrap_or(0.0);
-    let (low, high) = (at(0.01), at(0.995));
-    let scale = if high > low { (BINS - 1) as f32 / (high - low) } else { 0.0 };
-    let bin = |v: &f32| ((v - low) * scale).clamp(0.0, (BINS - 1) as f32);
-    values.iter().map(|v| if v.is_finite() { bin(v) } else { 0.0 }).collect()
-}
-
-/// Two volumes on grids of one size, and where they are compared.
+/// Two volumes on grids of one size, and what a pose is worth.
 struct Pair {
-    fixed: Coarse,
-    moving: Coarse,
-    /// Patient positions in the moving volume, with its bins there.
-    samples: Vec<(DVec3, f32)>,
+    compared: Compared,
     pivot_mm: DVec3,
     /// How much of the moving volume the fixed one could hold at best.
     most: f64,
@@ -193,17 +133,12 @@ impl Pair {
     fn new(fixed: &Volume, moving: &Volume, grid_mm: f64, count: usize, pivot_mm: DVec3) -> Self {
         let ml = |v: &Volume| v.voxels_per_time() as f64 * v.patient_from_voxel.determinant().abs();
         let most = (ml(fixed) / ml(moving)).min(1.0);
-        let (fixed, moving) = (Coarse::new(fixed, grid_mm), Coarse::new(moving, grid_mm));
-        let last = DVec3::from_array(moving.dims.map(|n| n as f64 - 1.0));
-        // An additive recurrence fills a cube evenly and never falls into step with the voxels (Roberts 2018: R3). The same positions in every run.
-        let turn = DVec3::new(0.819_172_513_396_164_4, 0.671_043_606_703_789_2, 0.549_700_477_901_970_4);
-        let samples = (0..count)
-            .filter_map(|n| {
-                let place = (turn * n as f64 + 0.5).fract_gl() * last;
-                Some((moving.patient_from_voxel.transform_point3(place), moving.at(place)?))
-            })
-            .collect();
-        Self { fixed, moving, samples, pivot_mm, most }
+        Self { compared: Compared::new(fixed, moving, grid_mm, count), pivot_mm, most }
+    }
+
+    fn similarity(&self, pose: &Pose) -> (f64, f64) {
+        let (similarity, part) = self.compared.at(&fixed_from_moving(pose, self.pivot_mm));
+        (similarity, (part / self.most).min(1.0))
     }
 
     /// What is maximised: similarity, as long as enough overlaps.
@@ -211,38 +146,6 @@ impl Pair {
         let (similarity, overlap) = self.similarity(pose);
         // Below the least overlap it must still be better to overlap more, or nothing leads back.
         if overlap < LEAST_OVERLAP { overlap - LEAST_OVERLAP } else { similarity - 1.0 }
-    }
-
-    /// Normalised mutual information of the samples that lie in both, and the part of the smaller volume that they are.
-    fn similarity(&self, pose: &Pose) -> (f64, f64) {
-        let to_voxel = self.fixed.voxel_from_patient * fixed_from_moving(pose, self.pivot_mm);
-        let chunk = self.samples.len().div_ceil(8).max(1);
-        let empty = || (vec![0.0_f32; BINS * BINS], 0_usize);
-        let count_chunk = |chunk: &[(DVec3, f32)]| {
-            let (mut joint, mut count) = empty();
-            for (place, moving) in chunk {
-                let Some(fixed) = self.fixed.at(to_voxel.transform_point3(*place)) else { continue };
-                count += 1;
-                let (a, b) = ((fixed as usize).min(BINS - 2), (*moving as usize).min(BINS - 2));
-                let (part_a, part_b) = (fixed - a as f32, moving - b as f32);
-                let at = a * BINS + b;
-                joint[at] += (1.0 - part_a) * (1.0 - part_b);
-                joint[at + 1] += (1.0 - part_a) * part_b;
-                joint[at + BINS] += part_a * (1.0 - part_b);
-                joint[at + BINS + 1] += part_a * part_b;
-            }
-            (joint, count)
-        };
-        // Summed in the order of the chunks, so that the result does not depend on the threads.
-        let chunks: Vec<(Vec<f32>, usize)> = self.samples.par_chunks(chunk).map(count_chunk).collect();
-        let mut joint = vec![0.0_f64; BINS * BINS];
-        let mut count = 0;
-        for (part, n) in chunks {
-            joint.iter_mut().zip(part).for_each(|(sum, p)| *sum += f64::from(p));
-            count += n;
-        }
-        let overlap = count as f64 / self.samples.len().max(1) as f64 / self.most;
-        (normalised_mutual_information(&joint), overlap.min(1.0))
     }
 
     /// Powell's method from a pose.
@@ -307,13 +210,11 @@ impl Pair {
             if width < grid_mm * 0.05 || middle.0 <= low.0 || middle.0 >= high.0 {
                 break;
             }
-            let t = vertex(low, middle, high).unwrap_or_else(|| {
-                // Into the wider half.
-                if middle.0 - low.0 > high.0 - middle.0 {
-                    (low.0 + middle.0) * 0.5
-                } else {
-                    (middle.0 + high.0) * 0.5
-                }
+            // Else into the wider half.
+            let t = vertex(low, middle, high).unwrap_or(if middle.0 - low.0 > high.0 - middle.0 {
+                (low.0 + middle.0) * 0.5
+            } else {
+                (middle.0 + high.0) * 0.5
             });
             let tried = (t, at(t));
             if tried.1.score > middle.1.score {
@@ -353,21 +254,6 @@ fn vertex(low: (f64, Candidate), middle: (f64, Candidate), high: (f64, Candidate
     let margin = (high.0 - low.0) * 0.02;
     let is_new = (t - middle.0).abs() > margin * 0.5 && t > low.0 + margin && t < high.0 - margin;
     (below > 0.0 && is_new).then_some(t)
-}
-
-/// (H(a) + H(b)) / H(a, b) of a joint histogram; 1 when it is empty.
-fn normalised_mutual_information(joint: &[f64]) -> f64 {
-    let whole: f64 = joint.iter().sum();
-    if whole <= 0.0 {
-        return 1.0;
-    }
-    let entropy = |counts: &mut dyn Iterator<Item = f64>| -> f64 {
-        counts.filter(|c| *c > 0.0).map(|c| -(c / whole) * (c / whole).ln()).sum()
-    };
-    let rows = entropy(&mut joint.chunks_exact(BINS).map(|row| row.iter().sum()));
-    let columns = entropy(&mut (0..BINS).map(|c| joint.iter().skip(c).step_by(BINS).sum()));
-    let both = entropy(&mut joint.iter().copied());
-    if both > 0.0 { (rows + columns) / both } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -426,6 +312,11 @@ mod tests {
             let (mm, degrees) = error(&found.fixed_from_moving, &truth, &head);
             println!("{mm:.3} mm, {degrees:.3}°, {found:?}, {} ms", begin.elapsed().as_millis());
             assert!(mm < 0.5 && degrees < 0.5, "{mm} mm, {degrees}°");
+            // Placed there, both show the same voxel at the same place.
+            let placed = found.placed(&other);
+            let [ball, _] = phantom::landmarks_mm(&head);
+            let value = |v: &Volume| sample(v, v.voxel_from_patient().transform_point3(ball).as_vec3());
+            assert!((value(&placed).unwrap() - value(&head).unwrap()).abs() < 100.0);
         }
     }
 
@@ -434,7 +325,7 @@ mod tests {
         let head = phantom::head([80, 96, 72], 2.4);
         let (other, truth) = moved(&head, DVec3::new(4.0, 0.0, -6.0), DVec3::new(5.0, 7.0, -6.0), 0.0);
         // As in MR: bone and air dark, fluid bright.
-        let turned = |v: f32| if v > 300.0 || v < -300.0 { 0.0 } else { 300.0 - v * 4.0 };
+        let turned = |v: f32| if !(-300.0..=300.0).contains(&v) { 0.0 } else { 300.0 - v * 4.0 };
         let values = (0..other.voxels.len()).map(|i| turned(other.voxels.value(i)) as i16).collect();
         let other = Volume { voxels: Voxels::I16(values).into(), min_max: [0.0, 900.0], ..other };
         let found = rigid(&head, &other, &Work::silent()).unwrap();

@@ -1,5 +1,6 @@
 //! The tools that need no model, on real volumes of the corpus: a native trunk CT of 3 mm with TotalSegmentator's own segmentation (a
-//! program's output, not a hand-drawn truth), a head CT with contrast and an MR.
+//! program's output, not a hand-drawn truth), an angiogram of the head and an MR.
+#![allow(unreachable_pub, reason = "the reader of volumes is a module of each test file that needs it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its samples has failed")]
 
 mod common;
@@ -7,13 +8,17 @@ mod common;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use glam::{DMat4, DQuat, DVec3};
+use glam::{DQuat, DVec3};
+use medsight_image::arc::tangents;
 use medsight_image::body_mask::body;
 use medsight_image::bone_mask::bone;
+use medsight_image::centerline::centerline;
 use medsight_image::click_segment::{Click, from_clicks};
 use medsight_image::components::{Neighbours, largest};
+use medsight_image::curved::{CurvedDraw, CurvedKind, curved};
 use medsight_image::distance::inside_mm;
 use medsight_image::lung_mask::lungs;
+use medsight_image::plane::{Projection, sample};
 use medsight_image::register::rigid;
 use medsight_image::{Mask, Volume, Work};
 
@@ -42,17 +47,15 @@ fn deepest(mask: &Mask, spacing_mm: DVec3) -> [usize; 3] {
 fn one_click_gives_most_of_an_organ_and_five_give_more() {
     let Some((ct, labels)) = trunk() else { return };
     for (label, name, one, five) in [
-        (5.0, "liver", 0.8, 0.8),
-        (1.0, "spleen", 0.75, 0.8),
-        (2.0, "right kidney", 0.6, 0.85),
-        (3.0, "left kidney", 0.8, 0.85),
-        (21.0, "bladder", 0.8, 0.8),
+        (5.0, "liver", 0.8, 0.85),
+        (1.0, "spleen", 0.75, 0.85),
+        (2.0, "right kidney", 0.6, 0.9),
+        (3.0, "left kidney", 0.85, 0.9),
+        (21.0, "bladder", 0.8, 0.85),
     ] {
         let truth = organ(&labels, |v| v == label);
-        let mut clicks = Vec::new();
         let (mut wrong, mut inside) = (truth.clone(), true);
-        let mut dice = Vec::new();
-        let mut times = Vec::new();
+        let (mut clicks, mut dice, mut times) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..5 {
             // A person clicks into the middle of what is most wrong.
             clicks.push(Click { voxel: deepest(&wrong, ct.spacing_mm), inside });
@@ -66,10 +69,8 @@ fn one_click_gives_most_of_an_organ_and_five_give_more() {
             wrong = if inside { missed } else { too_much };
         }
         println!("{name}: Dice {dice:.3?}, {times:?} ms");
-        if false {
-            let _ = (one, five);
-        }
-        assert!(true || dice[0] > one && dice.iter().copied().fold(0.0, f64::max) > five, "{name}: {dice:?}");
+        let best = dice.iter().copied().fold(0.0, f64::max);
+        assert!(dice[0] > one && best > five, "{name}: {dice:?}");
     }
 }
 
@@ -80,61 +81,85 @@ fn body_lungs_and_bones_of_a_trunk_have_plausible_volumes_and_are_where_a_networ
     let body = body(&ct, &Work::silent()).unwrap();
     let all = organ(&labels, |v| v > 0.0);
     let within = all.clone().and(&body).count() as f64 / all.count() as f64;
-    println!(
-        "body {:.0} ml, {within:.4} of all organs, {} ms",
-        body.volume_ml(&ct),
-        begin.elapsed().as_millis()
-    );
+    let litres = body.volume_ml(&ct) / 1000.0;
+    println!("body {litres:.1} l, {within:.4} of all organs, {} ms", begin.elapsed().as_millis());
+    // 34 cm of a trunk of about 35 × 26 cm.
+    assert!(within > 0.999 && (20.0..28.0).contains(&litres));
+
     let begin = Instant::now();
     let found = lungs(&ct, &Work::silent()).unwrap();
-    let ms = begin.elapsed().as_millis();
-    for (found, truth) in [(found.left, [10.0, 11.0, 10.0]), (found.right, [12.0, 13.0, 14.0])] {
-        let (found, truth) = (found.unwrap(), organ(&labels, |v| truth.contains(&v)));
-        println!(
-            "lung Dice {:.3}, {:.0} of {:.0} ml, {ms} ms",
-            found.dice(&truth),
-            found.volume_ml(&ct),
-            truth.volume_ml(&ct)
-        );
+    println!("lungs {} ms", begin.elapsed().as_millis());
+    // Only the lowest parts are in the scan.
+    for (found, lobes) in [(found.left, [10.0, 11.0, 10.0]), (found.right, [12.0, 13.0, 14.0])] {
+        let (found, truth) = (found.unwrap(), organ(&labels, |v| lobes.contains(&v)));
+        let dice = found.dice(&truth);
+        println!("lung {:.0} of {:.0} ml, Dice {dice:.3}", found.volume_ml(&ct), truth.volume_ml(&ct));
+        assert!(dice > 0.93, "{dice}");
     }
+
     let begin = Instant::now();
     let found = bone(&ct, &Work::silent()).unwrap();
-    let is_bone =
-        |v: f32| (25.0..=50.0).contains(&v) || (69.0..=78.0).contains(&v) || (91.0..=116.0).contains(&v);
+    let ms = begin.elapsed().as_millis();
+    // Spine and sacrum, limbs' ends, ribs and sternum.
+    let is_bone = |v: f32| [25.0..=50.0, 69.0..=78.0, 92.0..=116.0].iter().any(|labels| labels.contains(&v));
     let truth = organ(&labels, is_bone);
-    let both = found.clone().and(&truth).count() as f64;
+    let right = found.clone().and(&truth).count() as f64 / found.count() as f64;
+    let (dice, [ours, theirs]) = (found.dice(&truth), [&found, &truth].map(|mask| mask.volume_ml(&ct)));
+    println!("bone {ours:.0} of {theirs:.0} ml, Dice {dice:.3}, {right:.3} of it is bone, {ms} ms");
+    assert!(dice > 0.83 && right > 0.92, "{dice} {right}");
+}
+
+#[test]
+fn values_of_an_mr_are_not_mistaken_for_hounsfield_units() {
+    let Some(path) = nifti("niivue/MR_Gd.nii.gz") else { return };
+    let mr = common::read(&path, "");
+    assert_eq!(body(&mr, &Work::silent()).unwrap_err().code(), "not_hounsfield");
+    assert_eq!(bone(&mr, &Work::silent()).unwrap_err().code(), "not_hounsfield");
+    assert_eq!(lungs(&mr, &Work::silent()).unwrap_err().code(), "not_hounsfield");
+}
+
+#[test]
+fn the_line_through_a_venous_sinus_stays_in_it_and_is_as_long_from_either_end() {
+    let Some(path) = nifti("niivue/CT_AVM.nii.gz") else { return };
+    let ct = common::read(&path, "");
+    // Superior sagittal sinus near the vertex and farther back, jugular bulb on the right.
+    let clicks = [[100.0, 66.0, 131.0], [97.0, 25.0, 90.0], [64.0, 111.0, 12.0]];
+    let mut clicks = clicks.map(|v| ct.patient_from_voxel.transform_point3(DVec3::from_array(v)));
+    let begin = Instant::now();
+    let there = centerline(&ct, &clicks, 1.0, &Work::silent()).unwrap();
+    let ms = begin.elapsed().as_millis();
+    clicks.reverse();
+    let back = centerline(&ct, &clicks, 1.0, &Work::silent()).unwrap();
+    let value =
+        |p: &DVec3| sample(&ct, ct.voxel_from_patient().transform_point3(*p).as_vec3()).unwrap_or(0.0);
+    let inside = there.points_mm.iter().filter(|p| value(p) > 200.0).count() as f64;
+    let inside = inside / there.points_mm.len() as f64;
+    let directions = tangents(&there.points_mm);
+    let bend = directions.windows(2).map(|d| d[0].angle_between(d[1]).to_degrees()).fold(0.0, f64::max);
+    let off = |p: &DVec3| back.points_mm.iter().map(|q| q.distance(*p)).fold(f64::INFINITY, f64::min);
+    let apart = there.points_mm.iter().map(off).fold(0.0, f64::max);
+    let (there_mm, back_mm) = (there.length_mm(), back.length_mm());
     println!(
-        "bone Dice {:.3}, {:.0} of {:.0} ml, found {:.3} of it, {:.3} of what was found is bone, {} ms",
-        found.dice(&truth),
-        found.volume_ml(&ct),
-        truth.volume_ml(&ct),
-        both / truth.count() as f64,
-        both / found.count() as f64,
-        begin.elapsed().as_millis()
+        "{there_mm:.1} mm, back {back_mm:.1} mm, {apart:.2} mm apart, {bend:.1}° in 1 mm, {inside:.3} inside, {ms} ms"
     );
-    for (name, f) in [("ct_head", "niivue/CT_AVM.nii.gz"), ("pitch", "niivue/CT_pitch.nii.gz")] {
-        let v = common::read(&nifti(f).unwrap(), "HU");
-        println!("{name} {:?} {:?} {:?}", v.dims, v.spacing_mm, v.min_max);
-        let t = Instant::now();
-        let b = medsight_image::body_mask::body(&v, &Work::silent()).map(|m| m.volume_ml(&v));
-        println!("body {b:?} {} ms", t.elapsed().as_millis());
-        let t = Instant::now();
-        let b = bone(&v, &Work::silent()).map(|m| m.volume_ml(&v));
-        println!("bone {b:?} {} ms", t.elapsed().as_millis());
-        let b = lungs(&v, &Work::silent()).map(|_| 0);
-        println!("lung {b:?}");
-    }
+    assert!((there_mm / back_mm - 1.0).abs() < 0.02 && inside > 0.99);
+
+    let draw = CurvedDraw {
+        kind: CurvedKind::Straightened { angle_rad: 0.0 },
+        half_width_mm: 20.0,
+        mm_per_px: 0.5,
+        slab_mm: 0.0,
+        projection: Projection::Mip,
+        outside: 0.0,
+    };
+    let shown = curved(&ct, &there.points_mm, &draw).unwrap().frame;
+    let bright = (0..shown.rows).filter(|row| shown.samples.value(row * shown.columns + 40) > 200.0).count();
+    assert!(bright as f64 > 0.98 * shown.rows as f64, "{bright} of {} rows", shown.rows);
 }
 
 #[test]
 fn a_real_volume_that_was_turned_and_shifted_is_found_within_half_a_millimetre_and_half_a_degree() {
-    let files = [
-        "totalsegmentator/example_ct.nii.gz",
-        "niivue/CT_AVM.nii.gz",
-        "niivue/MR_Gd.nii.gz",
-        "seg3d/MR.nii.gz",
-    ];
-    for name in files {
+    for name in ["totalsegmentator/example_ct.nii.gz", "niivue/CT_AVM.nii.gz", "niivue/MR_Gd.nii.gz"] {
         let Some(path) = nifti(name) else { return };
         let volume = common::read(&path, "");
         let turn = DQuat::from_scaled_axis(DVec3::new(4.0, -6.0, 9.0) * std::f64::consts::PI / 180.0);
@@ -143,12 +168,7 @@ fn a_real_volume_that_was_turned_and_shifted_is_found_within_half_a_millimetre_a
         let found = rigid(&volume, &other, &Work::silent()).unwrap();
         let ms = begin.elapsed().as_millis();
         let (mm, degrees) = common::error(&found.fixed_from_moving, &truth, &volume);
-        println!(
-            "{name} {:?}: {mm:.3} mm, {degrees:.3}°, similarity {:.3}, overlap {:.2}, {ms} ms",
-            volume.dims, found.similarity, found.overlap
-        );
-        let wrong = common::error(&DMat4::IDENTITY, &truth, &volume);
-        println!("before {wrong:?}");
+        println!("{name}: {mm:.3} mm, {degrees:.3}°, similarity {:.3}, {ms} ms", found.similarity);
         assert!(mm < 0.5 && degrees < 0.5, "{name}: {mm} mm, {degrees}°");
     }
 }
