@@ -3,7 +3,8 @@
 //! From each click a front grows in the order of its cost and stops where it stalls, at a border (`click_front.rs`). The reader can take
 //! more or less: [`Proposal::mask`].
 //!
-//! **Further clicks.** Each plus click adds its own region. A voxel belongs to the minus clicks when their cost is lower.
+//! **Further clicks.** Each plus click adds its own region. A voxel belongs to the minus clicks when their cost is lower: where no border
+//! is between them, halfway.
 //!
 //! **How far it looks.** The box around the clicks doubles until the fronts stall in it.
 //! Boxes of more than two million voxels are computed on block means, and the border lies between their centres.
@@ -12,6 +13,8 @@ use crate::click_front::Ground;
 use crate::geodesic::{Front, Lattice};
 use crate::{Mask, ToolError, Volume, Work, components};
 
+/// A further plus click adds what is within so many times its cost to what the earlier ones found.
+const FURTHER: f32 = 3.0;
 /// First reach of the box around the clicks.
 const FIRST_REACH_MM: f64 = 30.0;
 /// Relative cost of a voxel that a minus click has won. Those that nothing reached are infinite.
@@ -157,9 +160,13 @@ fn in_box(
         if !front.stop.is_stall && !is_last {
             return Ok(None);
         }
+        // A further click makes better what is there: its region goes no farther than a few times the way to that.
+        let there = front.cost.iter().zip(&relative).filter(|(cost, part)| **cost >= 0.0 && **part <= 1.0);
+        let nearest = there.map(|(cost, _)| *cost).fold(f32::INFINITY, f32::min);
+        let stop = front.stop.cost.min(nearest * FURTHER).max(ground.lattice.shortest_mm());
         for (at, cost) in front.cost.iter().enumerate() {
             least[at] = least[at].min(*cost);
-            relative[at] = relative[at].min(cost / front.stop.cost);
+            relative[at] = relative[at].min(cost / stop);
         }
     }
     // Where no plus click came, a minus click changes nothing.
