@@ -1,4 +1,5 @@
-//! Polylines in the patient, walked by their length: places at a distance, even steps, smoothing, and frames that do not twist.
+//! Polylines in the patient, walked by their length: places at a distance, even steps, smoothing, and frames
+//! that do not twist.
 
 use glam::DVec3;
 
@@ -18,8 +19,8 @@ pub fn length_mm(line: &[DVec3]) -> f64 {
     line.windows(2).map(|pair| pair[0].distance(pair[1])).sum()
 }
 
-/// Where a length lies among ascending `lengths`: the index of the point before it, and the part of the way to the next one.
-/// Beyond the ends: the ends.
+/// Where a length lies among ascending `lengths`: the index of the point before it, and the part of the way
+/// to the next one. Beyond the ends: the ends.
 pub fn locate(lengths: &[f64], at_mm: f64) -> (usize, f64) {
     let last = lengths.len().saturating_sub(2);
     let before = lengths.partition_point(|l| *l <= at_mm).saturating_sub(1).min(last);
@@ -37,8 +38,8 @@ where
     list[before] * (1.0 - part) + list[after] * part
 }
 
-/// Points at even distances along the line, as near to `step_mm` as fits into its length; both ends stay. The second result is the
-/// distance; points that coincide give one.
+/// Points at even distances along the line, as near to `step_mm` as fits into its length; both ends stay. The
+/// second result is the distance; points that coincide give one.
 pub fn resampled(line: &[DVec3], step_mm: f64) -> (Vec<DVec3>, f64) {
     let lengths = lengths_mm(line);
     let whole = lengths.last().copied().unwrap_or(0.0);
@@ -51,8 +52,8 @@ pub fn resampled(line: &[DVec3], step_mm: f64) -> (Vec<DVec3>, f64) {
     (points, even)
 }
 
-/// Smoothed with a normal distribution of `sd(place)` points, three of them wide at most and as wide as fits before the nearer end: the
-/// ends stay.
+/// Smoothed with a normal distribution of `sd(place)` points, three of them wide at most and as wide as fits
+/// before the nearer end: the ends stay.
 pub fn smoothed<T>(list: &[T], sd: impl Fn(usize) -> f64) -> Vec<T>
 where
     T: Copy + std::ops::Add<Output = T> + std::ops::Mul<f64, Output = T>,
@@ -76,8 +77,9 @@ pub fn tangents(line: &[DVec3]) -> Vec<DVec3> {
         .collect()
 }
 
-/// A unit normal at each point, turned as little as possible from one to the next: the rotation-minimising frame by double reflection (Wang,
-/// Jüttler, Zheng and Liu, ACM Transactions on Graphics 27, 2008). The first is as near to `start` as a normal can be.
+/// A unit normal at each point, turned as little as possible from one to the next: the rotation-minimising
+/// frame by double reflection (Wang, Jüttler, Zheng and Liu, ACM Transactions on Graphics 27, 2008). The
+/// first is as near to `start` as a normal can be.
 pub fn normals(line: &[DVec3], tangents: &[DVec3], start: DVec3) -> Vec<DVec3> {
     let Some(first) = tangents.first() else { return Vec::new() };
     let mut normal = start.reject_from_normalized(*first).normalize_or(first.any_orthonormal_vector());

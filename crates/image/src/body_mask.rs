@@ -1,8 +1,9 @@
 //! The patient without table, clothes and air around: CT in Hounsfield units.
 //!
-//! Threshold between air (−1000 HU) and fat (−100 HU), opening against what is thin (table, sheets, tubes), the large connected
-//! parts, holes filled slice by slice, as lungs and bowel belong to the body: the order of Hu, Hoffman and Reinhardt (IEEE TMI 20, 2001)
-//! for the outside of a chest. Shape is decided on a grid of about 2 mm, the edge on the voxels.
+//! Threshold between air (−1000 HU) and fat (−100 HU), opening against what is thin (table, sheets, tubes),
+//! the large connected parts, holes filled slice by slice, as lungs and bowel belong to the body: the order
+//! of Hu, Hoffman and Reinhardt (IEEE TMI 20, 2001) for the outside of a chest. Shape is decided on a grid of
+//! about 2 mm, the edge on the voxels.
 
 use crate::blocks::Blocks;
 use crate::components::{Components, Neighbours, fill_holes_in_slices};

@@ -1,12 +1,13 @@
 //! Bone: CT in Hounsfield units.
 //!
-//! Two thresholds: what is above the lower one and connected with something above the upper one. Segmentation programs offer 226 HU as
-//! their only one (InVesalius, Mimics); a lower one keeps thin and spongy bone (healthy vertebrae have about 130 HU on average:
-//! Schreiber and others, J Bone Joint Surg Am 93, 2011), and the upper one, that of cortex, keeps out most of what is filled with contrast.
-//! Then marrow: holes that are closed on all sides.
+//! Two thresholds: what is above the lower one and connected with something above the upper one. Segmentation
+//! programs offer 226 HU as their only one (InVesalius, Mimics); a lower one keeps thin and spongy bone
+//! (healthy vertebrae have about 130 HU on average: Schreiber and others, J Bone Joint Surg Am 93, 2011), and
+//! the upper one, that of cortex, keeps out most of what is filled with contrast. Then marrow: holes that are
+//! closed on all sides.
 //!
-//! Known limits: vessels, kidneys and bowel with contrast that touch bone come along, as does metal; thin bone of the face and of
-//! demineralised spines has gaps.
+//! Known limits: vessels, kidneys and bowel with contrast that touch bone come along, as does metal; thin
+//! bone of the face and of demineralised spines has gaps.
 
 use crate::blocks::Blocks;
 use crate::body_mask::{GRID_MM, coarse_body, in_hounsfield};
@@ -32,7 +33,8 @@ const MOST_MARROW_ML: f64 = 60.0;
 /// The bones with their marrow.
 ///
 /// # Errors
-/// [`ToolError::NotHounsfield`], [`ToolError::NothingFound`] without body or bone, [`ToolError::Uneven`], [`ToolError::Stopped`].
+/// [`ToolError::NotHounsfield`], [`ToolError::NothingFound`] without body or bone, [`ToolError::Uneven`],
+/// [`ToolError::Stopped`].
 pub fn bone(volume: &Volume, work: &Work<'_>) -> Result<Mask, ToolError> {
     in_hounsfield(volume)?;
     let blocks = Blocks::near(volume, GRID_MM);
@@ -56,7 +58,8 @@ pub fn bone(volume: &Volume, work: &Work<'_>) -> Result<Mask, ToolError> {
     }
     work.tell(0.7)?;
     let [holes, closed] = closed(&blocks, &shell, &work.part(0.7, 0.95))?;
-    // Beyond spongy bone only what was a hole: closing alone would join neighbouring bones and fill the canal of the spine.
+    // Beyond spongy bone only what was a hole: closing alone would join neighbouring bones and fill the canal
+    // of the spine.
     let spongy = Mask::where_value(volume, |v| v > SPONGY_HU).and(&blocks.fine(&closed, volume));
     let found = shell.or(&spongy).or(&blocks.fine(&holes, volume));
     let found = fill_holes(&found, (MOST_MARROW_ML / voxel_ml) as usize);

@@ -1,13 +1,14 @@
 //! The middle line of a vessel through points that a person clicked in it.
 //!
-//! Two minimal paths, as Deschamps and Cohen make them (Medical Image Analysis 5, 2001): the first through voxels that look like the
-//! clicked ones, the second through the lumen found around it, dear near its wall. Then each point moves to the middle of its own cross-section,
-//! below the size of a voxel, and the line is smoothed (`cross_section.rs`).
+//! Two minimal paths, as Deschamps and Cohen make them (Medical Image Analysis 5, 2001): the first through
+//! voxels that look like the clicked ones, the second through the lumen found around it, dear near its wall.
+//! Then each point moves to the middle of its own cross-section, below the size of a voxel, and the line is
+//! smoothed (`cross_section.rs`).
 //!
-//! The measure of likeness is local statistics and not a vesselness of second derivatives (Frangi and others, MICCAI 1998): it needs no
-//! choice of scales, works from a coronary artery to an aorta, bright or dark, and does not break off at branches.
-//! It needs what they do not: contrast between the lumen and what is around it.
-//! Not here: pictures along the line (`curved.rs`).
+//! The measure of likeness is local statistics and not a vesselness of second derivatives (Frangi and others,
+//! MICCAI 1998): it needs no choice of scales, works from a coronary artery to an aorta, bright or dark, and
+//! does not break off at branches. It needs what they do not: contrast between the lumen and what is around
+//! it. Not here: pictures along the line (`curved.rs`).
 
 use glam::DVec3;
 
@@ -24,7 +25,8 @@ pub struct Centerline {
     pub points_mm: Vec<DVec3>,
     /// Distance between them along the line.
     pub step_mm: f64,
-    /// At each point: radius of the circle with the area of the lumen. An estimate for showing, not for reporting.
+    /// At each point: radius of the circle with the area of the lumen. An estimate for showing, not for
+    /// reporting.
     pub radius_mm: Vec<f64>,
 }
 
@@ -42,7 +44,8 @@ impl Centerline {
 
 /// Voxels in the box around two neighbouring clicks.
 const MOST_VOXELS: usize = 24_000_000;
-/// Margin around two clicks: their distance, within these bounds, so that a vessel may turn back between them.
+/// Margin around two clicks: their distance, within these bounds, so that a vessel may turn back between
+/// them.
 const MARGIN_MM: [f64; 2] = [20.0, 80.0];
 /// How many times dearer than the lumen a way can be.
 const DEAREST: f32 = 200.0;
@@ -51,12 +54,13 @@ const LIKE_LUMEN: f32 = 3.0;
 /// Voxels around a click that say what the lumen is like.
 const LUMEN_VOXELS: usize = 60;
 
-/// The middle line through two or more clicks in a vessel, in order, in patient millimetres; its points are `step_mm` apart, or a
-/// little more or less so that they fit.
+/// The middle line through two or more clicks in a vessel, in order, in patient millimetres; its points are
+/// `step_mm` apart, or a little more or less so that they fit.
 ///
 /// # Errors
-/// [`ToolError::TooFew`] for fewer than two clicks, [`ToolError::Outside`], [`ToolError::OutOfRange`] for a step that is not above
-/// 0 or for clicks too far apart (add one in between), [`ToolError::NoPath`], [`ToolError::Uneven`], [`ToolError::Stopped`].
+/// [`ToolError::TooFew`] for fewer than two clicks, [`ToolError::Outside`], [`ToolError::OutOfRange`] for a
+/// step that is not above 0 or for clicks too far apart (add one in between), [`ToolError::NoPath`],
+/// [`ToolError::Uneven`], [`ToolError::Stopped`].
 pub fn centerline(
     volume: &Volume,
     clicks_mm: &[DVec3],
@@ -112,8 +116,11 @@ impl Step<'_> {
         let spacing_mm = self.steps_mm.map(|s| s.length());
         let lattice = self.lattice(a, b)?;
         let low = lattice.low;
-        let mut values = lattice
-            .filled(0.0, |v| self.volume.at(v[0] + low[0], v[1] + low[1], v[2] + low[2]).unwrap_or(0.0));
+        // What is not a number is outside of what was measured, and must not spread.
+        let mut values = lattice.filled(0.0, |v| {
+            let value = self.volume.at(v[0] + low[0], v[1] + low[1], v[2] + low[2]);
+            value.filter(|v| v.is_finite()).unwrap_or(self.volume.min_max[0])
+        });
         let ends = [a, b].map(|voxel| [0, 1, 2].map(|axis| voxel[axis] - low[axis]));
         let range = self.volume.min_max[1] - self.volume.min_max[0];
         let noise = ends
@@ -160,7 +167,8 @@ impl Step<'_> {
         Ok(Lattice::new(low, high, self.steps_mm))
     }
 
-    /// For each voxel: by how many standard deviations it is outside of what the lumen is like at the two clicks and between.
+    /// For each voxel: by how many standard deviations it is outside of what the lumen is like at the two
+    /// clicks and between.
     fn unlike(
         &self,
         lattice: &Lattice,
@@ -176,7 +184,8 @@ impl Step<'_> {
                 near.push(values[index]);
                 if near.len() < LUMEN_VOXELS { Front::Grow } else { Front::End }
             };
-            // What differs from the click comes last, so that a thin vessel is not outvoted by what is around it.
+            // What differs from the click comes last, so that a thin vessel is not outvoted by what is around
+            // it.
             let cost = |_: usize, to: usize, length: f32| {
                 length * (1.0 + ((values[to] - values[seed]) / noise).powi(2)).min(DEAREST)
             };
@@ -227,7 +236,8 @@ fn longest_mm(lattice: &Lattice) -> f32 {
     lattice.steps().iter().map(|(_, length)| *length).fold(0.0, f32::max)
 }
 
-/// Millimetres to the wall of the lumen around a path; 0 outside of it. The path itself is lumen, also in a stenosis.
+/// Millimetres to the wall of the lumen around a path; 0 outside of it. The path itself is lumen, also in a
+/// stenosis.
 fn lumen_mm(
     lattice: &Lattice,
     unlike: &[f32],
@@ -255,8 +265,8 @@ mod tests {
     use crate::phantom;
     use std::f64::consts::TAU;
 
-    /// Two turns of a helix, radius 20 mm, pitch 20 mm, in 0.8 × 0.8 × 1.25 mm voxels, its lumen 300 HU wide 2.5 mm radius in
-    /// tissue of 50 HU, with noise of 20 HU; and the helix itself.
+    /// Two turns of a helix, radius 20 mm, pitch 20 mm, in 0.8 × 0.8 × 1.25 mm voxels, its lumen 300 HU wide
+    /// 2.5 mm radius in tissue of 50 HU, with noise of 20 HU; and the helix itself.
     fn helix() -> (Volume, Vec<DVec3>) {
         let dims = [72, 72, 52];
         let spacing = DVec3::new(0.8, 0.8, 1.25);

@@ -1,14 +1,16 @@
 //! Growth from one click: what a step costs, and where it stops.
 //!
-//! From each click a front grows in the order of its cost (`geodesic.rs`). A step costs its length, more in tissue unlike the tissue
-//! clicked on, and more across a change of values that noise does not explain; everything is in millimetres of ordinary tissue,
-//! and the scales are the noise near the click and the spread of the tissue around it.
-//! This is the distance of GeoS (Criminisi, Sharp and Blake, ECCV 2008), with appearance.
+//! From each click a front grows in the order of its cost (`geodesic.rs`). A step costs its length, more in
+//! tissue unlike the tissue clicked on, and more across a change of values that noise does not explain;
+//! everything is in millimetres of ordinary tissue, and the scales are the noise near the click and the
+//! spread of the tissue around it. This is the distance of GeoS (Criminisi, Sharp and Blake, ECCV 2008), with
+//! appearance.
 //!
-//! **Where one click stops.** In even tissue the number of voxels grows with the third power of the cost. At a border the front stalls: cost
-//! rises and few voxels come. Behind a leak it grows again. The region is the one at which growth is slowest, measured by the
-//! exponent d ln(voxels) / d ln(cost) as the stability of extremal regions is (Matas and others, MSER, BMVC 2002). A late stall must be
-//! deeper than an early one: when all similar tissue of the body is used up the front stalls too.
+//! **Where one click stops.** In even tissue the number of voxels grows with the third power of the cost. At
+//! a border the front stalls: cost rises and few voxels come. Behind a leak it grows again. The region is the
+//! one at which growth is slowest, measured by the exponent d ln(voxels) / d ln(cost) as the stability of
+//! extremal regions is (Matas and others, MSER, BMVC 2002). A late stall must be deeper than an early one:
+//! when all similar tissue of the body is used up the front stalls too.
 //!
 //! Not here: what several clicks mean together (`click_segment.rs`).
 
@@ -29,8 +31,8 @@ const CHANGE: f32 = 4.0;
 const ALIKE: f32 = 1.0;
 /// Voxels around a click that say what its tissue is like.
 const TISSUE_VOXELS: usize = 200;
-/// Spread of tissue that is taken as given, as a part of the noise: changes within an organ are slow and wider than the noise that
-/// diffusion leaves.
+/// Spread of tissue that is taken as given, as a part of the noise: changes within an organ are slow and
+/// wider than the noise that diffusion leaves.
 const TISSUE_FLOOR: f32 = 0.4;
 /// Growth is measured from a cost divided to one multiplied by this.
 const STAGE: f32 = 1.2;
@@ -95,8 +97,12 @@ impl Ground {
             steps_mm,
         );
         let spacing_mm = steps_mm.map(|s| s.length());
+        // What is not a number is outside of what was measured, and must not spread.
+        let lowest = volume.min_max[0];
         let mut values = lattice.filled(0.0, |at| {
-            blocks::mean(volume, [0, 1, 2].map(|a| (at[a] + lattice.low[a]) * block[a]), block)
+            let low = [0, 1, 2].map(|a| (at[a] + lattice.low[a]) * block[a]);
+            let value = blocks::mean(volume, low, block);
+            if value.is_finite() { value } else { lowest }
         });
         let center = [0, 1, 2].map(|a| first.voxel[a] / block[a] - lattice.low[a]);
         let range = volume.min_max[1] - volume.min_max[0];

@@ -1,13 +1,13 @@
 //! A structure from one click, better with each further one, without a trained model.
 //!
-//! From each click a front grows in the order of its cost and stops where it stalls, at a border (`click_front.rs`). The reader can take
-//! more or less: [`Proposal::mask`].
+//! From each click a front grows in the order of its cost and stops where it stalls, at a border
+//! (`click_front.rs`). The reader can take more or less: [`Proposal::mask`].
 //!
-//! **Further clicks.** Each plus click adds its own region. A voxel belongs to the minus clicks when their cost is lower: where no border
-//! is between them, halfway.
+//! **Further clicks.** Each plus click adds its own region. A voxel belongs to the minus clicks when their
+//! cost is lower: where no border is between them, halfway.
 //!
-//! **How far it looks.** The box around the clicks doubles until the fronts stall in it.
-//! Boxes of more than two million voxels are computed on block means, and the border lies between their centres.
+//! **How far it looks.** The box around the clicks doubles until the fronts stall in it. Boxes of more than
+//! two million voxels are computed on block means, and the border lies between their centres.
 
 use crate::click_front::Ground;
 use crate::geodesic::{Front, Lattice};
@@ -35,14 +35,15 @@ pub struct Proposal {
     lattice: Lattice,
     /// Voxels of the volume in a voxel of the lattice, along x, y, z.
     block: [usize; 3],
-    /// Cost as a part of the cost at which growth stops; [`EXCLUDED`] where a minus click is nearer. Over the lattice.
+    /// Cost as a part of the cost at which growth stops; [`EXCLUDED`] where a minus click is nearer. Over the
+    /// lattice.
     relative: Vec<f32>,
     dims: [usize; 3],
 }
 
 impl Proposal {
-    /// The structure on the grid of the volume. `size` 1 is what the tool found best; below and above it the front
-    /// stops earlier or later: for a wheel or a slider, 0.3 to 2. Small holes are filled.
+    /// The structure on the grid of the volume. `size` 1 is what the tool found best; below and above it the
+    /// front stops earlier or later: for a wheel or a slider, 0.3 to 2. Small holes are filled.
     pub fn mask(&self, size: f32) -> Mask {
         let mut whole = Mask::none(self.dims);
         let Some((low, high)) = self.reached(size) else { return whole };
@@ -87,7 +88,8 @@ impl Proposal {
         is_any.then(|| (low.map(|l| l.saturating_sub(1)), [0, 1, 2].map(|a| (high[a] + 1).min(all[a] - 1))))
     }
 
-    /// True for a voxel of the volume that is inside at a size; of blocks: where at least half is, trilinear between their centres.
+    /// True for a voxel of the volume that is inside at a size; of blocks: where at least half is, trilinear
+    /// between their centres.
     fn is_inside(&self, voxel: [usize; 3], size: f32) -> bool {
         let inside = |at: [usize; 3]| self.relative[self.lattice.index(at)] <= size;
         if self.block == [1; 3] {
@@ -113,7 +115,8 @@ impl Proposal {
     }
 }
 
-/// Segments what the clicks say. The box around them grows until the fronts stall within it, to `reach_mm` beyond the clicks at most.
+/// Segments what the clicks say. The box around them grows until the fronts stall within it, to `reach_mm`
+/// beyond the clicks at most.
 ///
 /// # Errors
 /// [`ToolError::NoSeed`] without a plus click, [`ToolError::Outside`] for a click that is not in the volume,
@@ -160,7 +163,8 @@ fn in_box(
         if !front.stop.is_stall && !is_last {
             return Ok(None);
         }
-        // A further click makes better what is there: its region goes no farther than a few times the way to that.
+        // A further click makes better what is there: its region goes no farther than a few times the way to
+        // that.
         let there = front.cost.iter().zip(&relative).filter(|(cost, part)| **cost >= 0.0 && **part <= 1.0);
         let nearest = there.map(|(cost, _)| *cost).fold(f32::INFINITY, f32::min);
         let stop = front.stop.cost.min(nearest * FURTHER).max(ground.lattice.shortest_mm());
@@ -194,7 +198,8 @@ mod tests {
 
     const DIMS: [usize; 3] = [96, 96, 48];
 
-    /// Tissue of 50 with noise of a given standard deviation, in 0.8 × 0.8 × 1.5 mm voxels, and what `inside` says in 120.
+    /// Tissue of 50 with noise of a given standard deviation, in 0.8 × 0.8 × 1.5 mm voxels, and what `inside`
+    /// says in 120.
     fn tissue(sd: f64, inside: impl Fn(DVec3) -> bool) -> (Volume, Mask) {
         let mut truth = Mask::none(DIMS);
         let mut state = 11u32;
@@ -278,6 +283,21 @@ mod tests {
         assert_ne!(proposal.block, [1; 3]);
         let dice = proposal.mask(1.0).dice(&truth);
         assert!(dice > 0.95, "{dice}");
+    }
+
+    #[test]
+    fn a_single_slice_and_values_that_are_not_numbers_do_no_harm() {
+        let (ball, _) = tissue(10.0, |p| p.length() < 12.0);
+        let slice: Vec<f32> = (0..96 * 96).map(|i| ball.voxels.value(24 * 96 * 96 + i)).collect();
+        let truth = slice.iter().map(|v| *v > 85.0);
+        let truth = Mask { dims: [96, 96, 1], inside: truth.collect() };
+        let mut values = slice.clone();
+        values[..96 * 20].fill(f32::NAN);
+        let mut one = phantom::volume([96, 96, 1], SPACING, vec![0; 96 * 96]);
+        (one.voxels, one.min_max) = (crate::Voxels::F32(values).into(), [0.0, 160.0]);
+        let click = Click { voxel: [48, 48, 0], inside: true };
+        let found = from_clicks(&one, &[click], 80.0, &Work::silent()).unwrap().mask(1.0);
+        assert!(found.dice(&truth) > 0.9, "{}", found.dice(&truth));
     }
 
     #[test]

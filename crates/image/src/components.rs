@@ -1,7 +1,8 @@
 //! Connected parts of a mask, and its holes.
 //!
-//! Rows are cut into runs, and runs that touch are joined (union-find; He, Ren, Gao and others, Pattern Recognition 70,
-//! 2017, "The connected-component labeling problem"): time and memory go with the number of runs, not of voxels.
+//! Rows are cut into runs, and runs that touch are joined (union-find; He, Ren, Gao and others, Pattern
+//! Recognition 70, 2017, "The connected-component labeling problem"): time and memory go with the number of
+//! runs, not of voxels.
 
 use rayon::prelude::*;
 
@@ -183,16 +184,16 @@ pub fn largest(mask: &Mask, neighbours: Neighbours) -> Mask {
     Components::of(mask, neighbours).mask(|place, _| place == 0)
 }
 
-/// The mask with its holes of up to `most_voxels`: what is outside of it and not connected, face to face, with the edge of
-/// the grid.
+/// The mask with its holes of up to `most_voxels`: what is outside of it and not connected, face to face,
+/// with the edge of the grid.
 pub fn fill_holes(mask: &Mask, most_voxels: usize) -> Mask {
     let outside = Components::of(&inverted(mask), Neighbours::Six);
     let is_hole = |c: &Component| c.voxels <= most_voxels && !(0..3).any(|axis| c.touches(mask.dims, axis));
     mask.clone().or(&outside.mask(|_, component| is_hole(component)))
 }
 
-/// The mask with the holes that it has in each slice on its own. For what is open at the first or last slice of a scan:
-/// the lungs in the body.
+/// The mask with the holes that it has in each slice on its own. For what is open at the first or last slice
+/// of a scan: the lungs in the body.
 pub fn fill_holes_in_slices(mask: &Mask) -> Mask {
     let [nx, ny, _] = mask.dims;
     let slice_size = (nx * ny).max(1);

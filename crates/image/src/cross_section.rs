@@ -13,7 +13,8 @@ use crate::{ToolError, Volume, Work};
 /// How often points move to the middle of their cross-sections.
 const ROUNDS: usize = 5;
 
-/// The line moved to the middle of its cross-sections and smoothed, with the radius of the lumen at each point.
+/// The line moved to the middle of its cross-sections and smoothed, with the radius of the lumen at each
+/// point.
 pub(crate) fn centered(
     volume: &Volume,
     path: Vec<(DVec3, f64)>,
@@ -50,10 +51,11 @@ pub(crate) fn centered(
     Ok((line, radii))
 }
 
-/// The middle of the lumen in the plane through a point, and the radius of a circle of its area. `radius_mm` is about how wide it is.
+/// The middle of the lumen in the plane through a point, and the radius of a circle of its area. `radius_mm`
+/// is about how wide it is.
 ///
-/// A sample belongs to the lumen in the measure in which it is more like its core than like the ring around it: at the wall, where a voxel
-/// has a part of both, by that part.
+/// A sample belongs to the lumen in the measure in which it is more like its core than like the ring around
+/// it: at the wall, where a voxel has a part of both, by that part.
 fn section(
     volume: &Volume,
     voxel_from_patient: &DMat4,

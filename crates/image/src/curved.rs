@@ -1,9 +1,10 @@
 //! A curved plane along a line, unrolled: what a vessel looks like from end to end in one picture.
 //!
-//! Kanitsar, Fleischmann, Wegenkittl, Felkel and Gröller, "CPR: curved planar reformation", IEEE Visualization 2002. Both forms keep
-//! lengths along the line: *straightened* draws the line upright and shows a cut along it at any angle; *stretched* sweeps one
-//! fixed direction along the line and unrolls that surface without distortion, so that what is beside the vessel keeps its shape.
-//! Across the line distances are true at every row; between rows they are true on the line only.
+//! Kanitsar, Fleischmann, Wegenkittl, Felkel and Gröller, "CPR: curved planar reformation", IEEE
+//! Visualization 2002. Both forms keep lengths along the line: *straightened* draws the line upright and
+//! shows a cut along it at any angle; *stretched* sweeps one fixed direction along the line and unrolls that
+//! surface without distortion, so that what is beside the vessel keeps its shape. Across the line distances
+//! are true at every row; between rows they are true on the line only.
 
 use glam::DVec3;
 use rayon::prelude::*;
@@ -15,8 +16,8 @@ use crate::{Frame, Photometric, Samples, ToolError, Volume};
 /// How the surface is made.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum CurvedKind {
-    /// The line is upright in the middle. `angle_rad` turns the cut around it, from the direction that is nearest to the
-    /// patient's left at the first point, seen along the line clockwise.
+    /// The line is upright in the middle. `angle_rad` turns the cut around it, from the direction that is
+    /// nearest to the patient's left at the first point, seen along the line clockwise.
     Straightened {
         /// Any number; a whole turn is 2π.
         angle_rad: f64,
@@ -69,7 +70,8 @@ struct Row {
 }
 
 impl CurvedImage {
-    /// The patient position of a place in the picture: (0, 0) is the corner of the first pixel, its centre is (0.5, 0.5).
+    /// The patient position of a place in the picture: (0, 0) is the corner of the first pixel, its centre is
+    /// (0.5, 0.5).
     pub fn patient_from_px(&self, x: f64, y: f64) -> DVec3 {
         let last = self.rows.len() - 1;
         let at = (y - 0.5).clamp(0.0, last as f64);
@@ -91,8 +93,9 @@ const MOST_PX: f64 = 16_384.0;
 /// The picture along a line of patient positions, such as [`crate::centerline::Centerline::points_mm`].
 ///
 /// # Errors
-/// [`ToolError::TooFew`] for a line without length, [`ToolError::OutOfRange`] for sizes that are not above 0 or give more than
-/// 16 384 rows or columns, or a direction `across` that is none or runs along the whole line.
+/// [`ToolError::TooFew`] for a line without length, [`ToolError::OutOfRange`] for sizes that are not above 0
+/// or give more than 16 384 rows or columns, or a direction `across` that is none or runs along the whole
+/// line.
 pub fn curved(volume: &Volume, line_mm: &[DVec3], draw: &CurvedDraw) -> Result<CurvedImage, ToolError> {
     let is_length = |mm: f64| mm > 0.0 && mm.is_finite();
     for (what, found) in [("half width in mm", draw.half_width_mm), ("mm per pixel", draw.mm_per_px)] {
@@ -232,7 +235,8 @@ mod tests {
     use crate::phantom;
     use std::f64::consts::{FRAC_PI_2, PI};
 
-    /// A half ring of 300 HU, radius 20 mm and 3 mm thick (radius), in air, in the plane z = 0; and its middle line.
+    /// A half ring of 300 HU, radius 20 mm and 3 mm thick (radius), in air, in the plane z = 0; and its
+    /// middle line.
     fn half_ring() -> (Volume, Vec<DVec3>) {
         let dims = [60, 60, 20];
         let mut voxels = Vec::new();
@@ -285,7 +289,8 @@ mod tests {
             .windows(2)
             .map(|p| (p[1][0] - p[0][0]).hypot(p[1][1] - p[0][1]) * image.mm_per_px)
             .sum();
-        // Rows lie in the middle of pixels, so half a pixel is missing at both ends, where the line runs along the rows … not here.
+        // Rows lie in the middle of pixels: at both ends half a row is missing, where the line runs along the
+        // rows.
         assert!((shown - 20.0 * PI).abs() < 4.0, "{shown}");
         for [x, y] in image.line_px() {
             assert!(value(&image, x as usize, y as usize) > 290.0, "{x} {y}");

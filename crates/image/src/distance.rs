@@ -1,16 +1,16 @@
 //! How far each voxel of a mask is from its edge, and what erosion and dilation by a ball make of a mask.
 //!
-//! Exact Euclidean distances between voxel centres on grids with unequal spacing: Felzenszwalb and Huttenlocher, Theory of
-//! Computing 8, 2012, "Distance transforms of sampled functions", one axis after the other.
-//! Axes are taken as perpendicular, so distances are approximate where the gantry was tilted.
+//! Exact Euclidean distances between voxel centres on grids with unequal spacing: Felzenszwalb and
+//! Huttenlocher, Theory of Computing 8, 2012, "Distance transforms of sampled functions", one axis after the
+//! other. Axes are taken as perpendicular, so distances are approximate where the gantry was tilted.
 
 use glam::DVec3;
 use rayon::prelude::*;
 
 use crate::Mask;
 
-/// Millimetres from each voxel of the mask to the nearest voxel that is not in it; 0 for those. Beyond the grid nothing is
-/// known and nothing counts: infinite when the mask fills the grid.
+/// Millimetres from each voxel of the mask to the nearest voxel that is not in it; 0 for those. Beyond the
+/// grid nothing is known and nothing counts: infinite when the mask fills the grid.
 pub fn inside_mm(mask: &Mask, spacing_mm: DVec3) -> Vec<f32> {
     let squares = squared(mask, spacing_mm, |inside| !inside);
     squares.into_par_iter().map(f32::sqrt).collect()
@@ -48,7 +48,8 @@ fn squared(mask: &Mask, spacing_mm: DVec3, is_target: impl Fn(bool) -> bool + Sy
         }
     });
     if nz > 1 {
-        // Along slices: one row (all x at a y) at a time, copied out, so that each thread owns what it writes.
+        // Along slices: one row (all x at a y) at a time, copied out, so that each thread owns what it
+        // writes.
         let columns: Vec<Vec<f32>> = (0..ny)
             .into_par_iter()
             .map_init(Lower::default, |lower, y| {

@@ -1,12 +1,13 @@
 //! The cheapest way from seeds to every voxel of a box, along steps between neighbouring voxels.
 //!
-//! Geodesic distance on a grid (Toivanen, Pattern Recognition Letters 17, 1996; Criminisi, Sharp and Blake, GeoS, ECCV 2008).
-//! They sweep the grid until nothing changes much; here the front grows in the order of cost (Dijkstra), which is exact for the
-//! graph, visits only what it reaches, and lets the caller watch the region grow. The queue is one of buckets as wide as
-//! the cheapest step (Dial 1969; Denardo and Fox, Operations Research 27, 1979): no heap, and the order in a bucket does not matter.
+//! Geodesic distance on a grid (Toivanen, Pattern Recognition Letters 17, 1996; Criminisi, Sharp and Blake,
+//! GeoS, ECCV 2008). They sweep the grid until nothing changes much; here the front grows in the order of
+//! cost (Dijkstra), which is exact for the graph, visits only what it reaches, and lets the caller watch the
+//! region grow. The queue is one of buckets as wide as the cheapest step (Dial 1969; Denardo and Fox,
+//! Operations Research 27, 1979): no heap, and the order in a bucket does not matter.
 //!
-//! A way is made of steps to the 26 neighbours, so a straight line at the worst angle is 13 % too long on a grid of cubes.
-//! Not here: what a step costs (`click_segment.rs`, `centerline.rs`).
+//! A way is made of steps to the 26 neighbours, so a straight line at the worst angle is 13 % too long on a
+//! grid of cubes. Not here: what a step costs (`click_segment.rs`, `centerline.rs`).
 
 use glam::DVec3;
 
@@ -99,12 +100,13 @@ impl Lattice {
     }
 }
 
-/// Cost of the cheapest way from any of `seeds` to each voxel: the sum of `step_cost(from, to, length_mm)` over its steps. Infinite where
-/// the front did not come: beyond `limit`, or after `settled(index, cost)` answered [`Front::End`]; it is called for each voxel in the
-/// order of cost, within the width of a bucket, [`Lattice::shortest_mm`]. The wall costs −1.
+/// Cost of the cheapest way from any of `seeds` to each voxel: the sum of `step_cost(from, to, length_mm)`
+/// over its steps. Infinite where the front did not come: beyond `limit`, or after `settled(index, cost)`
+/// answered [`Front::End`]; it is called for each voxel in the order of cost, within the width of a bucket,
+/// [`Lattice::shortest_mm`]. The wall costs −1.
 ///
-/// A step costs at least [`Lattice::shortest_mm`] (cheaper answers are raised to it) and `dearest` at most (dearer ones are
-/// not gone).
+/// A step costs at least [`Lattice::shortest_mm`] (cheaper answers are raised to it) and `dearest` at most
+/// (dearer ones are not gone).
 ///
 /// # Errors
 /// [`ToolError::Stopped`].
@@ -170,4 +172,83 @@ pub fn spread(
         cost.iter_mut().filter(|c| **c >= last).for_each(|c| *c = f32::INFINITY);
     }
     Ok(cost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A box of 0.8 × 0.8 × 2 mm voxels with values that jump about, and what a step costs there.
+    fn landscape() -> (Lattice, Vec<f32>) {
+        let steps = [DVec3::X * 0.8, DVec3::Y * 0.8, DVec3::Z * 2.0];
+        let lattice = Lattice::new([3, 0, 1], [13, 8, 6], steps);
+        let mut state = 17u32;
+        let heights = lattice.filled(0.0, |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as f32 * 0.03
+        });
+        (lattice, heights)
+    }
+
+    fn far_and_wide(lattice: &Lattice, seeds: &[usize], limit: f32, heights: &[f32]) -> Vec<f32> {
+        let cost = |from: usize, to: usize, mm: f32| mm + (heights[to] - heights[from]).abs();
+        spread(lattice, seeds, limit, 20.0, cost, |_, _| Front::Grow, &Work::silent()).unwrap()
+    }
+
+    #[test]
+    fn costs_are_those_of_the_cheapest_of_all_ways() {
+        let (lattice, heights) = landscape();
+        let seeds = [lattice.index([0, 0, 0]), lattice.index([9, 7, 3])];
+        let found = far_and_wide(&lattice, &seeds, 1e6, &heights);
+        // The slow way: every step is tried until nothing becomes cheaper (Bellman and Ford).
+        let is_wall: Vec<bool> = lattice.filled(true, |_| false);
+        let mut costs = vec![f32::INFINITY; lattice.len()];
+        seeds.iter().for_each(|seed| costs[*seed] = 0.0);
+        loop {
+            let before = costs.clone();
+            for from in (0..costs.len()).filter(|i| !is_wall[*i]) {
+                for (step, mm) in lattice.steps() {
+                    let to = (from as isize + step) as usize;
+                    if !is_wall[to] {
+                        costs[to] = costs[to].min(costs[from] + mm + (heights[to] - heights[from]).abs());
+                    }
+                }
+            }
+            if costs == before {
+                break;
+            }
+        }
+        for (found, wanted) in found.iter().zip(&costs).filter(|(found, _)| **found >= 0.0) {
+            assert!((found - wanted).abs() < 1e-3, "{found} and {wanted}");
+        }
+        assert_eq!(found.iter().filter(|c| **c >= 0.0).count(), 11 * 9 * 6);
+    }
+
+    #[test]
+    fn beyond_the_limit_there_is_no_cost_and_on_flat_ground_costs_are_millimetres() {
+        let (lattice, _) = landscape();
+        let flat = vec![0.0; lattice.len()];
+        let found = far_and_wide(&lattice, &[lattice.index([0, 0, 0])], 5.0, &flat);
+        let at = |voxel| found[lattice.index(voxel)];
+        assert!((at([5, 0, 0]) - 4.0).abs() < 1e-5 && (at([0, 0, 2]) - 4.0).abs() < 1e-5);
+        assert!((at([3, 3, 0]) - 0.8 * 3.0 * 2.0_f32.sqrt()).abs() < 1e-5);
+        assert!(at([7, 0, 0]).is_infinite() && at([0, 0, 3]).is_infinite());
+    }
+
+    #[test]
+    fn voxels_are_settled_in_the_order_of_cost_until_the_caller_has_enough() {
+        let (lattice, heights) = landscape();
+        let cost = |from: usize, to: usize, mm: f32| mm + (heights[to] - heights[from]).abs();
+        let mut seen = Vec::new();
+        let note = |_: usize, cost: f32| {
+            seen.push(cost);
+            if seen.len() < 100 { Front::Grow } else { Front::End }
+        };
+        let seed = lattice.index([5, 4, 3]);
+        let found = spread(&lattice, &[seed], 1e6, 20.0, cost, note, &Work::silent()).unwrap();
+        assert_eq!(seen.len(), 100);
+        assert!(seen.windows(2).all(|pair| pair[1] > pair[0] - lattice.shortest_mm()));
+        assert!(found.iter().filter(|c| c.is_finite() && **c >= 0.0).count() <= 100);
+        assert_eq!(lattice.voxel(seed), [5, 4, 3]);
+    }
 }

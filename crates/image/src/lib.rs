@@ -1,4 +1,5 @@
-//! Frames, look-up tables, volumes, resampling, and the CPU twin of every shader.
+//! Frames, look-up tables, volumes, resampling, the CPU twin of every shader, and what is segmented, traced and
+//! registered without a model.
 //!
 //! Pure computation: no file, no GPU. What a frame means (its modality, its patient) is in
 //! `medsight-record`; how it is read from a file is in `medsight-dicom`.

@@ -1,12 +1,14 @@
 //! Both lungs, told apart: CT in Hounsfield units.
 //!
-//! After Hu, Hoffman and Reinhardt, "Automatic lung segmentation for accurate quantitation of volumetric X-ray CT images" (IEEE TMI 20,
-//! 2001): a threshold midway between the means of air and tissue in the body, found by repetition; the body's air in connected parts;
-//! airways and bowel gas left out; left and right parted; vessels within closed. They follow the trachea and cut along the brightest line
-//! between the lungs; here thick cores of each lung claim what is nearest to them within the air, and what is far from any core
+//! After Hu, Hoffman and Reinhardt, "Automatic lung segmentation for accurate quantitation of volumetric
+//! X-ray CT images" (IEEE TMI 20, 2001): a threshold midway between the means of air and tissue in the body,
+//! found by repetition; the body's air in connected parts; airways and bowel gas left out; left and right
+//! parted; vessels within closed. They follow the trachea and cut along the brightest line between the lungs;
+//! here thick cores of each lung claim what is nearest to them within the air, and what is far from any core
 //! and has the value of pure air is airway.
 //!
-//! Dense disease (consolidation, effusion, masses at the wall) is above the threshold and left out, as in every threshold method.
+//! Dense disease (consolidation, effusion, masses at the wall) is above the threshold and left out, as in
+//! every threshold method.
 
 use rayon::prelude::*;
 
@@ -33,7 +35,8 @@ const THRESHOLD_HU: [f32; 2] = [-600.0, -320.0];
 const GAS_HU: f32 = -960.0;
 /// Parts with less are no lung.
 const LEAST_ML: f64 = 5.0;
-/// Balls that fit into a lung's core: the trachea has a radius of 13 mm at most. Larger ones are tried where the lungs stay joined.
+/// Balls that fit into a lung's core: the trachea has a radius of 13 mm at most. Larger ones are tried where
+/// the lungs stay joined.
 const CORE_MM: [f64; 4] = [8.0, 13.0, 18.0, 24.0];
 /// Air this far from any core, and not of lung's value, is airway.
 const NEAR_CORE_MM: f32 = 25.0;
@@ -43,7 +46,8 @@ const VESSEL_MM: f64 = 5.0;
 /// Finds the lungs.
 ///
 /// # Errors
-/// [`ToolError::NotHounsfield`], [`ToolError::NothingFound`] without body or lung, [`ToolError::Uneven`], [`ToolError::Stopped`].
+/// [`ToolError::NotHounsfield`], [`ToolError::NothingFound`] without body or lung, [`ToolError::Uneven`],
+/// [`ToolError::Stopped`].
 pub fn lungs(volume: &Volume, work: &Work<'_>) -> Result<Lungs, ToolError> {
     in_hounsfield(volume)?;
     let blocks = Blocks::near(volume, GRID_MM);
@@ -103,7 +107,8 @@ fn lung_like(blocks: &Blocks, air: &Mask) -> Mask {
     parts.mask(|place, part| part.voxels as f64 * blocks.ml() >= LEAST_ML && is_lung[place])
 }
 
-/// For each part: true when its middle value is above that of gas. Edges count for nothing: they mix gas with its wall.
+/// For each part: true when its middle value is above that of gas. Edges count for nothing: they mix gas with
+/// its wall.
 fn medians_above_gas(blocks: &Blocks, parts: &Components) -> Vec<bool> {
     let mut values: Vec<Vec<f32>> = vec![Vec::new(); parts.list().len()];
     let whole = parts.mask(|_, _| true);
@@ -216,8 +221,8 @@ mod tests {
     use crate::phantom;
     use glam::DVec3;
 
-    /// A chest: two lungs that touch in front, a trachea with main bronchi that joins them, vessels in them, a stomach bubble; 3 mm voxels.
-    /// With the truth of the left and right lung, vessels included.
+    /// A chest: two lungs that touch in front, a trachea with main bronchi that joins them, vessels in them,
+    /// a stomach bubble; 3 mm voxels. With the truth of the left and right lung, vessels included.
     fn chest() -> (Volume, [Mask; 2]) {
         let dims = [120, 100, 80];
         let mut truth = [Mask::none(dims), Mask::none(dims)];

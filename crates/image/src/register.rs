@@ -1,11 +1,13 @@
 //! Where a volume lies in another one: rigid registration, for reading a study beside an earlier one.
 //!
-//! Normalised mutual information (Studholme, Hill and Hawkes, Pattern Recognition 32, 1999), which holds between CT and MR as within one
-//! of them, is maximised by Powell's method (as Maes and others do, IEEE TMI 16, 1997) over three rotations and three shifts, from a coarse grid
-//! to a fine one. The measure is in `similarity.rs`.
+//! Normalised mutual information (Studholme, Hill and Hawkes, Pattern Recognition 32, 1999), which holds
+//! between CT and MR as within one of them, is maximised by Powell's method (as Maes and others do, IEEE TMI
+//! 16, 1997) over three rotations and three shifts, from a coarse grid to a fine one. The measure is in
+//! `similarity.rs`.
 //!
-//! It starts from the patient coordinates of both, from their middles, and from their centres of mass, each also tilted, and goes on with
-//! the best. Not here: anything that bends. Nothing is checked against anatomy: a reader has to look at the result.
+//! It starts from the patient coordinates of both, from their middles, and from their centres of mass, each
+//! also tilted, and goes on with the best. Not here: anything that bends. Nothing is checked against anatomy:
+//! a reader has to look at the result.
 
 use glam::{DMat3, DMat4, DQuat, DVec3};
 
@@ -17,15 +19,16 @@ use crate::{ToolError, Volume, Work, mask};
 pub struct Registration {
     /// From patient millimetres of the moving volume to those of the fixed one.
     pub fixed_from_moving: DMat4,
-    /// Normalised mutual information where they overlap: 1 has nothing in common. The same volume twice has about 1.5, not 2, as
-    /// values are shared between bins.
+    /// Normalised mutual information where they overlap: 1 has nothing in common. The same volume twice has
+    /// about 1.5, not 2, as values are shared between bins.
     pub similarity: f64,
     /// Part of the smaller volume that lies in the other one, 0 to 1.
     pub overlap: f64,
 }
 
 impl Registration {
-    /// The moving volume in the patient coordinates of the fixed one. Voxels stay as they are: nothing is interpolated.
+    /// The moving volume in the patient coordinates of the fixed one. Voxels stay as they are: nothing is
+    /// interpolated.
     #[must_use]
     pub fn placed(&self, moving: &Volume) -> Volume {
         let patient_from_voxel = self.fixed_from_moving * moving.patient_from_voxel;
@@ -97,7 +100,8 @@ fn fixed_from_moving(pose: &Pose, pivot_mm: DVec3) -> DMat4 {
         * DMat4::from_translation(-pivot_mm)
 }
 
-/// The best places to begin: same coordinates, same middle, same centre of mass; each straight and tilted about the three axes.
+/// The best places to begin: same coordinates, same middle, same centre of mass; each straight and tilted
+/// about the three axes.
 fn starts(fixed: &Volume, moving: &Volume, pair: &Pair) -> Vec<Candidate> {
     let shifts = [DVec3::ZERO, fixed.center_mm() - moving.center_mm(), pair.compared.mass_apart_mm()];
     let tilt = 0.26 * ARM_MM; // 15°
@@ -179,7 +183,8 @@ impl Pair {
         Ok(best)
     }
 
-    /// The best pose along a direction: steps that double while it climbs, then parabolas between three of them.
+    /// The best pose along a direction: steps that double while it climbs, then parabolas between three of
+    /// them.
     fn along(&self, from: Candidate, direction: &Pose, grid_mm: f64) -> Candidate {
         let at = |t: f64| -> Candidate {
             let pose: Pose = std::array::from_fn(|i| from.pose[i] + direction[i] * t);
@@ -263,8 +268,8 @@ mod tests {
     use crate::phantom;
     use crate::plane::sample;
 
-    /// The volume as it would be, had the patient lain otherwise: turned about its middle and shifted, on the same grid, and the
-    /// transform that puts it back.
+    /// The volume as it would be, had the patient lain otherwise: turned about its middle and shifted, on the
+    /// same grid, and the transform that puts it back.
     fn moved(volume: &Volume, turn_degrees: DVec3, shift_mm: DVec3, noise: f64) -> (Volume, DMat4) {
         let center = volume.center_mm();
         let turn = DQuat::from_scaled_axis(turn_degrees * (std::f64::consts::PI / 180.0));
@@ -285,7 +290,8 @@ mod tests {
         (Volume { voxels: Voxels::I16(voxels.collect()).into(), ..volume.clone() }, back)
     }
 
-    /// Largest distance in millimetres at the corners of the inner half of the volume, and the angle in degrees.
+    /// Largest distance in millimetres at the corners of the inner half of the volume, and the angle in
+    /// degrees.
     fn error(found: &DMat4, truth: &DMat4, volume: &Volume) -> (f64, f64) {
         let (low, high) = volume.bounds_mm();
         let corners = (0..8).map(|i| {

@@ -1,7 +1,7 @@
 //! Uneven slice distances made even, so that planes and rays through the volume are true to scale.
 //!
-//! Between two slices the value is interpolated linearly; what was measured stays measured only at the original
-//! slices, so the volume keeps its `uneven_spacing` warning.
+//! Between two slices the value is interpolated linearly; what was measured stays measured only at the
+//! original slices, so the volume keeps its `uneven_spacing` warning.
 
 use std::sync::Arc;
 

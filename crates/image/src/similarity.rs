@@ -1,7 +1,8 @@
-//! How alike two volumes are at a pose: normalised mutual information (Studholme, Hill and Hawkes, Pattern Recognition 32, 1999).
+//! How alike two volumes are at a pose: normalised mutual information (Studholme, Hill and Hawkes, Pattern
+//! Recognition 32, 1999).
 //!
-//! Values are shared between two neighbouring bins and read at scattered positions, so that the measure is smooth and has no
-//! ripples at the distance of voxels. The same in every run and with any number of threads.
+//! Values are shared between two neighbouring bins and read at scattered positions, so that the measure is
+//! smooth and has no ripples at the distance of voxels. The same in every run and with any number of threads.
 
 use glam::{DMat4, DVec3};
 use rayon::prelude::*;
@@ -25,7 +26,8 @@ impl Compared {
     pub(crate) fn new(fixed: &Volume, moving: &Volume, grid_mm: f64, count: usize) -> Self {
         let (fixed, moving) = (Coarse::new(fixed, grid_mm), Coarse::new(moving, grid_mm));
         let last = DVec3::from_array(moving.dims.map(|n| n as f64 - 1.0));
-        // An additive recurrence fills a cube evenly and never falls into step with the voxels (Roberts 2018: R3). The same positions in every run.
+        // An additive recurrence fills a cube evenly and never falls into step with the voxels (Roberts 2018:
+        // R3). The same positions in every run.
         let turn = DVec3::new(0.819_172_513_396_164_4, 0.671_043_606_703_789_2, 0.549_700_477_901_970_4);
         let samples = (0..count)
             .filter_map(|n| {
@@ -130,7 +132,8 @@ impl Coarse {
     }
 }
 
-/// Values as fractional bins between their 1st and 99.5th percentile: one bright voxel of metal must not take all bins.
+/// Values as fractional bins between their 1st and 99.5th percentile: one bright voxel of metal must not take
+/// all bins.
 fn binned(values: &[f32]) -> Vec<f32> {
     let mut sorted: Vec<f32> = values.iter().copied().filter(|v| v.is_finite()).collect();
     sorted.sort_unstable_by(f32::total_cmp);

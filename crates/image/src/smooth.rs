@@ -1,11 +1,13 @@
 //! Noise taken out of a box of voxels while its edges stay, for tools that follow tissue from voxel to voxel.
 //!
-//! Nonlinear diffusion (Perona and Malik, IEEE PAMI 12, 1990; for medical volumes Gerig, Kübler, Kikinis and Jolesz, IEEE TMI 11,
-//! 1992): neighbours share their difference as far as it looks like noise. Never for what a reader sees.
+//! Nonlinear diffusion (Perona and Malik, IEEE PAMI 12, 1990; for medical volumes Gerig, Kübler, Kikinis and
+//! Jolesz, IEEE TMI 11, 1992): neighbours share their difference as far as it looks like noise. Never for
+//! what a reader sees.
 
 use crate::geodesic::Lattice;
 
-/// 1.4826 × the median of absolute values estimates the standard deviation of normal values (Rousseeuw and Croux, 1993).
+/// 1.4826 × the median of absolute values estimates the standard deviation of normal values (Rousseeuw and
+/// Croux, 1993).
 const SD_FROM_MEDIAN: f32 = 1.4826;
 
 /// The middle one of the values; `None` when there is none.
@@ -20,8 +22,8 @@ pub fn robust_sd(values: &[f32], center: f32) -> f32 {
     SD_FROM_MEDIAN * median(&mut apart).unwrap_or(0.0)
 }
 
-/// How much neighbouring voxels differ within `radius_mm` of a voxel: the standard deviation of their differences, blind to edges as
-/// long as they are fewer than half of the pairs.
+/// How much neighbouring voxels differ within `radius_mm` of a voxel: the standard deviation of their
+/// differences, blind to edges as long as they are fewer than half of the pairs.
 pub fn step_sd(
     lattice: &Lattice,
     values: &[f32],

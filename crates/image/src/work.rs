@@ -12,8 +12,8 @@ pub struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// `progress` is told parts of the whole, `0.0..=1.0`; `stop` answers true when the result is not wanted any more.
-    /// Both are called on the calling thread only, at least five times a second.
+    /// `progress` is told parts of the whole, `0.0..=1.0`; `stop` answers true when the result is not wanted
+    /// any more. Both are called on the calling thread only, a few times a second.
     pub fn new(progress: &'a dyn Fn(f32), stop: &'a dyn Fn() -> bool) -> Self {
         Self { progress, stop, low: 0.0, high: 1.0 }
     }

@@ -1,4 +1,5 @@
-//! Reads the NIfTI-1 volumes of the corpus, as far as they go: one time point, an affine without shear. Only for tests.
+//! Reads the NIfTI-1 volumes of the corpus, as far as they go: one time point, an affine without shear. Only
+//! for tests.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -12,7 +13,8 @@ use glam::{DMat4, DQuat, DVec3, DVec4};
 use medsight_image::plane::sample;
 use medsight_image::{Volume, Voxels};
 
-/// The volume in DICOM's patient axes: NIfTI's x grows to the patient's right-hand side's opposite, so x and y change sign.
+/// The volume in DICOM's patient axes: NIfTI's x grows to the patient's right-hand side's opposite, so x and
+/// y change sign.
 pub fn read(path: &Path, unit: &str) -> Volume {
     let mut bytes = Vec::new();
     flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_end(&mut bytes).unwrap();
@@ -60,8 +62,8 @@ pub fn read(path: &Path, unit: &str) -> Volume {
     }
 }
 
-/// The volume as it would be, had the patient lain otherwise: turned about its middle and shifted, on the same grid, with noise of a
-/// standard deviation; and the transform that puts it back.
+/// The volume as it would be, had the patient lain otherwise: turned about its middle and shifted, on the
+/// same grid, with noise of a standard deviation; and the transform that puts it back.
 pub fn moved(volume: &Volume, turn: DQuat, shift_mm: DVec3, noise: f64) -> (Volume, DMat4) {
     let center = volume.center_mm();
     let back = DMat4::from_translation(center + shift_mm)
@@ -82,7 +84,8 @@ pub fn moved(volume: &Volume, turn: DQuat, shift_mm: DVec3, noise: f64) -> (Volu
     (Volume { voxels: Voxels::I16(voxels).into(), ..volume.clone() }, back)
 }
 
-/// Largest distance in millimetres at the corners of the inner half of the volume, and the angle in degrees, between two transforms.
+/// Largest distance in millimetres at the corners of the inner half of the volume, and the angle in degrees,
+/// between two transforms.
 pub fn error(found: &DMat4, truth: &DMat4, volume: &Volume) -> (f64, f64) {
     let (low, high) = volume.bounds_mm();
     let corners = (0..8).map(|i| {
