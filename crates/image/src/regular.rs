@@ -1,7 +1,7 @@
 //! Uneven slice distances made even, so that planes and rays through the volume are true to scale.
 //!
-//! Between two slices the value is interpolated linearly; what was measured stays measured only at the original
-//! slices, so the volume keeps its `uneven_spacing` warning.
+//! Between two slices the value is interpolated linearly; what was measured stays measured only at the
+//! original slices, so the volume keeps its `uneven_spacing` warning.
 
 use std::sync::Arc;
 
@@ -31,6 +31,11 @@ pub fn regular(volume: Volume) -> Volume {
     even.patient_from_voxel.z_axis *= step_mm / even.spacing_mm.z;
     even.spacing_mm.z = step_mm;
     even
+}
+
+/// True when all slices have the same distance, so that one affine map holds for every voxel.
+pub fn is_regular(volume: &Volume) -> bool {
+    even_grid(volume).is_none()
 }
 
 /// Number of slices and their distance on the even grid; `None` when the volume is even.
