@@ -62,6 +62,15 @@ pub(crate) fn decide(desk: &Arc<Desk>, study: &StudyUid, what: &ToDecide) -> Res
     Ok(())
 }
 
+/// What a reader outlined with a tool, as a segmentation in the reader's name.
+pub(crate) fn outlined(
+    source: &Source<'_>,
+    header: NewInstance,
+    labels: &LabelsToWrite,
+) -> Result<Vec<u8>, Problem> {
+    Voxels::of(labels)?.segmentation(source, header, Some(&Decision::Accepted))
+}
+
 /// Takes a decision back.
 pub(crate) fn reopen(desk: &Arc<Desk>, study: &StudyUid, proposal: &SeriesUid) -> Result<(), Problem> {
     desk.cache()?.reopen_proposal(study, proposal, &desk.who(), now())?;
@@ -145,6 +154,7 @@ impl<'l> Voxels<'l> {
         let first = self.of.slices.first().and_then(|image| source.known(&image.instance));
         let description = match decision {
             None => format!("Made by {}, read by nobody yet", maker.text()),
+            Some(_) if maker.is_guided => format!("Outlined by a person with {}", maker.text()),
             Some(Decision::Changed) => format!("Made by {}, changed by a person", maker.text()),
             Some(_) => format!("Made by {}, accepted by a person", maker.text()),
         };

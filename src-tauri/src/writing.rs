@@ -45,6 +45,10 @@ pub(crate) fn write(desk: &Arc<Desk>, study: &StudyUid, what: &ToWrite) -> Resul
             let header = header(&segment.label)?;
             (header.series.clone(), "SEG", source.segment(&annotations, segment, header).map_err(refused)?)
         }
+        ToWrite::Outline(labels) => {
+            let header = header(&labels.maker.text())?;
+            (header.series.clone(), "SEG", proposing::outlined(&source, header, labels)?)
+        }
         ToWrite::Proposal(labels) => return proposing::propose(desk, study, labels),
     };
     take_in(desk, &cache, &file)?;

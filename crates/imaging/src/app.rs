@@ -28,7 +28,6 @@ use winit::window::{Window, WindowId};
 use crate::desk::{Desk, FromDesk, Sent};
 use crate::load::{Loader, News, Stage, Tell};
 use crate::models::{ModelNews, Models};
-use crate::proposals::labels_to_write;
 use crate::source::BlobSource;
 use crate::thumbnail;
 use crate::window::{StudyWindow, study_facts};
@@ -527,15 +526,14 @@ impl App {
                 desk.say(FromLightBox::DeleteWritten { study: study.clone(), series });
             }
             Effect::Reopen(proposal) => desk.say(FromLightBox::Reopen { study: study.clone(), proposal }),
-            Effect::Propose(set) => {
-                let window = self.windows.get(&id).map(|(window, _)| window);
-                if let Some(labels) = window.and_then(|w| labels_to_write(&w.light_box, set)) {
-                    let what = ToWrite::Proposal(Box::new(labels));
-                    desk.say(FromLightBox::Write { study: study.clone(), what });
-                }
-            }
+            Effect::Propose(set) => self.store_labels(id, study, set, ToWrite::Proposal),
+            Effect::KeepOutline(set) => self.store_labels(id, study, set, ToWrite::Outline),
             Effect::Decide { set, decision } => self.decide(id, study, set, decision),
-            Effect::SessionChanged | Effect::RunModel { .. } | Effect::StopModel | Effect::LayersChanged => {}
+            Effect::SessionChanged
+            | Effect::RunModel { .. }
+            | Effect::StopModel
+            | Effect::Outline
+            | Effect::LayersChanged => {}
         }
     }
 

@@ -14,6 +14,8 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use medsight_base::{InstanceUid, SeriesUid, StudyUid};
 use medsight_codec::ByteSource;
+use medsight_image::click_segment::{Click, from_clicks};
+use medsight_image::work::Work;
 use medsight_image::{Frame, Photometric, Volume, VolumeWarning};
 use medsight_record::{Annotation, Manifest, Patient, Refusal};
 use medsight_viewport::{LayerSet, Look, Page, SliceFacts, SolidsOf};
@@ -78,6 +80,8 @@ pub(crate) enum News {
     Layers(Vec<LayerSet>),
     /// Labels of the layers that lie in a volume; `None` when there are none.
     Solids { series: usize, made: Option<SolidsOf> },
+    /// What was clicked on: the voxels of the volume, or why nothing was found.
+    Outlined { turn: u64, volume: Arc<Volume>, found: Result<Vec<bool>, String> },
     /// Presentation states.
     Looks(Vec<Look>),
     /// What reports of the study measured.
@@ -162,6 +166,21 @@ impl Loader {
             let made = crate::solids::of_sets(&volume, &sets);
             if !cancel.load(Ordering::SeqCst) {
                 tell(News::Solids { series, made });
+            }
+        });
+    }
+
+    /// What is clicked on in a volume, found on the pool.
+    pub(crate) fn want_outline(&self, turn: u64, volume: Arc<Volume>, clicks: Vec<Click>, size: f32) {
+        /// No further than this from the clicks, millimetres; where it stops is decided by the image long before.
+        const REACH_MM: f64 = 250.0;
+        let (tell, cancel) = (self.tell.clone(), self.cancel.clone());
+        rayon::spawn(move || {
+            let is_over = || cancel.load(Ordering::SeqCst);
+            let found = from_clicks(&volume, &clicks, REACH_MM, &Work::new(&|_| (), &is_over));
+            let found = found.map(|found| found.mask(size).inside).map_err(|error| error.code().to_owned());
+            if !is_over() {
+                tell(News::Outlined { turn, volume, found });
             }
         });
     }

@@ -2,6 +2,7 @@
 //! runs before what rules ask for, and takes its place.
 
 mod background;
+mod masks;
 mod queue;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use medsight_gpu::Gpu;
 use medsight_image::Volume;
 use medsight_infer::{Installed, Store, Trust};
 use medsight_link::ModelsPlace;
+use medsight_record::words::Words;
 use medsight_record::{LabelMeaning, LabelsToWrite, Maker, Manifest};
 use medsight_viewport::ModelOffer;
 use winit::window::WindowId;
@@ -95,7 +97,8 @@ impl Models {
     }
 
     /// The packages as the light box offers them.
-    pub(crate) fn offers(&self, installed: &[Installed], barred: &str) -> Vec<ModelOffer> {
+    pub(crate) fn offers(&self, installed: &[Installed], words: &Words) -> Vec<ModelOffer> {
+        let barred = words.text("model.barred");
         let (store, trust) = (Store::new(self.place.folder.clone()), self.trust());
         let of_volumes = installed.iter().filter(|package| package.manifest.takes_volumes());
         let offer = |package: &Installed| {
@@ -103,6 +106,8 @@ impl Models {
             let name = format!("{}@{}", manifest.name, manifest.version);
             let measured = manifest.measured.first().map(|m| format!("{} {} · {}", m.measure, m.value, m.on));
             ModelOffer {
+                title: format!("{} {}", manifest.name, manifest.version),
+                key: name.clone(),
                 name: manifest.name.clone(),
                 version: manifest.version.clone(),
                 intended_use: manifest.intended_use.clone(),
@@ -111,7 +116,7 @@ impl Models {
                 barred: store.find(&name, &trust).is_err().then(|| barred.to_owned()),
             }
         };
-        of_volumes.map(offer).collect()
+        of_volumes.map(offer).chain(masks::offers(words)).collect()
     }
 
     /// Lets a model run, by `NAME@VERSION` or the newest of `NAME`.

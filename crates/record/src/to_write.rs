@@ -21,6 +21,8 @@ pub enum ToWrite {
     Segment(Box<SegmentToWrite>),
     /// What a program proposes, as a segmentation that nobody has read.
     Proposal(Box<LabelsToWrite>),
+    /// What a reader outlined with a tool of the workstation, as a segmentation in the reader's name.
+    Outline(Box<LabelsToWrite>),
 }
 
 /// Regions that are to be a segment.

@@ -39,11 +39,13 @@ pub enum Tool {
     Brush,
     /// Takes off a proposal.
     Eraser,
+    /// Outlines in three dimensions what is clicked on.
+    Pick,
 }
 
 impl Tool {
     /// All tools in the order of the tool strip.
-    pub const ALL: [Tool; 16] = [
+    pub const ALL: [Tool; 17] = [
         Tool::Window,
         Tool::Pan,
         Tool::Zoom,
@@ -60,6 +62,7 @@ impl Tool {
         Tool::Text,
         Tool::Brush,
         Tool::Eraser,
+        Tool::Pick,
     ];
 
     /// Id of the command that selects it, also the key of its label.
@@ -81,6 +84,7 @@ impl Tool {
             Tool::Text => "tool.text",
             Tool::Brush => "tool.brush",
             Tool::Eraser => "tool.eraser",
+            Tool::Pick => "tool.pick",
         }
     }
 }

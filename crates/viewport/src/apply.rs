@@ -245,6 +245,8 @@ impl LightBox {
             C::StopModel => self.stop_model(),
             C::AcceptProposal => self.accept(),
             C::RejectProposal => self.ask_reject(),
+            C::BrushLarger if self.tool == Tool::Pick => self.resize_outline(1.15),
+            C::BrushSmaller if self.tool == Tool::Pick => self.resize_outline(1.0 / 1.15),
             C::BrushLarger => self.change_brush(1),
             C::BrushSmaller => self.change_brush(-1),
             C::ToggleBall => self.brush.is_ball ^= true,
@@ -596,6 +598,9 @@ impl LightBox {
             self.live = None;
         } else if self.selected.is_some() {
             self.selected = None;
+        } else if self.outlining.is_some() {
+            // The next click begins another; what is outlined stays.
+            self.outlining = None;
         } else if self.judged.is_some() {
             self.judged = None;
         } else if self.maximised {

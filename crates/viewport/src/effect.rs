@@ -41,6 +41,10 @@ pub enum Effect {
     },
     /// The model that runs is to stop.
     StopModel,
+    /// What is clicked on is to be found.
+    Outline,
+    /// What was outlined is to be kept in the reader's name.
+    KeepOutline(Uuid),
     /// What a model found is to be stored as a proposal.
     Propose(Uuid),
     /// A reader decides on a proposal.

@@ -237,7 +237,7 @@ impl LightBox {
                 self.draft = None;
             }
             // A stroke goes over what is drawn, and does not take hold of it.
-            let paints = matches!(tool, Tool::Brush | Tool::Eraser);
+            let paints = matches!(tool, Tool::Brush | Tool::Eraser | Tool::Pick);
             if let Some((start, hit)) = self.annotation_at(cell, at).filter(|_| !paints) {
                 let again = self.selected == Some(start.id);
                 self.select(Some(start.id));
@@ -279,6 +279,10 @@ impl LightBox {
             Tool::Magnifier | Tool::Probe => return Some(Gesture::Hover),
             Tool::Crosshair => return Some(Gesture::Crosshair { cell }),
             Tool::Brush | Tool::Eraser => return self.begin_paint(cell, at, tool),
+            Tool::Pick => {
+                self.click_outline(cell, at);
+                return None;
+            }
             Tool::Text => {
                 self.popup = Popup::Text { cell, at, text: String::new(), id: None };
                 return None;
@@ -344,6 +348,7 @@ impl LightBox {
                 | Tool::Text
                 | Tool::Brush
                 | Tool::Eraser
+                | Tool::Pick
         )
     }
 

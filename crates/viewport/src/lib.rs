@@ -20,6 +20,7 @@ mod light_box;
 mod looks;
 pub mod measure;
 mod mpr;
+mod outline;
 mod page;
 mod paint;
 mod picture;
@@ -45,6 +46,7 @@ pub use layers::{FIRST_FILL, Layer, LayerContour, LayerDose, LayerForm, LayerSet
 pub use light_box::{Effect, LightBox, Overlays, Popup, SaveState, StudyFacts};
 pub use looks::{Look, LookLine, LookOfImage};
 pub use mpr::Mpr;
+pub use outline::{OutlineClick, Outlining};
 pub use page::{
     FileInside, Finding, HistogramCurve, Histograms, Page, PlanBeam, PlanList, Trace, TraceGroup, TraceUnit,
     Tracing,

@@ -88,6 +88,8 @@ pub struct LightBox {
     pub brush: crate::Brush,
     /// A decision that undo takes back.
     pub(crate) reopen: Option<medsight_base::SeriesUid>,
+    /// What is being outlined by clicks.
+    pub outlining: Option<crate::Outlining>,
     /// Models that are installed.
     pub models: Vec<crate::ModelOffer>,
     /// The one that runs.
@@ -185,6 +187,7 @@ impl LightBox {
             painted: crate::proposed::Painted::default(),
             brush: crate::Brush::default(),
             reopen: None,
+            outlining: None,
             models: Vec::new(),
             model_run: None,
             volumes_wanted: BTreeSet::new(),

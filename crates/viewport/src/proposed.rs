@@ -38,6 +38,10 @@ pub struct Proposed {
 /// A model as it is offered.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelOffer {
+    /// What it is run by: `NAME@VERSION`, or the workstation's own name for one of its tools.
+    pub key: String,
+    /// As it stands in the list.
+    pub title: String,
     /// Its name.
     pub name: String,
     /// Its version.
@@ -109,7 +113,7 @@ impl LightBox {
         labels: &[u16],
     ) {
         let Some(of) = self.series.get(series) else { return };
-        let id = (self.new_id)();
+        let (id, is_guided) = ((self.new_id)(), maker.is_guided);
         let grid = LabelGrid::over(volume, labels);
         let proposed = Proposed {
             id,
@@ -146,7 +150,7 @@ impl LightBox {
         self.layers.push(set);
         (self.judged, self.panel, self.layers_shown) = (Some(id), true, true);
         self.effects.push(Effect::LayersChanged);
-        if self.has_desk {
+        if self.has_desk && !is_guided {
             self.effects.push(Effect::Propose(id));
         }
     }
@@ -184,11 +188,20 @@ impl LightBox {
     /// Whether the desk's answer was about a proposal: that it is stored, or why not.
     pub(crate) fn is_proposal_written(&mut self, made: &Result<Written, String>) -> bool {
         match made {
-            Ok(written) => self.proposals.iter().any(|proposal| proposal.series == written.series),
+            Ok(written) => {
+                // An outline that was kept is read again as what it is now.
+                if written.kind == "SEG" {
+                    self.layers.retain(|set| {
+                        !set.proposed.as_ref().is_some_and(|p| p.maker.is_guided && p.is_settling)
+                    });
+                    self.outlining = None;
+                }
+                self.proposals.iter().any(|proposal| proposal.series == written.series)
+            }
             Err(_) => {
                 for set in self.layers.iter_mut().filter(|set| set.series.is_none()) {
                     if let Some(proposed) = &mut set.proposed {
-                        proposed.is_unstored = true;
+                        (proposed.is_unstored, proposed.is_settling) = (!proposed.maker.is_guided, false);
                     }
                 }
                 false
@@ -279,9 +292,17 @@ impl LightBox {
     /// Asks why the proposal that is judged is rejected.
     pub(crate) fn ask_reject(&mut self) {
         match self.judged_set().and_then(|set| set.proposed.as_ref()).map(|p| p.id) {
+            Some(set) if self.open_proposal(set).is_some_and(is_outline) => self.discard(set),
             Some(set) => self.popup = Popup::Reject { set, reason: String::new() },
             None => self.notice = Some(self.words.text("proposal.none").to_owned()),
         }
+    }
+
+    /// Takes an outline away that was not kept.
+    fn discard(&mut self, id: Uuid) {
+        self.layers.retain(|set| set.proposed.as_ref().is_none_or(|proposed| proposed.id != id));
+        (self.judged, self.outlining) = (None, None);
+        self.effects.push(Effect::LayersChanged);
     }
 
     pub(crate) fn decide(&mut self, id: Uuid, decision: Decision) {
@@ -293,6 +314,13 @@ impl LightBox {
         let is_this = |set: &&mut LayerSet| set.proposed.as_ref().is_some_and(|p| p.id == id);
         let Some(set) = self.layers.iter_mut().find(is_this) else { return };
         let name = set.name.clone();
+        if let Some(proposed) = set.proposed.as_mut().filter(|proposed| proposed.maker.is_guided) {
+            if decision.keeps() && !std::mem::replace(&mut proposed.is_settling, true) {
+                self.done = Some(self.words.fill("proposal.settling", &[("name", &name)]));
+                self.effects.push(Effect::KeepOutline(id));
+            }
+            return;
+        }
         let (Some(proposed), Some(_)) = (&mut set.proposed, &set.series) else {
             self.notice = Some(self.words.text("proposal.not_stored").to_owned());
             return;
@@ -358,6 +386,7 @@ impl LightBox {
             Some(Step::Painted) => {
                 self.painted.grids.undo();
                 self.painted.undone.push(Step::Painted);
+                self.forget_click();
                 self.show_painted();
             }
             other => {
@@ -424,11 +453,10 @@ impl LightBox {
             self.notice = Some(why);
             return;
         }
-        let model_name = format!("{}@{}", model.name, model.version);
-        let text = format!("{} {}", model.name, model.version);
-        self.model_run = Some(ModelRun { model: text, part: 0.0, left_s: None, is_stopping: false });
+        self.model_run =
+            Some(ModelRun { model: model.title.clone(), part: 0.0, left_s: None, is_stopping: false });
         self.volumes_wanted.insert(series);
-        self.effects.push(Effect::RunModel { series, model: model_name });
+        self.effects.push(Effect::RunModel { series, model: model.key.clone() });
     }
 
     /// Why a model does not run on the series of the active cell.
@@ -474,6 +502,11 @@ impl LightBox {
             self.notice = failed;
         }
     }
+}
+
+/// The reader's own, by clicks.
+pub(crate) fn is_outline(set: &LayerSet) -> bool {
+    set.proposed.as_ref().is_some_and(|proposed| proposed.maker.is_guided)
 }
 
 /// Millilitres of each part, by what is painted.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use medsight_base::{SeriesUid, StudyUid};
 use medsight_link::{FromLightBox, ModelsPlace};
-use medsight_record::{Decision, Manifest, ToDecide, ToWrite};
+use medsight_record::{Decision, LabelsToWrite, Manifest, ToDecide, ToWrite};
 use medsight_viewport::Effect;
 use uuid::Uuid;
 use winit::window::WindowId;
@@ -33,8 +33,7 @@ impl App {
     pub(super) fn offer_models(&mut self) {
         let Some(models) = &self.models else { return };
         for (window, _) in self.windows.values_mut() {
-            let barred = window.light_box.words.text("model.barred").to_owned();
-            let offers = models.offers(&self.installed, &barred);
+            let offers = models.offers(&self.installed, &window.light_box.words);
             window.light_box.put_models(offers);
             window.window.request_redraw();
         }
@@ -94,9 +93,24 @@ impl App {
                 }
             }
             Effect::LayersChanged => window.layers_changed(),
+            Effect::Outline => window.want_outline(),
             _ => return false,
         }
         true
+    }
+
+    /// Sends what is shown of a set to the desk, to be stored.
+    pub(super) fn store_labels(
+        &self,
+        id: WindowId,
+        study: &StudyUid,
+        set: Uuid,
+        of: impl Fn(Box<LabelsToWrite>) -> ToWrite,
+    ) {
+        let (Some(desk), Some((window, _))) = (&self.desk, self.windows.get(&id)) else { return };
+        if let Some(labels) = labels_to_write(&window.light_box, set) {
+            desk.say(FromLightBox::Write { study: study.clone(), what: of(Box::new(labels)) });
+        }
     }
 
     /// Sends a decision to the desk, with what is to be kept.

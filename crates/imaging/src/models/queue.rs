@@ -9,11 +9,14 @@ use medsight_base::SeriesUid;
 use medsight_codec::ByteSource;
 use medsight_dicom::{Object, tags};
 use medsight_gpu::Gpu;
+use medsight_image::Volume;
+use medsight_image::work::{ToolError, Work};
 use medsight_infer::{CodedLabel, Compute, InferError, Model, Progress, SeriesFacts, Stop, Store, Trust};
-use medsight_record::{LabelMeaning, LabelRuns, LabelsToWrite};
+use medsight_record::{LabelMeaning, LabelRuns, LabelsToWrite, Maker};
 use winit::window::WindowId;
 
 use super::background::Series;
+use super::masks::OwnMask;
 use super::{Found, Input, ModelNews};
 
 /// A run.
@@ -152,8 +155,8 @@ impl Queue {
                     let found = Found {
                         images: images.clone(),
                         volume: volume.clone(),
-                        maker: labelled.model.maker(),
-                        meanings: labelled.meanings(),
+                        maker: labelled.maker,
+                        meanings: labelled.meanings,
                         labels: labelled.labels,
                     };
                     tell(ModelNews::Found(*window, Some(Ok(Box::new(found)))));
@@ -172,13 +175,27 @@ impl Queue {
         }
     }
 
-    fn run<'k>(
-        &self,
-        job: &Job,
-        kept: &'k mut Option<(String, Model)>,
-        tell: &Tell,
-    ) -> Result<Labelled<'k>, Ended> {
+    fn run(&self, job: &Job, kept: &mut Option<(String, Model)>, tell: &Tell) -> Result<Labelled, Ended> {
         let failed = |why: String| Ended::Failed(why);
+        let begun = Instant::now();
+        let window = job.window();
+        let at = |part: f32| {
+            let Some(window) = window else { return };
+            let seconds = begun.elapsed().as_secs_f64();
+            // The first steps say little about the rest.
+            let left_s = (part > 0.02 && seconds > 0.5).then(|| seconds * f64::from((1.0 - part) / part));
+            tell(ModelNews::At(window, part, left_s));
+        };
+        if let Some(mask) = OwnMask::of_key(&job.model) {
+            let (series, volume, _) = job.input.read().map_err(failed)?;
+            let is_stopped = || self.held().running.as_ref().is_none_or(|running| running.is_stopped);
+            let (labels, meanings) =
+                mask.find(&volume, &Work::new(&at, &is_stopped)).map_err(|error| match error {
+                    ToolError::Stopped => Ended::Stopped,
+                    other => failed(other.to_string()),
+                })?;
+            return Labelled { maker: mask.maker(), meanings, labels, series }.found();
+        }
         let installed = Store::new(job.folder.clone()).find(&job.model, &job.trust);
         let installed = installed.map_err(|error| failed(error.to_string()))?;
         // Another package, another device: opened anew. It is compared with its manifest each time it is read.
@@ -201,39 +218,34 @@ impl Queue {
             model.compute().stop().begin();
             running.stop = Some(model.compute().stop().clone());
         }
-        let begun = Instant::now();
-        let window = job.window();
-        let at = |part: f32| {
-            let Some(window) = window else { return };
-            let seconds = begun.elapsed().as_secs_f64();
-            // The first steps say little about the rest.
-            let left_s = (part > 0.02 && seconds > 0.5).then(|| seconds * f64::from((1.0 - part) / part));
-            tell(ModelNews::At(window, part, left_s));
-        };
-        let (series, volume, facts) = match &*job.input {
-            Input::Shown { volume, modality, source, file, .. } => {
-                let facts =
-                    SeriesFacts { modality: modality.clone(), body_part: body_part(&**source, *file) };
-                (None, volume.clone(), facts)
-            }
-            Input::Stored { manifest, series, source } => {
-                let read = Series::read(&**source, manifest, series);
-                let read = read.map_err(|refusal| failed(refusal.reason))?;
-                let file = read.first_file;
-                let facts =
-                    SeriesFacts { modality: read.modality.clone(), body_part: body_part(&**source, file) };
-                let volume = read.volume.clone();
-                (Some(read), volume, facts)
-            }
-        };
+        let (series, volume, facts) = job.input.read().map_err(failed)?;
         let labels = model.segment(&volume, &facts, &Progress::new(&at)).map_err(|error| match error {
             InferError::Stopped => Ended::Stopped,
             other => failed(other.to_string()),
         })?;
-        if labels.iter().all(|label| *label == 0) {
-            return Err(failed(format!("{} found nothing", model.maker().text())));
+        let meanings = model.manifest.labels.iter().map(CodedLabel::meaning).collect();
+        Labelled { maker: model.maker(), meanings, labels, series }.found()
+    }
+}
+
+impl Input {
+    /// The volume, and what its files say of it; a series of the store is read.
+    fn read(&self) -> Result<(Option<Series>, Arc<Volume>, SeriesFacts), String> {
+        let facts = |modality: &str, source: &dyn ByteSource, file: usize| SeriesFacts {
+            modality: modality.to_owned(),
+            body_part: body_part(source, file),
+        };
+        match self {
+            Self::Shown { volume, modality, source, file, .. } => {
+                Ok((None, volume.clone(), facts(modality, &**source, *file)))
+            }
+            Self::Stored { manifest, series, source } => {
+                let read = Series::read(&**source, manifest, series).map_err(|refusal| refusal.reason)?;
+                let facts = facts(&read.modality, &**source, read.first_file);
+                let volume = read.volume.clone();
+                Ok((Some(read), volume, facts))
+            }
         }
-        Ok(Labelled { model, labels, series })
     }
 }
 
@@ -246,29 +258,33 @@ impl Running {
     }
 }
 
-/// Labels that a model found.
-struct Labelled<'k> {
-    model: &'k Model,
+/// Labels that were found.
+struct Labelled {
+    maker: Maker,
+    meanings: Vec<LabelMeaning>,
     labels: Vec<u16>,
     /// Where a series of the store lies.
     series: Option<Series>,
 }
 
-impl Labelled<'_> {
-    fn meanings(&self) -> Vec<LabelMeaning> {
-        self.model.manifest.labels.iter().map(CodedLabel::meaning).collect()
+impl Labelled {
+    /// Itself, when there is anything.
+    fn found(self) -> Result<Self, Ended> {
+        match self.labels.iter().any(|label| *label != 0) {
+            true => Ok(self),
+            false => Err(Ended::Failed(format!("{} found nothing", self.maker.text()))),
+        }
     }
 
     /// For the desk; `None` for what is on the screen, which the window sends.
     fn into_labels(self, images: SeriesUid) -> Option<LabelsToWrite> {
-        let meanings = self.meanings();
         let (slices, places) = self.series?.places();
         Some(LabelsToWrite {
             images,
             slices,
             places,
-            maker: self.model.maker(),
-            meanings,
+            maker: self.maker,
+            meanings: self.meanings,
             labels: LabelRuns::of(self.labels),
         })
     }

@@ -71,6 +71,7 @@ impl StudyWindow {
                     self.light_box.solids.insert(series, made);
                 }
             }
+            News::Outlined { turn, volume, found } => self.outlined(turn, &volume, found),
             News::Refused(files) => {
                 self.light_box.refused_files.extend(files);
             }
@@ -173,6 +174,7 @@ impl StudyWindow {
     pub(super) fn ask(&mut self) {
         self.fill_from_volumes();
         self.start_model();
+        self.start_outline();
         let Some(loader) = &self.loader else { return };
         let waiting = |series: usize, slice: usize| {
             let s = self.light_box.series.get(series)?;

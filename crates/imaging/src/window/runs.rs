@@ -1,6 +1,8 @@
 //! Models in a window: one is started when the volume that it needs is there, and what it found is shown.
 
 use medsight_base::SeriesUid;
+use medsight_image::Volume;
+use medsight_image::click_segment::Click;
 use medsight_viewport::VolumeState;
 
 use super::StudyWindow;
@@ -11,6 +13,8 @@ use crate::models::{Found, Input};
 pub(super) struct WindowModels {
     /// Wanted by the reader; its volume is not there yet.
     wanted: Option<(SeriesUid, String)>,
+    /// Clicks wait for their volume.
+    outline_wanted: bool,
     /// To be given to the models of the program.
     pub(super) due: Option<(String, Input)>,
 }
@@ -86,6 +90,50 @@ impl StudyWindow {
                 self.light_box.put_proposed(index, &volume, maker, meanings, &labels);
             }
         }
+    }
+
+    /// Looks for what was clicked on, when its volume is there.
+    pub(super) fn start_outline(&mut self) {
+        if !self.models.outline_wanted {
+            return;
+        }
+        let Some(outlining) = &self.light_box.outlining else {
+            self.models.outline_wanted = false;
+            return;
+        };
+        let Some(series) = self.light_box.series.iter().find(|series| series.uid == outlining.images) else {
+            return;
+        };
+        if let VolumeState::Refused(why) = &series.volume {
+            self.models.outline_wanted = false;
+            self.light_box.notice = Some(self.light_box.words.refused(why));
+            return;
+        }
+        let (Some(volume), Some(loader)) = (series.volume(), &self.loader) else { return };
+        let voxel_from_patient = volume.voxel_from_patient();
+        let click = |click: &medsight_viewport::OutlineClick| {
+            let voxel = (voxel_from_patient.transform_point3(click.at_mm) + 0.5).floor();
+            let within = |at: f64, count: usize| at.clamp(0.0, count as f64 - 1.0) as usize;
+            let [x, y, z, _] = volume.dims;
+            Click { voxel: [within(voxel.x, x), within(voxel.y, y), within(voxel.z, z)], inside: click.adds }
+        };
+        let clicks = outlining.clicks.iter().map(click).collect();
+        loader.want_outline(outlining.turn, volume.clone(), clicks, outlining.size as f32);
+        self.models.outline_wanted = false;
+    }
+
+    /// A click wants an outline.
+    pub(crate) fn want_outline(&mut self) {
+        self.models.outline_wanted = true;
+        self.window.request_redraw();
+    }
+
+    pub(super) fn outlined(&mut self, turn: u64, volume: &Volume, found: Result<Vec<bool>, String>) {
+        let words = &self.light_box.words;
+        let told = |code: String| words.text(&format!("problem.tool.{code}")).to_owned();
+        let found = found.map_err(told);
+        let found = found.as_ref().map(Vec::as_slice).map_err(Clone::clone);
+        self.light_box.outlined(turn, volume, env!("CARGO_PKG_VERSION"), found);
     }
 
     /// Layers were added or painted on: their solids are of before.

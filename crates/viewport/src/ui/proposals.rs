@@ -10,6 +10,7 @@ use super::{command_key, command_name, write};
 use crate::apply::Action;
 use crate::layers::LayerSet;
 use crate::light_box::{LightBox, Popup};
+use crate::proposed::is_outline;
 use crate::theme;
 
 /// The section of the panel: what runs, or what can be run.
@@ -97,8 +98,10 @@ pub(super) fn head(ui: &mut Ui, light_box: &LightBox, set: &LayerSet, out: &mut 
     if label.clicked() {
         out.push(Action::Judge((!is_judged).then_some(proposed.id)));
     }
+    let is_outline = is_outline(set);
     let state = match (proposed.is_settling, set.series.is_some(), is_changed) {
         (true, ..) => "proposal.waits",
+        _ if is_outline => "outline.not_kept",
         (_, false, _) if proposed.is_unstored => "lightbox.not_saved",
         (_, false, _) if light_box.has_desk => "lightbox.saving",
         (_, false, _) => "lightbox.not_kept",
@@ -109,17 +112,23 @@ pub(super) fn head(ui: &mut Ui, light_box: &LightBox, set: &LayerSet, out: &mut 
     if let Some(measured) = measured(light_box, &proposed.maker.name, &proposed.maker.version) {
         ui.label(RichText::new(measured).color(theme::TEXT_3).size(11.5));
     }
-    let can = light_box.has_desk && set.series.is_some() && !proposed.is_settling;
+    let is_stored = set.series.is_some() || is_outline;
+    let can = light_box.has_desk && is_stored && !proposed.is_settling;
     ui.horizontal(|ui| {
-        let key = if is_changed { "proposal.keep_changed" } else { "proposal.accept" };
+        let key = match (is_outline, is_changed) {
+            (true, _) => "outline.keep",
+            (_, true) => "proposal.keep_changed",
+            _ => "proposal.accept",
+        };
         let keys = |id: &str| if is_judged { id.to_owned() } else { String::new() };
         let accept = egui::Button::new(format!("✓ {} {}", words.text(key), keys("⏎")));
         if ui.add_enabled(can, accept).clicked() {
             out.push(Action::Judge(Some(proposed.id)));
             out.push(Action::Command(ViewCommand::AcceptProposal));
         }
-        let reject = egui::Button::new(format!("× {} {}", words.text("proposal.reject"), keys("⌫")));
-        if ui.add_enabled(can, reject).clicked() {
+        let away = if is_outline { "outline.discard" } else { "proposal.reject" };
+        let reject = egui::Button::new(format!("× {} {}", words.text(away), keys("⌫")));
+        if ui.add_enabled(can || is_outline, reject).clicked() {
             out.push(Action::Judge(Some(proposed.id)));
             out.push(Action::Command(ViewCommand::RejectProposal));
         }
@@ -200,8 +209,7 @@ pub(super) fn choose(ui: &Ui, light_box: &LightBox, chosen: usize, out: &mut Vec
                 "" => about,
                 purpose => format!("{purpose} {about}"),
             };
-            let name = format!("{} {}", model.name, model.version);
-            if write::row(ui, line, line == chosen, can, &name, &about) {
+            if write::row(ui, line, line == chosen, can, &model.title, &about) {
                 out.push(Action::RunModel(line));
             }
         }

@@ -9,7 +9,7 @@ use crate::apply::Action;
 use crate::light_box::LightBox;
 use crate::theme;
 
-const TOOLS: [Tool; 15] = [
+const TOOLS: [Tool; 16] = [
     Tool::Window,
     Tool::Pan,
     Tool::Zoom,
@@ -23,6 +23,7 @@ const TOOLS: [Tool; 15] = [
     Tool::Outline,
     Tool::Arrow,
     Tool::Text,
+    Tool::Pick,
     Tool::Brush,
     Tool::Eraser,
 ];

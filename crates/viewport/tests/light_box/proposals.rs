@@ -12,6 +12,8 @@ use medsight_viewport::{Action, Effect, LightBox, ModelOffer, Popup};
 
 fn liver() -> ModelOffer {
     ModelOffer {
+        key: "liver@1.0.0".into(),
+        title: "liver 1.0.0".into(),
         name: "liver".into(),
         version: "1.0.0".into(),
         intended_use: "Outlines the liver on CT.".into(),
@@ -230,4 +232,47 @@ fn nothing_is_kept_without_a_desk_and_the_window_says_so() {
     let is_write =
         |effect: &Effect| matches!(effect, Effect::Decide { .. } | Effect::Write(ToWrite::Proposal(_)));
     assert!(!h.state_mut().take_effects().iter().any(is_write));
+}
+
+#[test]
+fn a_click_is_outlined_in_3d_more_clicks_add_or_take_off_and_enter_keeps_it_in_the_readers_name() {
+    let mut b = light_box();
+    b.series[0].frame_of_reference = "1.2.9".into();
+    let mut h = harness(b);
+    h.state_mut().has_desk = true;
+    h.key_press(Key::U);
+    h.run();
+    stroke(&mut h, &[[40.0, 40.0]]);
+    assert_eq!(h.state_mut().take_effects(), [Effect::Outline]);
+    let volume = h.state().series[0].volume().unwrap().clone();
+    let block = |to: usize| -> Vec<bool> {
+        let inside = |i: usize| {
+            (30..to).contains(&(i % 100)) && (30..50).contains(&(i / 100 % 100)) && i / 10_000 == 10
+        };
+        (0..200_000).map(inside).collect()
+    };
+    h.state_mut().outlined(1, &volume, "0.1.0", Ok(&block(50)));
+    h.run();
+    assert!((ml(&h) - 0.8).abs() < 1e-9, "400 voxels of 2 mm³");
+    assert_eq!(h.state_mut().take_effects(), [Effect::LayersChanged], "nothing is stored yet");
+    // Outside of it a click adds, inside it takes off.
+    stroke(&mut h, &[[60.0, 40.0]]);
+    stroke(&mut h, &[[45.0, 40.0]]);
+    let adds: Vec<bool> =
+        h.state().outlining.as_ref().unwrap().clicks.iter().map(|click| click.adds).collect();
+    assert_eq!(adds, [true, true, false]);
+    h.state_mut().outlined(1, &volume, "0.1.0", Ok(&block(90)));
+    assert!((ml(&h) - 0.8).abs() < 1e-9, "an answer to an earlier question is none");
+    h.state_mut().outlined(3, &volume, "0.1.0", Ok(&block(60)));
+    assert!((ml(&h) - 1.2).abs() < 1e-9);
+    h.state_mut().command(ViewCommand::Undo);
+    assert!((ml(&h) - 0.8).abs() < 1e-9);
+    h.state_mut().take_effects();
+    h.key_press(Key::Enter);
+    h.run();
+    let effects = h.state_mut().take_effects();
+    assert!(matches!(effects[..], [Effect::KeepOutline(_)]), "{effects:?}");
+    let series = SeriesUid::parse("2.25.5").unwrap();
+    h.state_mut().written(Ok(Written { series, kind: "SEG".into(), number: 4 }));
+    assert!(h.state().layers.is_empty(), "it is read again as what it is now");
 }
