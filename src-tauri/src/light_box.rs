@@ -1,7 +1,9 @@
 //! The light box as the desk sees it: started when a study is opened, started again when it dies, and given
 //! up when it dies too often. What a reader does there is kept here before it is called saved.
 
+mod opening;
 mod people;
+mod proposals;
 
 use crate::desk::{Desk, held, now};
 use crate::documents;
@@ -11,12 +13,12 @@ use crate::process::{Process, program};
 use crate::proposing;
 use crate::session::{self, Need};
 use crate::writing;
-use medsight_base::{SeriesUid, StudyUid};
-use medsight_cache::Cache;
-use medsight_link::{Arrival, FromLightBox, Hello, ModelsPlace, PROTOCOL, ToLightBox};
-use medsight_record::{Manifest, ManifestInstance, Right, Settings, ToWrite};
+use medsight_base::StudyUid;
+use medsight_link::{Arrival, FromLightBox, Hello, PROTOCOL, ToLightBox};
+use medsight_record::{Right, ToWrite};
+use opening::open_message;
+use proposals::models_place;
 use std::collections::{HashMap, VecDeque};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -92,11 +94,6 @@ impl LightBox {
         Ok(())
     }
 
-    /// Starts the light box without a window, when it does not run.
-    pub(crate) fn run(&self, desk: &Arc<Desk>) -> Result<(), Problem> {
-        self.ensure(desk)
-    }
-
     /// Tells the light box something, if it runs.
     pub(crate) fn say(&self, message: ToLightBox) {
         if let Some(process) = &held(&self.inner).process {
@@ -166,7 +163,7 @@ impl LightBox {
     }
 
     /// Starts the process when there is none.
-    fn ensure(&self, desk: &Arc<Desk>) -> Result<(), Problem> {
+    pub(crate) fn ensure(&self, desk: &Arc<Desk>) -> Result<(), Problem> {
         let mut inner = held(&self.inner);
         if inner.process.is_some() {
             return Ok(());
@@ -285,32 +282,6 @@ impl LightBox {
         }
     }
 
-    /// Decides, or takes a decision back, and tells what holds now.
-    fn settle_proposal(
-        &self,
-        desk: &Arc<Desk>,
-        study: &StudyUid,
-        proposal: &SeriesUid,
-        settle: impl FnOnce(&Arc<Desk>) -> Result<(), Problem>,
-    ) {
-        let may = session::allowed(desk, Need::Right(Right::Annotate));
-        let failed = may.and_then(|()| settle(desk)).err().map(|problem| problem.told(&desk.words()));
-        let is_settled = failed.is_none();
-        self.tell_proposals(desk, study);
-        self.answer(ToLightBox::Decided { study: study.clone(), proposal: proposal.clone(), failed });
-        if is_settled {
-            self.layers_changed(desk, study);
-        }
-    }
-
-    /// What programs proposed in a study, as the record has it now.
-    pub(crate) fn tell_proposals(&self, desk: &Arc<Desk>, study: &StudyUid) {
-        let known = desk.cache().and_then(|cache| cache.proposals(study).map_err(Problem::from));
-        // A study that is gone has none.
-        let Ok(proposals) = known else { return };
-        self.answer(ToLightBox::Proposals { study: study.clone(), proposals });
-    }
-
     /// What lies on the images of a study is another: the light box reads what is there now. A study that is still on its
     /// way is read again anyway.
     fn layers_changed(&self, desk: &Arc<Desk>, study: &StudyUid) {
@@ -383,42 +354,6 @@ impl LightBox {
 
 fn count(open: &[StudyUid]) -> u32 {
     u32::try_from(open.len()).unwrap_or(u32::MAX)
-}
-
-/// Modalities of objects without pixels that say something of images, and nothing by themselves.
-const BESIDE_IMAGES: [&str; 6] = ["SR", "PR", "KO", "RTSTRUCT", "REG", "FID"];
-
-/// Images, and what is a page of its own: an ECG, a plan, a document.
-fn is_shown(manifest: &Manifest, instance: &ManifestInstance) -> bool {
-    let series = manifest.series.iter().find(|series| series.uid == instance.series);
-    instance.frames > 0 || series.is_some_and(|s| !BESIDE_IMAGES.contains(&s.modality.as_str()))
-}
-
-fn open_message(cache: &Cache, study: &StudyUid, arriving: bool) -> Result<ToLightBox, Problem> {
-    let manifest = if arriving { cache.manifest_here(study)? } else { cache.manifest(study)? };
-    // A report or a presentation state alone opens no window that would stay empty.
-    if !manifest.instances.iter().any(|instance| is_shown(&manifest, instance)) {
-        return Err(Fault::NoImages.into());
-    }
-    Ok(ToLightBox::Open {
-        manifest: Box::new(manifest),
-        annotations: cache.annotations(study)?,
-        session: cache.session(study)?.map(Box::new),
-        arriving,
-    })
-}
-
-/// Where model packages are: the folder of the settings, that of the environment for tests, or the one beside the cache's
-/// own place, where `medsightctl models install` puts them.
-fn models_place(settings: &Settings) -> Option<ModelsPlace> {
-    let models = &settings.models;
-    let of_environment = || std::env::var_os("MEDSIGHT_MODELS").map(PathBuf::from);
-    let beside_cache = || Some(medsight_cache::default_folder()?.with_file_name("models"));
-    Some(ModelsPlace {
-        folder: models.folder.clone().or_else(of_environment).or_else(beside_cache)?,
-        allow_hashes: models.allow_hashes.clone(),
-        allow_keys: models.allow_keys.clone(),
-    })
 }
 
 /// Starts the imaging program with what it needs to read blobs.

@@ -56,7 +56,7 @@ impl ModelRuns {
             due.extend(fresh.clone());
             fresh
         };
-        if !fresh.is_empty() && desk.light_box().run(desk).is_ok() {
+        if !fresh.is_empty() && desk.light_box().ensure(desk).is_ok() {
             self.ask(desk, |run| fresh.contains(run));
         }
     }

@@ -19,10 +19,12 @@ mod layers;
 mod light_box;
 mod looks;
 pub mod measure;
+mod model_run;
 mod mpr;
 mod outline;
 mod page;
 mod paint;
+mod painted;
 mod picture;
 mod popup;
 mod presets;
@@ -45,6 +47,7 @@ pub use gesture::Button;
 pub use layers::{FIRST_FILL, Layer, LayerContour, LayerDose, LayerForm, LayerSet};
 pub use light_box::{Effect, LightBox, Overlays, Popup, SaveState, StudyFacts};
 pub use looks::{Look, LookLine, LookOfImage};
+pub use model_run::{ModelOffer, ModelRun};
 pub use mpr::Mpr;
 pub use outline::{OutlineClick, Outlining};
 pub use page::{
@@ -54,7 +57,7 @@ pub use page::{
 pub use paint::Brush;
 pub use picture::{Picture, PlanePicture, StackPicture, VolumePicture};
 pub use presets::{Preset, Presets};
-pub use proposed::{ModelOffer, ModelRun, Proposed};
+pub use proposed::Proposed;
 pub use series::{
     FrameState, ImageScale, RealWorld, Said, Series, Slice, SliceFacts, SlicePlace, UltrasoundScale,
     VolumeState,

@@ -83,7 +83,7 @@ pub struct LightBox {
     pub judged: Option<Uuid>,
     /// The proposal and the label that the brush paints.
     pub(crate) painting: Option<(Uuid, u16)>,
-    pub(crate) painted: crate::proposed::Painted,
+    pub(crate) painted: crate::painted::Painted,
     /// The brush.
     pub brush: crate::Brush,
     /// A decision that undo takes back.
@@ -184,7 +184,7 @@ impl LightBox {
             proposals: Vec::new(),
             judged: None,
             painting: None,
-            painted: crate::proposed::Painted::default(),
+            painted: crate::painted::Painted::default(),
             brush: crate::Brush::default(),
             reopen: None,
             outlining: None,

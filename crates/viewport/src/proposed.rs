@@ -1,16 +1,16 @@
 //! Segmentations that a program proposes, from the run of a model to the decision of a reader: what is open, what is painted on, what is
 //! asked of the program around. Not here: how the model runs, how it is stored, how the panel looks.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use medsight_base::SeriesUid;
 use medsight_image::{Field, LabelGrid, Volume};
-use medsight_record::{Decided, Decision, History, LabelMeaning, Maker, Proposal, Written};
+use medsight_record::{Decided, Decision, LabelMeaning, Maker, Proposal, Written};
 use uuid::Uuid;
 
 use crate::layers::{FIRST_FILL, Layer, LayerDose, LayerForm, LayerSet};
 use crate::light_box::{Effect, LightBox, Popup};
+use crate::painted::measure;
 
 /// Colours of labels that have none of their own, told apart on grey.
 const COLORS: [[u8; 3]; 6] =
@@ -35,74 +35,7 @@ pub struct Proposed {
     pub is_unstored: bool,
 }
 
-/// A model as it is offered.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ModelOffer {
-    /// What it is run by: `NAME@VERSION`, or the workstation's own name for one of its tools.
-    pub key: String,
-    /// As it stands in the list.
-    pub title: String,
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// What it is for, in a sentence of its maker.
-    pub intended_use: String,
-    /// How well it was measured and on what, in one line; empty where nobody has said.
-    pub measured: String,
-    /// Modalities (0008,0060) that it takes.
-    pub modalities: Vec<String>,
-    /// Why the site does not let it run; `None` where it does.
-    pub barred: Option<String>,
-}
-
-/// A model that runs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ModelRun {
-    /// Its name and version.
-    pub model: String,
-    /// The part that is done, 0 to 1.
-    pub part: f32,
-    /// Seconds that are left, once they can be told.
-    pub left_s: Option<f64>,
-    /// It was told to stop.
-    pub is_stopping: bool,
-}
-
-/// Strokes of the brush, to be undone with what was drawn, in the order in which a person did both.
-#[derive(Debug)]
-pub(crate) struct Painted {
-    grids: History<BTreeMap<Uuid, LabelGrid>>,
-    done: Vec<Step>,
-    undone: Vec<Step>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Step {
-    Drawn,
-    Painted,
-}
-
-impl Default for Painted {
-    fn default() -> Self {
-        Self { grids: History::new(BTreeMap::new()), done: Vec::new(), undone: Vec::new() }
-    }
-}
-
-impl Painted {
-    /// A person did something; what was undone is gone.
-    pub(crate) fn did(&mut self, step: Step) {
-        self.done.push(step);
-        self.undone.clear();
-    }
-}
-
 impl LightBox {
-    /// The models that are installed.
-    pub fn put_models(&mut self, models: Vec<ModelOffer>) {
-        self.models = models;
-    }
-
     /// What a model has found on a series: shown, and asked to be kept as a proposal. Labels are over the volume's voxels.
     pub fn put_proposed(
         &mut self,
@@ -372,151 +305,9 @@ impl LightBox {
             }
         }
     }
-
-    /// A step back: of what was written or decided last, else of what was drawn or painted.
-    pub(crate) fn undo(&mut self) {
-        if let Some(series) = self.take_back.take() {
-            return self.take_back(series);
-        }
-        if let Some(proposal) = self.reopen.take() {
-            self.effects.push(Effect::Reopen(proposal));
-            return;
-        }
-        match self.painted.done.pop() {
-            Some(Step::Painted) => {
-                self.painted.grids.undo();
-                self.painted.undone.push(Step::Painted);
-                self.forget_click();
-                self.show_painted();
-            }
-            other => {
-                self.step_history(|h| h.undo());
-                self.painted.undone.extend(other);
-            }
-        }
-    }
-
-    pub(crate) fn redo(&mut self) {
-        match self.painted.undone.pop() {
-            Some(Step::Painted) => {
-                self.painted.grids.redo();
-                self.painted.done.push(Step::Painted);
-                self.show_painted();
-            }
-            other => {
-                self.step_history(|h| h.redo());
-                self.painted.done.extend(other);
-            }
-        }
-    }
-
-    /// A stroke has ended: what is on the screen is one step of the history.
-    pub(crate) fn painted(&mut self, id: Uuid) {
-        let Some(set) = self.open_proposal(id) else { return };
-        let Some(Field::Labels(grid)) = set.grids.first().map(Arc::as_ref) else { return };
-        let mut next = self.painted.grids.present().clone();
-        next.insert(id, grid.clone());
-        if next != *self.painted.grids.present() {
-            self.painted.grids.step(next);
-            self.painted.did(Step::Painted);
-            (self.take_back, self.reopen, self.done) = (None, None, None);
-            self.show_painted();
-        }
-    }
-
-    /// Shows each proposal as the history has it.
-    pub(crate) fn show_painted(&mut self) {
-        let present = self.painted.grids.present();
-        for set in &mut self.layers {
-            let Some(proposed) = &set.proposed else { continue };
-            let grid = present.get(&proposed.id).unwrap_or(&proposed.original);
-            let is_shown =
-                matches!(set.grids.first().map(Arc::as_ref), Some(Field::Labels(shown)) if shown == grid);
-            if !is_shown {
-                set.grids = vec![Arc::new(Field::Labels(grid.clone()))];
-            }
-            measure(set);
-        }
-        self.effects.push(Effect::LayersChanged);
-    }
-
-    /// The first model that can run on the series of the active cell.
-    pub(crate) fn first_model(&self) -> usize {
-        self.models.iter().position(|model| self.can_run(model).is_ok()).unwrap_or(0)
-    }
-
-    /// Asks for a model to run on the series of the active cell.
-    pub(crate) fn run_model(&mut self, model: &ModelOffer) {
-        self.popup = Popup::None;
-        let Some(series) = self.cells[self.active].series else { return };
-        if let Err(why) = self.can_run(model) {
-            self.notice = Some(why);
-            return;
-        }
-        self.model_run =
-            Some(ModelRun { model: model.title.clone(), part: 0.0, left_s: None, is_stopping: false });
-        self.volumes_wanted.insert(series);
-        self.effects.push(Effect::RunModel { series, model: model.key.clone() });
-    }
-
-    /// Why a model does not run on the series of the active cell.
-    pub(crate) fn can_run(&self, model: &ModelOffer) -> Result<(), String> {
-        let words = &self.words;
-        if let Some(why) = &model.barred {
-            return Err(why.clone());
-        }
-        if self.model_run.is_some() {
-            return Err(words.text("model.one_at_a_time").to_owned());
-        }
-        let Some(series) = self.series_of(self.active) else {
-            return Err(words.text("model.no_series").to_owned());
-        };
-        if !model.modalities.contains(&series.modality) {
-            let takes = model.modalities.join(", ");
-            return Err(words.fill("model.other_modality", &[("takes", &takes), ("is", &series.modality)]));
-        }
-        match &series.volume {
-            crate::series::VolumeState::Refused(why) => Err(words.refused(why)),
-            _ => Ok(()),
-        }
-    }
-
-    pub(crate) fn stop_model(&mut self) {
-        if let Some(run) = self.model_run.as_mut().filter(|run| !run.is_stopping) {
-            run.is_stopping = true;
-            self.effects.push(Effect::StopModel);
-        }
-    }
-
-    /// How far a model is.
-    pub fn model_at(&mut self, part: f32, left_s: Option<f64>) {
-        if let Some(run) = &mut self.model_run {
-            (run.part, run.left_s) = (part, left_s);
-        }
-    }
-
-    /// A model has ended; why without a result, where there is none.
-    pub fn model_ended(&mut self, failed: Option<String>) {
-        self.model_run = None;
-        if failed.is_some() {
-            self.notice = failed;
-        }
-    }
 }
 
 /// The reader's own, by clicks.
 pub(crate) fn is_outline(set: &LayerSet) -> bool {
     set.proposed.as_ref().is_some_and(|proposed| proposed.maker.is_guided)
-}
-
-/// Millilitres of each part, by what is painted.
-fn measure(set: &mut LayerSet) {
-    let Some(Field::Labels(grid)) = set.grids.first().map(Arc::as_ref) else { return };
-    let counts = grid.counts();
-    let voxel_ml = grid.voxel_mm3() / 1000.0;
-    for layer in &mut set.layers {
-        if let LayerForm::Label(0, label) = layer.form {
-            layer.volume_ml = Some(counts.get(&label).copied().unwrap_or(0) as f64 * voxel_ml);
-        }
-    }
 }

@@ -7,7 +7,7 @@ use glam::DVec3;
 use medsight_record::{Annotation, AnnotationId, AnnotationKind, History, Place, ViewKind};
 
 use crate::light_box::{Effect, LightBox, Popup, SaveState};
-use crate::proposed::Step;
+use crate::painted::Step;
 use crate::surface::Surface;
 
 impl LightBox {

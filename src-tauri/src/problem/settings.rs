@@ -1,6 +1,7 @@
 //! Why a setting is refused: of a source by field, of the others by the faults of their own.
 
 use super::{DestinationFault, Fault, ListenFault, Problem};
+use medsight_record::model_rules::ModelSettingsError;
 use medsight_record::settings::SettingsError;
 use medsight_record::source::SourceError;
 
@@ -26,6 +27,18 @@ impl From<SourceFault> for Problem {
     }
 }
 
+/// What of the settings of models can't be used.
+struct ModelsFault(ModelSettingsError);
+
+impl ModelsFault {
+    fn code(&self) -> &'static str {
+        match self.0 {
+            ModelSettingsError::Hex(_) => "settings.models-hex",
+            ModelSettingsError::EmptyRule => "settings.models-rule",
+        }
+    }
+}
+
 impl From<SettingsError> for Problem {
     fn from(error: SettingsError) -> Self {
         let detail = error.to_string();
@@ -37,7 +50,7 @@ impl From<SettingsError> for Problem {
             SettingsError::Identity(why) => why.into(),
             SettingsError::Destination(why) => DestinationFault(why).into(),
             SettingsError::Source(why) => SourceFault(why).into(),
-            SettingsError::Models(why) => Problem::named("settings.models".to_owned(), why.to_string()),
+            SettingsError::Models(why) => Problem::named(ModelsFault(why).code().to_owned(), detail),
             SettingsError::InUse { name, by } => Fault::InUse { name, by }.into(),
             SettingsError::Format { .. } => Fault::BadRequest(detail).into(),
         }

@@ -39,7 +39,7 @@ impl Series {
         let part = Part { whole: source, files: &files };
         let cancel = AtomicBool::new(false);
         let scan = scan_headers(&part, 0, &|_| (), &cancel)?;
-        let mut why_not = Refusal::new("not_found", "The series has no images.");
+        let mut why_not = Refusal::new("empty", "The series has no images.");
         let mut best = None;
         for series in &scan.series {
             for stack in sort_frames(&series.images).stacks {

@@ -130,7 +130,7 @@ impl StudyWindow {
 
     pub(super) fn outlined(&mut self, turn: u64, volume: &Volume, found: Result<Vec<bool>, String>) {
         let words = &self.light_box.words;
-        let told = |code: String| words.text(&format!("problem.tool.{code}")).to_owned();
+        let told = |code: String| words.text(&format!("tool_fault.{code}")).to_owned();
         let found = found.map_err(told);
         let found = found.as_ref().map(Vec::as_slice).map_err(Clone::clone);
         self.light_box.outlined(turn, volume, env!("CARGO_PKG_VERSION"), found);
