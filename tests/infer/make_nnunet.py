@@ -2,7 +2,7 @@
 
     v/bin/python make_nnunet.py example_ct_sm.nii.gz [MODEL…]
 
-The CT is TotalSegmentator's `tests/reference_files/example_ct_sm.nii.gz` (Apache-2.0). Writes `nnunet/MODEL/…` (plans.json,
+The CT is TotalSegmentator's `tests/reference_files/example_ct_sm.nii.gz` (Apache-2.0); `nnunet/answers.npz` holds it too. Writes `nnunet/MODEL/…` (plans.json,
 dataset.json, fold_N/checkpoint_final.pth) and `nnunet/answers.npz`: the CT, and the labels of each model.
 """
 
@@ -28,15 +28,17 @@ def resampling(order, is_seg):
     return {"is_seg": is_seg, "order": order, "order_z": 0, "force_separate_z": None}
 
 
-def configuration(spatial, patch, spacing, residual=False, norm="CTNormalization", mask=False, strides=None, kernels=None, **more):
+def configuration(
+    spatial, patch, spacing, residual=False, norm="CTNormalization", mask=False, strides=None, kernels=None, channels=1, **more
+):
     ones = [1] * spatial
     strides = strides or [ones, [2] * spatial, [2] * spatial]
     kernels = kernels or [[3] * spatial] * 3
     blocks = {"n_blocks_per_stage": [1, 2, 2]} if residual else {"n_conv_per_stage": [2, 2, 2]}
     return {
         "data_identifier": "x", "preprocessor_name": "DefaultPreprocessor", "batch_size": 2, "patch_size": patch,
-        "median_image_size_in_voxels": [30.0, 90.0, 90.0], "spacing": spacing, "normalization_schemes": [norm],
-        "use_mask_for_norm": [mask], "resampling_fn_data": "resample_data_or_seg_to_shape",
+        "median_image_size_in_voxels": [30.0, 90.0, 90.0], "spacing": spacing,
+        "normalization_schemes": [norm] * channels, "use_mask_for_norm": [mask] * channels, "resampling_fn_data": "resample_data_or_seg_to_shape",
         "resampling_fn_seg": "resample_data_or_seg_to_shape", "resampling_fn_data_kwargs": resampling(3, False),
         "resampling_fn_seg_kwargs": resampling(1, True), "resampling_fn_probabilities": "resample_data_or_seg_to_shape",
         "resampling_fn_probabilities_kwargs": resampling(1, False), "batch_dice": False,
@@ -104,7 +106,23 @@ MODELS = {
         {"3d_fullres": configuration(3, [24, 40, 40], [3.0, 3.0, 3.0])},
         [0, 1, 2], {"labels": REGIONS, "regions_class_order": [1, 2, 3]}, [0], None, [3.0, 3.0, 3.0],
     ),
+    "two_channels": (
+        {
+            "3d_fullres": configuration(
+                3, [24, 40, 40], [3.5, 2.8, 2.8], norm="ZScoreNormalization", mask=True, channels=2, residual=True,
+            )
+        },
+        [0, 1, 2], {"labels": LABELS, "channel_names": {"0": "T1", "1": "T2"}}, [0], (1,), [3.0, 3.0, 3.0],
+    ),
 }
+
+
+def channels_of(ct, count):
+    """The CT, or two images made of it that are 0 where there is air."""
+    if count == 1:
+        return ct[None]
+    air = ct < -500
+    return np.stack([np.where(air, 0, ct + 1024), np.where(air, 0, 1500 - ct // 2)]).astype(np.int16)
 
 
 def write(folder, plans, dataset, name, fold, mirroring, seed):
@@ -113,7 +131,7 @@ def write(folder, plans, dataset, name, fold, mirroring, seed):
         parent = {k: v for k, v in plans["configurations"][plan["inherits_from"]].items()}
         plan = {**parent, **{k: v for k, v in plan.items() if k != "inherits_from"}}
     manager = LabelManager(dataset["labels"], dataset.get("regions_class_order"))
-    channels = 1 + (len(manager.foreground_labels) if plan.get("previous_stage") else 0)
+    channels = len(dataset["channel_names"]) + (len(manager.foreground_labels) if plan.get("previous_stage") else 0)
     architecture = plan.get("architecture") or configuration(3, plan["patch_size"], plan["spacing"])["architecture"]
     if "architecture" not in plan:
         architecture["arch_kwargs"]["features_per_stage"] = [6, 12, 12]
@@ -151,12 +169,13 @@ def predict(folder, folds, image, spacing, lower=None):
         device=torch.device("cpu"), verbose=False, allow_tqdm=False,
     )
     predictor.initialize_from_trained_model_folder(str(folder), folds, "checkpoint_final.pth")
-    return predictor.predict_single_npy_array(image[None].astype(np.float32), {"spacing": spacing}, lower, None, False)
+    return predictor.predict_single_npy_array(image.astype(np.float32), {"spacing": spacing}, lower, None, False)
 
 
 def main(path, wanted):
     torch.set_num_threads(2)
-    image = sitk.GetArrayFromImage(sitk.ReadImage(path)).astype(np.int16)
+    from_npz = path.endswith(".npz")
+    image = np.load(path)["ct"] if from_npz else sitk.GetArrayFromImage(sitk.ReadImage(path)).astype(np.int16)
     answers = {**np.load(OUT / "answers.npz")} if wanted else {"ct": image}
     for model in wanted or MODELS:
         shutil.rmtree(OUT / model, ignore_errors=True)
@@ -168,7 +187,7 @@ def main(path, wanted):
             "original_median_spacing_after_transp": spacing, "original_median_shape_after_transp": [30, 90, 90],
             "transpose_forward": transpose, "transpose_backward": [transpose.index(axis) for axis in range(3)],
             "configurations": configurations, "experiment_planner_used": "ExperimentPlanner", "label_manager": "LabelManager",
-            "foreground_intensity_properties_per_channel": {"0": CT},
+            "foreground_intensity_properties_per_channel": {channel: CT for channel in dataset.get("channel_names", "0")},
         }
         dataset = {"channel_names": {"0": "CT"}, "numTraining": 2, "file_ending": ".nii.gz", **dataset}
         stages = ["3d_lowres", "3d_cascade_fullres"] if model == "cascade" else [next(iter(configurations))]
@@ -177,7 +196,8 @@ def main(path, wanted):
             folder = OUT / model / f"nnUNetTrainer__nnUNetPlans__{name}"
             for fold in folds:
                 write(folder, plans, dataset, name, fold, mirroring, f"{model}/{name}/{fold}")
-            labels = predict(folder, folds, image, spacing, None if lower is None else lower[None].astype(np.int8))
+            channels = channels_of(image, len(dataset["channel_names"]))
+            labels = predict(folder, folds, channels, spacing, None if lower is None else lower[None].astype(np.int8))
             lower = labels
         answers[model] = labels.astype(np.uint8)
         print(model, labels.shape, np.bincount(labels.ravel()))

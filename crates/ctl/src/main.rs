@@ -37,6 +37,8 @@ enum Verb {
     Render(verbs::render::Args),
     /// Run an installed model over a series and write what it finds as a DICOM segmentation.
     Segment(verbs::segment::Args),
+    /// How probable an installed classifier finds what it was made to see in one picture.
+    Classify(verbs::classify::Args),
     /// Where a photograph shows a wound.
     Wound(verbs::wound::Args),
     /// Models that are installed on this workstation.
@@ -71,6 +73,7 @@ impl Verb {
             Self::Present(args) => verbs::present::run(args, out),
             Self::Render(args) => verbs::render::run(args, out),
             Self::Segment(args) => verbs::segment::run(args, out),
+            Self::Classify(args) => verbs::classify::run(args, out),
             Self::Wound(args) => verbs::wound::run(args, out),
             Self::Models(args) => verbs::models::run(args, out),
             Self::Import(args) => verbs::import::run(args, out),

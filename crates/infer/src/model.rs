@@ -1,11 +1,12 @@
 //! An installed package as a model that takes volumes.
 
-use medsight_image::Volume;
+use medsight_image::{Volume, regular};
 use medsight_record::Maker;
 
+use crate::channels::{ChannelRule, onto};
 use crate::compute::Compute;
 use crate::grid::{Grid, transposed};
-use crate::monai::{BundleError, MonaiModel};
+use crate::monai::{BundleChoice, BundleError, MonaiModel};
 use crate::nnunet::{NnunetError, NnunetModel};
 use crate::package::{Form, Installed, Manifest, PackageError, Trust};
 use crate::run::{InferError, Progress};
@@ -33,6 +34,14 @@ pub enum ModelError {
     /// A label of the answer is not in the manifest.
     #[error("the model's answer has the label {0}, which model.toml does not name")]
     Label(u16),
+    /// The manifest names other channels than the network takes.
+    #[error("model.toml names {manifest} channels (input.channels), the network takes {network}")]
+    Channels {
+        /// Of the manifest.
+        manifest: usize,
+        /// Of the network.
+        network: usize,
+    },
     /// The manifest says another orientation than the model's own configuration.
     #[error("model.toml says the orientation {manifest}, the bundle's own configuration {bundle}")]
     Orientation {
@@ -58,6 +67,17 @@ pub struct SeriesFacts {
     pub body_part: String,
 }
 
+/// A volume for one channel of a model that takes several.
+#[derive(Clone, Debug)]
+pub struct ChannelVolume<'a> {
+    /// The volume.
+    pub volume: &'a Volume,
+    /// What its series says of itself.
+    pub series: SeriesFacts,
+    /// Frame of Reference UID (0020,0052).
+    pub frame_of_reference: String,
+}
+
 /// A model that is ready to run.
 #[derive(Debug)]
 pub struct Model {
@@ -76,16 +96,18 @@ impl Model {
     pub fn open(installed: &Installed, trust: &Trust, compute: &Compute) -> Result<Self, ModelError> {
         installed.verify(trust)?;
         let mut manifest = installed.manifest.clone();
-        let (kind, answers): (Kind, Vec<u16>) = match &installed.manifest.form {
+        let (kind, answers, channels): (Kind, Vec<u16>, Vec<String>) = match &installed.manifest.form {
             Form::Nnunet { folder } => {
                 let network = NnunetModel::open(&installed.folder.join(folder), compute)?;
                 let written = network.dataset().regions_order.clone();
                 let answers = written.unwrap_or_else(|| network.dataset().foreground().collect());
-                (Kind::Nnunet(Box::new(network)), answers)
+                let channels = network.dataset().channels.clone();
+                (Kind::Nnunet(Box::new(network)), answers, channels)
             }
-            Form::Wound { .. } => return Err(ModelError::OtherUse("volumes")),
-            Form::Monai { folder } => {
-                let bundle = MonaiModel::open(&installed.folder.join(folder), compute)?;
+            Form::Wound { .. } | Form::Classifier(_) => return Err(ModelError::OtherUse("volumes")),
+            Form::Monai { folder, configs, regions_order } => {
+                let choice = BundleChoice { configs: configs.clone(), regions_order: regions_order.clone() };
+                let bundle = MonaiModel::open_with(&installed.folder.join(folder), &choice, compute)?;
                 let own = bundle.orientation().map(str::to_owned);
                 match (&manifest.input.orientation, own) {
                     (Some(said), Some(own)) if *said != own => {
@@ -94,10 +116,18 @@ impl Model {
                     (None, own) => manifest.input.orientation = own,
                     _ => {}
                 }
-                let answers = bundle.labels().collect();
-                (Kind::Monai(Box::new(bundle)), answers)
+                let (answers, channels) = (bundle.labels().collect(), bundle.channels().to_vec());
+                (Kind::Monai(Box::new(bundle)), answers, channels)
             }
         };
+        match manifest.input.channels.len() {
+            0 if channels.len() > 1 => {
+                manifest.input.channels = channels.iter().map(|name| ChannelRule::named(name)).collect();
+            }
+            0 => {}
+            named if named == channels.len() => {}
+            named => return Err(ModelError::Channels { manifest: named, network: channels.len() }),
+        }
         let named = |value: &u16| manifest.labels.iter().any(|label| label.value == *value);
         if let Some(value) = answers.into_iter().find(|value| !named(value)) {
             return Err(ModelError::Label(value));
@@ -123,6 +153,11 @@ impl Model {
         }
     }
 
+    /// How the series of each channel is known, in the model's order; empty for a model of one image.
+    pub fn channels(&self) -> &[ChannelRule] {
+        &self.manifest.input.channels
+    }
+
     /// The label of each voxel of the time point that is seen, columns fastest, slice after slice.
     ///
     /// # Errors
@@ -135,29 +170,79 @@ impl Model {
     ) -> Result<Vec<u16>, InferError> {
         fits(&self.manifest, volume, series)?;
         let turned = turned(volume, &self.manifest);
-        let labels = match &self.kind {
-            Kind::Nnunet(network) => {
-                network.segment(std::slice::from_ref(&turned.grid), turned.spacing_mm, progress)?
+        let labels = self.run(std::slice::from_ref(&turned.grid), turned.spacing_mm, progress)?;
+        Ok(turned.back(&labels))
+    }
+
+    /// The same for a model that takes several images, in the order of [`Self::channels`]. The labels are those of the first
+    /// one's voxels; another one that lies otherwise in the same frame of reference is brought to its grid.
+    ///
+    /// # Errors
+    /// [`InferError`], before anything runs, with the channel and the attribute that does not fit.
+    pub fn segment_channels(
+        &self,
+        channels: &[ChannelVolume<'_>],
+        progress: &Progress<'_>,
+    ) -> Result<Vec<u16>, InferError> {
+        let expected = self.channels().len().max(1);
+        let first = match channels {
+            [first, ..] if channels.len() == expected => first,
+            _ => return Err(InferError::Channels { expected, found: channels.len() }),
+        };
+        let name = |place: usize| {
+            self.channels().get(place).map_or_else(|| format!("{place}"), |channel| channel.name.clone())
+        };
+        let named = |place: usize, error: InferError| InferError::Channel {
+            channel: name(place),
+            error: Box::new(error),
+        };
+        for (place, channel) in channels.iter().enumerate() {
+            fits(&self.manifest, channel.volume, &channel.series).map_err(|error| named(place, error))?;
+            let is_same = channel.frame_of_reference == first.frame_of_reference;
+            if place > 0 && (first.frame_of_reference.is_empty() || !is_same) {
+                return Err(InferError::FrameOfReference { channel: name(place) });
             }
+        }
+        let even = regular(first.volume.clone());
+        let first = turned(first.volume, &self.manifest);
+        let mut grids = vec![first.grid.clone()];
+        for (place, channel) in channels.iter().enumerate().skip(1) {
+            let other = onto(&even, channel.volume).map_err(|error| named(place, error))?;
+            grids.push(turned(&other, &self.manifest).grid);
+        }
+        let labels = self.run(&grids, first.spacing_mm, progress)?;
+        Ok(first.back(&labels))
+    }
+
+    /// Labels on the model's grid.
+    fn run(
+        &self,
+        grids: &[Grid],
+        spacing_mm: [f64; 3],
+        progress: &Progress<'_>,
+    ) -> Result<Vec<u16>, InferError> {
+        match &self.kind {
+            Kind::Nnunet(network) => network.segment(grids, spacing_mm, progress),
             // A bundle's arrays have x as their slowest axis.
             Kind::Monai(bundle) => {
-                let dims = turned.grid.dims;
-                let (values, to) = transposed(&turned.grid.values, dims, [2, 1, 0]);
-                let [z, y, x] = turned.spacing_mm;
-                let labels = bundle.segment(&Grid { dims: to, values }, [x, y, z], progress)?;
-                transposed(&labels, to, [2, 1, 0]).0
+                let dims = grids[0].dims;
+                let to = [dims[2], dims[1], dims[0]];
+                let over = |grid: &Grid| {
+                    let (values, dims) = transposed(&grid.values, grid.dims, [2, 1, 0]);
+                    Grid { dims, values }
+                };
+                let grids: Vec<Grid> = grids.iter().map(over).collect();
+                let [z, y, x] = spacing_mm;
+                let labels = bundle.segment(&grids, [x, y, z], progress)?;
+                Ok(transposed(&labels, to, [2, 1, 0]).0)
             }
-        };
-        Ok(turned.back(&labels))
+        }
     }
 }
 
 /// Compares a series with what the package says it was made for.
-fn fits(manifest: &Manifest, volume: &Volume, series: &SeriesFacts) -> Result<(), InferError> {
+pub(crate) fn fits_series(manifest: &Manifest, series: &SeriesFacts) -> Result<(), InferError> {
     let input = &manifest.input;
-    let misfit = |attribute: &'static str, found: &str, expected: String| {
-        Err(InferError::Misfit { attribute, found: found.to_owned(), expected })
-    };
     if !input.modalities.contains(&series.modality) {
         return misfit("Modality (0008,0060)", &series.modality, input.modalities.join(", "));
     }
@@ -166,6 +251,17 @@ fn fits(manifest: &Manifest, volume: &Volume, series: &SeriesFacts) -> Result<()
     if !part.is_empty() && !input.body_parts.is_empty() && !input.body_parts.contains(&part) {
         return misfit("Body Part Examined (0018,0015)", &part, input.body_parts.join(", "));
     }
+    Ok(())
+}
+
+fn misfit(attribute: &'static str, found: &str, expected: String) -> Result<(), InferError> {
+    Err(InferError::Misfit { attribute, found: found.to_owned(), expected })
+}
+
+/// The same for its volume.
+fn fits(manifest: &Manifest, volume: &Volume, series: &SeriesFacts) -> Result<(), InferError> {
+    fits_series(manifest, series)?;
+    let input = &manifest.input;
     if input.unit.as_ref().is_some_and(|unit| *unit != volume.unit) {
         let expected = input.unit.clone().unwrap_or_default();
         return misfit("the unit of the values (Rescale Type, 0028,1054)", &volume.unit, expected);

@@ -30,6 +30,22 @@ pub enum InferError {
         /// What the model takes.
         expected: String,
     },
+    /// The channels lie in different frames of reference: nothing says where one is in the other.
+    #[error(
+        "the channel {channel} has another Frame of Reference UID (0020,0052) than the first one, or one of them has none"
+    )]
+    FrameOfReference {
+        /// The channel.
+        channel: String,
+    },
+    /// An image that was given for a channel does not fit.
+    #[error("the channel {channel}: {error}")]
+    Channel {
+        /// The channel.
+        channel: String,
+        /// Why not.
+        error: Box<InferError>,
+    },
     /// A voxel of the image is infinite or none.
     #[error("the image holds a value that is infinite or none (NaN)")]
     NotFinite,

@@ -8,6 +8,7 @@
 
 mod derived;
 mod frame;
+mod models;
 mod network;
 mod object;
 
@@ -50,7 +51,7 @@ const JPEG_XL: [&str; 4] = [
 ];
 
 /// All targets.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 20] = [
     Target { name: "open_file", run: object::open_file },
     Target { name: "dicomdir", run: object::dicomdir },
     Target { name: "geometry", run: object::geometry },
@@ -68,6 +69,9 @@ pub const TARGETS: [Target; 17] = [
     Target { name: "derived", run: derived::others },
     Target { name: "pdu", run: network::pdu },
     Target { name: "multipart", run: network::multipart },
+    Target { name: "weights", run: models::weights },
+    Target { name: "plans", run: models::plans },
+    Target { name: "bundle", run: models::bundle },
 ];
 
 /// The target of this name.

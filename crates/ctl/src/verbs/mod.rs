@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod bench_internal;
 pub(crate) mod cache;
+pub(crate) mod classify;
 pub(crate) mod decode;
 pub(crate) mod doctor;
 mod doctor_servers;

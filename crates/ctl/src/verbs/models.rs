@@ -3,7 +3,7 @@
 use crate::files::path_text;
 use crate::output::{Exit, Output};
 use clap::Subcommand;
-use medsight_infer::{Draft, InputRules, Installed, Manifest, PackageError, Store, Trust};
+use medsight_infer::{BundleChoice, Draft, InputRules, Installed, Manifest, PackageError, Store, Trust};
 use medsight_record::Refusal;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub(crate) struct Args {
 enum What {
     /// List the installed packages.
     Ls(Place),
-    /// Install a package, or an nnU-Net folder of results as it was published.
+    /// Install a package, or an nnU-Net folder of results or a MONAI bundle as it was published.
     Install(Install),
     /// Read every file of every package and compare it with the package's manifest.
     Verify(Place),
@@ -41,7 +41,7 @@ pub(crate) struct Place {
 
 #[derive(clap::Args)]
 struct Install {
-    /// Folder with model.toml, or with plans.json, dataset.json and fold_N.
+    /// Folder with model.toml, or with plans.json, dataset.json and fold_N, or with configs, metadata and models of a bundle.
     path: PathBuf,
     /// Name of the package, where the folder has no model.toml.
     #[arg(long)]
@@ -59,6 +59,14 @@ struct Install {
     /// are taken as they are stored.
     #[arg(long, value_name = "LETTERS")]
     orientation: Option<String>,
+    /// A file of a MONAI bundle's configuration, such as configs/inference.yaml; several are merged in the order given, as the
+    /// bundle's own command merges them. Without it configs/inference.json or .yaml.
+    #[arg(long, value_name = "FILE")]
+    config: Vec<String>,
+    /// For a MONAI bundle whose answer are regions that may overlap: their labels, from 1 on, in the order in which they are
+    /// written, later ones over earlier ones, such as 2,1,3.
+    #[arg(long, value_name = "LABELS", value_delimiter = ',')]
+    regions_order: Vec<u16>,
     #[command(flatten)]
     place: Place,
 }
@@ -98,7 +106,7 @@ impl Install {
         let is_package = self.path.join("model.toml").is_file();
         let installed = match is_package {
             true => store.install(&self.path, &trust),
-            false => store.adopt(&self.path, &self.draft()?, &trust),
+            false => store.adopt_with(&self.path, &self.choice(), &self.draft()?, &trust),
         };
         let installed = installed.map_err(|error| refusal(&error))?;
         out.document(&row(&installed), |_| {
@@ -106,6 +114,10 @@ impl Install {
             format!("{name} {version} is installed.\nmodel.toml: {}", installed.sha256)
         });
         Ok(Exit::Done)
+    }
+
+    fn choice(&self) -> BundleChoice {
+        BundleChoice { configs: self.config.clone(), regions_order: self.regions_order.clone() }
     }
 
     fn draft(&self) -> Result<Draft, Refusal> {

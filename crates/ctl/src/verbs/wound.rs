@@ -95,7 +95,8 @@ fn wanted(args: &Args, trust: &Trust) -> Result<Installed, Refusal> {
     }
 }
 
-fn read(path: &Path) -> Result<RgbImage, Refusal> {
+/// A picture file as red, green, blue of 8 bits.
+pub(super) fn read(path: &Path) -> Result<RgbImage, Refusal> {
     let bad = |reason: String| {
         Refusal::new(
             "bad_photograph",

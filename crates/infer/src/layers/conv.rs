@@ -5,6 +5,7 @@ use burn::tensor::module;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::cpu::{self, Map};
+use super::join::join;
 use crate::compute::Stop;
 use crate::weights::{Layers, WeightsError};
 
@@ -70,9 +71,9 @@ impl ConvSpec {
 
 /// Weights where they are used.
 #[derive(Debug)]
-enum Kernels {
-    /// In memory, for the processor's own work.
-    Here { weight: Vec<f32>, bias: Option<Vec<f32>> },
+enum Kernels<T> {
+    /// In memory, in the order in which the processor's own work takes them.
+    Here { kernels: T, bias: Option<Vec<f32>> },
     /// On burn's device.
     There(Box<OnDevice>),
 }
@@ -86,7 +87,7 @@ struct OnDevice {
 /// A convolution with its weights.
 #[derive(Debug)]
 pub(crate) struct Conv {
-    kernels: Kernels,
+    kernels: Kernels<cpu::Kernels>,
     spec: ConvSpec,
     stop: Stop,
 }
@@ -96,7 +97,10 @@ impl Conv {
     pub(crate) fn load(layers: &Layers<'_>, spec: ConvSpec) -> Result<Self, WeightsError> {
         let kernels = match layers.is_cpu() && spec.groups == 1 {
             true => Kernels::Here {
-                weight: layers.kernel_numbers("weight", spec.outputs, spec.inputs, spec.kernel)?,
+                kernels: cpu::Kernels::of(
+                    layers.kernel_numbers("weight", spec.outputs, spec.inputs, spec.kernel)?,
+                    &spec,
+                ),
                 bias: spec.bias.then(|| layers.numbers("bias", &[spec.outputs])).transpose()?,
             },
             false => Kernels::There(Box::new(OnDevice {
@@ -107,6 +111,18 @@ impl Conv {
         Ok(Self { kernels, spec, stop: layers.stop() })
     }
 
+    /// The convolution of the channels of `first`, then those of `second`. On the processor the two are not put together in
+    /// memory first.
+    pub(crate) fn forward_joined(&self, first: Tensor<5>, second: Tensor<5>) -> Tensor<5> {
+        match &self.kernels {
+            Kernels::Here { kernels, bias } if kernels.take_two() && !self.stop.is_asked() => {
+                let maps = [&Map::of(first), &Map::of(second)];
+                cpu::convolve_both(maps, kernels, bias.as_deref(), &self.spec).into_tensor()
+            }
+            _ => self.forward(join(first, second)),
+        }
+    }
+
     /// Nothing but zeros once the run is to end: convolutions are nearly all of the work, and the answer is thrown away.
     pub(crate) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         let ConvSpec { kernel, stride, padding, groups, .. } = self.spec;
@@ -114,8 +130,8 @@ impl Conv {
             return Tensor::zeros(self.spec.output_dims(x.dims()), &x.device());
         }
         let (weight, bias) = match &self.kernels {
-            Kernels::Here { weight, bias } => {
-                return cpu::convolve(&Map::of(x), weight, bias.as_deref(), &self.spec).into_tensor();
+            Kernels::Here { kernels, bias } => {
+                return cpu::convolve(&Map::of(x), kernels, bias.as_deref(), &self.spec).into_tensor();
             }
             Kernels::There(there) => (there.weight.clone(), there.bias.clone()),
         };
@@ -145,8 +161,7 @@ pub(crate) struct TransposedSpec {
 /// A transposed convolution with its weights.
 #[derive(Debug)]
 pub(crate) struct TransposedConv {
-    /// Inputs, outputs, depth, rows, columns.
-    kernels: Kernels,
+    kernels: Kernels<cpu::TransposedKernels>,
     spec: TransposedSpec,
     stop: Stop,
 }
@@ -158,7 +173,10 @@ impl TransposedConv {
             spec.kernel == spec.stride && spec.padding == [0; 3] && spec.output_padding == [0; 3];
         let kernels = match layers.is_cpu() && as_product {
             true => Kernels::Here {
-                weight: layers.kernel_numbers("weight", spec.inputs, spec.outputs, spec.kernel)?,
+                kernels: cpu::TransposedKernels::of(
+                    &layers.kernel_numbers("weight", spec.inputs, spec.outputs, spec.kernel)?,
+                    &spec,
+                ),
                 bias: spec.bias.then(|| layers.numbers("bias", &[spec.outputs])).transpose()?,
             },
             false => Kernels::There(Box::new(OnDevice {
@@ -181,8 +199,8 @@ impl TransposedConv {
         }
         if kernel == stride && padding == [0; 3] && output_padding == [0; 3] {
             return match &self.kernels {
-                Kernels::Here { weight, bias } => {
-                    cpu::transposed(&Map::of(x), weight, bias.as_deref(), &self.spec).into_tensor()
+                Kernels::Here { kernels, bias } => {
+                    cpu::transposed(&Map::of(x), kernels, bias.as_deref(), &self.spec).into_tensor()
                 }
                 Kernels::There(there) => self.as_product(x, &there.weight, there.bias.as_ref()),
             };

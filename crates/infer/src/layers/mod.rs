@@ -14,6 +14,7 @@ mod upsample;
 
 pub(crate) use activation::Activation;
 pub(crate) use conv::{Conv, ConvSpec, TransposedConv, TransposedSpec, same_padding};
+pub(crate) use cpu::Kept;
 pub(crate) use join::join;
 pub(crate) use linear::{LayerNorm, Linear};
 pub(crate) use norm::Norm;

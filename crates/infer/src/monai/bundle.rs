@@ -8,13 +8,16 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 use super::config::Config;
+use super::decide::decided;
+use super::files::{USUAL, configuration, entries, read};
 use super::networks::network;
-use super::steps::{After, Before, after, before};
+use super::prepare::prepared;
+use super::steps::{After, Before, Steps, after, before};
 use super::window::Window;
 use crate::compute::Compute;
 use crate::grid::{Grid, Region};
-use crate::networks::Network;
-use crate::resample::{at_steps, nearest_at_steps};
+use crate::layers::Kept;
+use crate::networks::{Network, Shape};
 use crate::run::{InferError, Progress};
 use crate::weights::{Weights, WeightsError};
 
@@ -26,20 +29,26 @@ pub enum BundleError {
     File {
         /// Its name within the bundle.
         file: String,
-        /// The system's word.
+        /// The system's word, or what is wrong in it.
         reason: String,
     },
     /// A key of the configuration is missing or wrong.
-    #[error("configs/inference.json: {0}")]
+    #[error("the bundle's configuration: {0}")]
     Config(String),
     /// The configuration asks for something that is not done here.
-    #[error("configs/inference.json: `{key}` is `{value}`, which this program does not do")]
+    #[error("the bundle's configuration: `{key}` is `{value}`, which this program does not do")]
     NotDone {
         /// The key.
         key: String,
         /// Its value.
         value: String,
     },
+    /// The regions of the answer may overlap, and nobody said which one is written over which.
+    #[error(
+        "the answer has {0} channels that may overlap: `regions_order` is to name the labels 1 to {0} in the order in which they \
+         are written, later ones over earlier ones (the largest region first)"
+    )]
+    Regions(usize),
     /// The description of the bundle.
     #[error("configs/metadata.json: {0}")]
     Metadata(String),
@@ -48,55 +57,33 @@ pub enum BundleError {
     Weights(#[from] WeightsError),
 }
 
-/// A MONAI bundle with its weights on a device. Its images are arrays whose first axis runs slowest: x, y, z in the letters of
-/// its orientation.
-pub struct MonaiModel {
-    network: Box<dyn Network>,
+/// What a bundle's configuration says, all of it checked: everything of a bundle but its weights. Needs no device.
+#[derive(Debug)]
+pub struct BundlePlan {
+    shape: Shape,
     inputs: usize,
     outputs: usize,
-    before: Vec<Before>,
+    before: Steps,
     window: Window,
     after: Vec<After>,
-    compute: Compute,
 }
 
-impl std::fmt::Debug for MonaiModel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MonaiModel").field("before", &self.before).field("after", &self.after).finish()
-    }
-}
-
-fn json(folder: &Path, file: &str) -> Result<Map<String, Value>, BundleError> {
-    let text = std::fs::read(folder.join(file))
-        .map_err(|error| BundleError::File { file: file.to_owned(), reason: error.to_string() })?;
-    serde_json::from_slice(&text).map_err(|error| BundleError::Config(error.to_string()))
-}
-
-/// Names of the labels of a bundle: `network_data_format.outputs.*.channel_def` of its metadata, the background left out.
-pub(crate) fn labels_of(folder: &Path) -> Result<Vec<(u16, String)>, BundleError> {
-    let metadata = json(folder, "configs/metadata.json")?;
-    let wrong = || BundleError::Metadata("`network_data_format.outputs` has no `channel_def`".to_owned());
-    let outputs = metadata.get("network_data_format").and_then(|format| format.get("outputs"));
-    let outputs = outputs.and_then(Value::as_object).ok_or_else(wrong)?;
-    let channels =
-        outputs.values().find_map(|output| output.get("channel_def")?.as_object()).ok_or_else(wrong)?;
-    let one = |(number, name): (&String, &Value)| {
-        let number = number.parse::<u16>().ok().filter(|number| *number > 0)?;
-        Some((number, name.as_str()?.to_owned()))
-    };
-    let mut labels: Vec<(u16, String)> = channels.iter().filter_map(one).collect();
-    labels.sort_unstable();
-    Ok(labels)
-}
-
-impl MonaiModel {
-    /// Opens a bundle.
+impl BundlePlan {
+    /// Reads a bundle's configuration from the texts of its files, which are merged in this order; a name tells whether its
+    /// file is JSON or YAML.
     ///
     /// # Errors
-    /// [`BundleError`] with the key, the transform that is not known here, or the layer.
-    pub fn open(folder: &Path, compute: &Compute) -> Result<Self, BundleError> {
-        let root = json(folder, "configs/inference.json")?;
-        let config = Config::new(&root);
+    /// [`BundleError`] with the file, the key, or the transform that is not known here.
+    pub fn read(files: &[(&str, &[u8])]) -> Result<Self, BundleError> {
+        let mut root = Map::new();
+        for (file, text) in files {
+            super::files::merge(&mut root, file, entries(file, text)?)?;
+        }
+        Self::of(&root)
+    }
+
+    fn of(root: &Map<String, Value>) -> Result<Self, BundleError> {
+        let config = Config::new(root);
         let definition = match root.contains_key("network_def") {
             true => config.object("network_def")?,
             false => config.object("network")?,
@@ -106,18 +93,150 @@ impl MonaiModel {
             return Err(definition.not_done("spatial_dims", spatial));
         }
         let inputs = definition.count("in_channels")?.unwrap_or(1);
-        let before = before(&config.object("preprocessing")?)?;
+        if !(1..=MOST_CHANNELS).contains(&inputs) || !(1..=MOST_CLASSES).contains(&outputs) {
+            return Err(definition.wrong("in_channels", "and `out_channels` are no numbers of channels"));
+        }
+        let place = config.object("preprocessing")?;
+        let before = before(&place)?;
+        if before.keys.len() > 1 && before.keys.len() != inputs {
+            let reason = format!("joins {} images, the network takes {inputs}", before.keys.len());
+            return Err(place.wrong("transforms", &reason));
+        }
         let window = Window::read(&config.object("inferer")?)?;
         let after = after(&config.object("postprocessing")?)?;
-        if after.iter().any(|step| matches!(step, After::Threshold(_))) && outputs != 1 {
+        let threshold = after.iter().position(|step| matches!(step, After::Threshold(_)));
+        let invert = after.iter().position(|step| matches!(step, After::Invert { .. }));
+        if outputs > 1 && threshold.zip(invert).is_some_and(|(threshold, invert)| threshold < invert) {
             let place = config.object("postprocessing")?;
-            return Err(
-                place.not_done("AsDiscreted.threshold", format!("of {outputs} channels that may overlap"))
-            );
+            return Err(place.not_done("transforms", "regions that are brought back after the decision"));
         }
+        Ok(Self { shape, inputs, outputs, before, window, after })
+    }
+
+    /// How many regions the answer has that may overlap; none where each voxel has one label.
+    pub fn regions(&self) -> Option<usize> {
+        let has_threshold = self.after.iter().any(|step| matches!(step, After::Threshold(_)));
+        (has_threshold && self.outputs > 1).then_some(self.outputs)
+    }
+}
+
+/// Images of one run and classes of one answer: a guard against a configuration that is none.
+const MOST_CHANNELS: usize = 64;
+const MOST_CLASSES: usize = 4096;
+
+/// What is said of a bundle beside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BundleChoice {
+    /// The files of its configuration, merged in this order as `monai.bundle run` merges them; none for
+    /// `configs/inference.json` or `.yaml`.
+    pub configs: Vec<String>,
+    /// For an answer of regions that may overlap, which have the labels from 1 on: the order in which they are written.
+    pub regions_order: Vec<u16>,
+}
+
+impl BundleChoice {
+    /// The bundle's plan, when the choice fits it.
+    fn plan(&self, folder: &Path) -> Result<BundlePlan, BundleError> {
+        let plan = BundlePlan::of(&configuration(folder, &config_files(folder, &self.configs)?)?)?;
+        let mut labels = self.regions_order.clone();
+        labels.sort_unstable();
+        let expected = plan.regions().unwrap_or(0);
+        match labels.into_iter().map(usize::from).eq(1..=expected) {
+            true => Ok(plan),
+            false => Err(BundleError::Regions(expected)),
+        }
+    }
+}
+
+/// A MONAI bundle with its weights on a device. Its images are arrays whose first axis runs slowest: x, y, z in the letters of
+/// its orientation.
+pub struct MonaiModel {
+    network: Box<dyn Network>,
+    plan: BundlePlan,
+    channels: Vec<String>,
+    regions_order: Vec<u16>,
+    compute: Compute,
+}
+
+impl std::fmt::Debug for MonaiModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MonaiModel").field("plan", &self.plan).finish()
+    }
+}
+
+/// The files of a bundle's configuration: those that were named, or the usual one.
+pub(crate) fn config_files(folder: &Path, named: &[String]) -> Result<Vec<String>, BundleError> {
+    if !named.is_empty() {
+        return Ok(named.to_vec());
+    }
+    let there = USUAL.into_iter().find(|file| folder.join(file).is_file());
+    there.map(|file| vec![file.to_owned()]).ok_or_else(|| BundleError::File {
+        file: USUAL[0].to_owned(),
+        reason: "neither it nor inference.yaml is there".to_owned(),
+    })
+}
+
+fn metadata(folder: &Path) -> Result<Map<String, Value>, BundleError> {
+    let text = read(folder, "configs/metadata.json")?;
+    serde_json::from_slice(&text).map_err(|error| BundleError::Metadata(error.to_string()))
+}
+
+/// `network_data_format.KIND.*.channel_def` of the metadata: numbers and names.
+fn channel_def(metadata: &Map<String, Value>, kind: &str) -> Option<Vec<(u16, String)>> {
+    let all = metadata.get("network_data_format")?.get(kind)?.as_object()?;
+    let channels = all.values().find_map(|one| one.get("channel_def")?.as_object())?;
+    let one = |(number, name): (&String, &Value)| Some((number.parse().ok()?, name.as_str()?.to_owned()));
+    let mut named: Vec<(u16, String)> = channels.iter().filter_map(one).collect();
+    named.sort_unstable();
+    Some(named)
+}
+
+/// Names of the labels of a bundle, the background left out, and of the images that it takes, in their order.
+pub(crate) fn names_of(
+    folder: &Path,
+    choice: &BundleChoice,
+) -> Result<(Vec<(u16, String)>, Vec<String>), BundleError> {
+    let plan = choice.plan(folder)?;
+    let wrong = || BundleError::Metadata("`network_data_format.outputs` has no `channel_def`".to_owned());
+    let named = channel_def(&metadata(folder)?, "outputs").ok_or_else(wrong)?;
+    let labels = match plan.regions() {
+        // No channel of them is the background.
+        Some(_) => named.into_iter().map(|(number, name)| (number.saturating_add(1), name)).collect(),
+        None => named.into_iter().filter(|(number, _)| *number > 0).collect(),
+    };
+    Ok((labels, named_channels(folder, &plan)))
+}
+
+fn named_channels(folder: &Path, plan: &BundlePlan) -> Vec<String> {
+    let told = metadata(folder).ok().and_then(|metadata| channel_def(&metadata, "inputs"));
+    let told = told.map(|named| named.into_iter().map(|(_, name)| name).collect::<Vec<_>>());
+    match told {
+        _ if plan.before.keys.len() == plan.inputs => plan.before.keys.clone(),
+        Some(names) if names.len() == plan.inputs => names,
+        _ => (0..plan.inputs).map(|channel| format!("channel {channel}")).collect(),
+    }
+}
+
+impl MonaiModel {
+    /// Opens a bundle.
+    ///
+    /// # Errors
+    /// [`BundleError`] with the key, the transform that is not known here, or the layer.
+    pub fn open(folder: &Path, compute: &Compute) -> Result<Self, BundleError> {
+        Self::open_with(folder, &BundleChoice::default(), compute)
+    }
+
+    /// The same with what was said beside it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(folder: &Path, choice: &BundleChoice, compute: &Compute) -> Result<Self, BundleError> {
+        let plan = choice.plan(folder)?;
         let weights = Weights::open(&folder.join("models/model.pt"), &["state_dict", "model", "network"])?;
-        let network = shape.build(&weights, compute)?;
-        Ok(Self { network, inputs, outputs, before, window, after, compute: compute.clone() })
+        let network = plan.shape.build(&weights, compute)?;
+        let channels = named_channels(folder, &plan);
+        let regions_order = choice.regions_order.clone();
+        Ok(Self { network, plan, channels, regions_order, compute: compute.clone() })
     }
 
     /// Where it runs.
@@ -127,30 +246,42 @@ impl MonaiModel {
 
     /// The letters of `Orientationd`; none where the image is taken as it is stored.
     pub fn orientation(&self) -> Option<&str> {
-        self.before.iter().find_map(|step| match step {
+        self.plan.before.steps.iter().find_map(|step| match step {
             Before::Orientation(letters) => Some(letters.as_str()),
             _ => None,
         })
     }
 
+    /// Names of the images that it takes, in their order.
+    pub fn channels(&self) -> &[String] {
+        &self.channels
+    }
+
     /// Labels of the answer but for the background.
     pub fn labels(&self) -> impl Iterator<Item = u16> + use<> {
-        let most = if self.outputs == 1 { 1 } else { self.outputs as u16 - 1 };
+        let outputs = self.plan.outputs as u16;
+        let most = if outputs == 1 || self.plan.regions().is_some() { outputs } else { outputs - 1 };
         1..=most
     }
 
-    /// The labels of an image whose axes are in the bundle's orientation, x slowest; `spacing_mm` is that of x, y, z.
+    /// The labels of an image whose axes are in the bundle's orientation, x slowest; `images` are its channels on one grid,
+    /// `spacing_mm` is that of x, y, z.
     ///
     /// # Errors
     /// [`InferError`] before anything runs when the image does not fit, and [`InferError::Stopped`] when it was ended.
     pub fn segment(
         &self,
-        image: &Grid,
+        images: &[Grid],
         spacing_mm: [f64; 3],
         progress: &Progress<'_>,
     ) -> Result<Vec<u16>, InferError> {
-        if self.inputs != 1 {
-            return Err(InferError::Channels { expected: self.inputs, found: 1 });
+        let expected = self.plan.inputs;
+        if images.len() != expected {
+            return Err(InferError::Channels { expected, found: images.len() });
+        }
+        let image = &images[0];
+        if images.iter().any(|other| other.dims != image.dims) {
+            return Err(InferError::Grids);
         }
         if spacing_mm.iter().any(|spacing| !spacing.is_finite() || *spacing <= 0.0) {
             return Err(InferError::Spacing(spacing_mm));
@@ -158,73 +289,37 @@ impl MonaiModel {
         if image.dims.contains(&1) {
             return Err(InferError::SingleSlice);
         }
-        if !image.values.iter().all(|value| value.is_finite()) {
+        if !images.iter().flat_map(|image| &image.values).all(|value| value.is_finite()) {
             return Err(InferError::NotFinite);
         }
         self.compute.stop().begin();
-        let (grid, undo) = self.prepared(image, spacing_mm);
-        let logits = self.logits(&grid, progress)?;
-        Ok(self.decided(logits, grid.dims, &undo))
-    }
-
-    /// The image as the network takes it, and what to undo, the last step first.
-    fn prepared(&self, image: &Grid, spacing_mm: [f64; 3]) -> (Grid, Vec<Undo>) {
-        let (mut grid, mut undo, mut spacing_mm) = (image.clone(), Vec::new(), spacing_mm);
-        for step in &self.before {
-            match step {
-                Before::Orientation(_) => {}
-                Before::Spacing(wanted) => {
-                    let steps = [0, 1, 2].map(|axis| wanted[axis] / spacing_mm[axis]);
-                    let dims = [0, 1, 2].map(|axis| {
-                        ((grid.dims[axis] as f64 - 1.0) / steps[axis] + 1.0).round_ties_even() as usize
-                    });
-                    undo.push(Undo::Spacing { dims: grid.dims, steps });
-                    grid = at_steps(&grid, dims, steps);
-                    spacing_mm = *wanted;
-                }
-                Before::Range { from: [a, b], to: [c, d], clip } => {
-                    let (low, high) = (c.min(*d), c.max(*d));
-                    grid.values.par_iter_mut().for_each(|value| {
-                        *value = (*value - a) / (b - a) * (d - c) + c;
-                        if *clip {
-                            *value = value.clamp(low, high);
-                        }
-                    });
-                }
-                Before::Scale([to_low, to_high]) => {
-                    let [low, high] = grid.min_max();
-                    let range = if high > low { high - low } else { 1.0 };
-                    let scale = |value: f32| (value - low) / range * (to_high - to_low) + to_low;
-                    grid.values.par_iter_mut().for_each(|value| *value = scale(*value));
-                }
-                Before::Normalise { nonzero } => normalise(&mut grid.values, *nonzero),
-                Before::CropForeground { margin } => {
-                    let (from, dims) = foreground(&grid, *margin);
-                    undo.push(Undo::Crop { dims: grid.dims, from });
-                    grid = grid.boxed(from, dims);
-                }
-            }
-        }
-        undo.reverse();
-        (grid, undo)
+        let _kept = Kept;
+        let (grids, undo) = prepared(&self.plan.before.steps, images, spacing_mm);
+        let logits = self.logits(&grids, progress)?;
+        Ok(decided(&self.plan.after, logits, grids[0].dims, &undo, &self.regions_order))
     }
 
     /// Logits head by head on the prepared grid.
-    fn logits(&self, grid: &Grid, progress: &Progress<'_>) -> Result<Vec<Grid>, InferError> {
-        let roi = self.window.roi;
-        let dims = [0, 1, 2].map(|axis| grid.dims[axis].max(roi[axis]));
-        let inner =
-            Region { from: [0, 1, 2].map(|axis| (dims[axis] - grid.dims[axis]) / 2), dims: grid.dims };
-        let mut framed = Grid::filled(dims, self.window.outside);
-        for (start, row) in inner.rows(dims).zip(grid.values.chunks(grid.dims[2])) {
-            framed.values[start..start + row.len()].copy_from_slice(row);
-        }
-        let weights = self.window.weights();
-        let mut sums: Vec<Grid> = (0..self.outputs).map(|_| Grid::filled(dims, 0.0)).collect();
+    fn logits(&self, grids: &[Grid], progress: &Progress<'_>) -> Result<Vec<Grid>, InferError> {
+        let window = &self.plan.window;
+        let (roi, size) = (window.roi, grids[0].dims);
+        let dims = [0, 1, 2].map(|axis| size[axis].max(roi[axis]));
+        let inner = Region { from: [0, 1, 2].map(|axis| (dims[axis] - size[axis]) / 2), dims: size };
+        let framed = |grid: &Grid| {
+            let mut framed = Grid::filled(dims, window.outside);
+            for (start, row) in inner.rows(dims).zip(grid.values.chunks(size[2])) {
+                framed.values[start..start + row.len()].copy_from_slice(row);
+            }
+            framed
+        };
+        let framed: Vec<Grid> = grids.iter().map(framed).collect();
+        let weights = window.weights();
+        let mut sums: Vec<Grid> = (0..self.plan.outputs).map(|_| Grid::filled(dims, 0.0)).collect();
         let mut counts = Grid::filled(dims, 0.0);
-        let patches = self.window.patches(dims);
+        let patches = window.patches(dims);
         for (place, region) in patches.iter().enumerate() {
-            let data = TensorData::new(framed.part(*region).values, [1, 1, roi[0], roi[1], roi[2]]);
+            let values: Vec<f32> = framed.iter().flat_map(|grid| grid.part(*region).values).collect();
+            let data = TensorData::new(values, [1, framed.len(), roi[0], roi[1], roi[2]]);
             let x: Tensor<5> = Tensor::from_data(data, self.compute.device());
             let answer = self.network.forward(x).try_into_data();
             let answer = answer.map_err(|error| InferError::Device(error.to_string()))?;
@@ -250,61 +345,6 @@ impl MonaiModel {
             false => Err(InferError::Overflow),
         }
     }
-
-    fn decided(&self, logits: Vec<Grid>, dims: [usize; 3], undo: &[Undo]) -> Vec<u16> {
-        let mut heads = logits;
-        let mut labels: Option<Grid> = None;
-        for step in &self.after {
-            match step {
-                After::Softmax => softmax(&mut heads),
-                After::Sigmoid => heads.iter_mut().flat_map(|head| &mut head.values).for_each(|value| {
-                    *value = 1.0 / (1.0 + (-*value).exp());
-                }),
-                After::Invert { nearest } => match &mut labels {
-                    Some(labels) => *labels = undone(labels, undo, *nearest),
-                    None => heads = heads.iter().map(|head| undone(head, undo, *nearest)).collect(),
-                },
-                After::Argmax => {
-                    let mut best = Grid::filled(heads.first().map_or(dims, |head| head.dims), 0.0);
-                    let mut most = vec![f32::NEG_INFINITY; best.values.len()];
-                    for (number, head) in heads.iter().enumerate() {
-                        let all = best.values.par_iter_mut().zip(&mut most).zip(&head.values);
-                        all.for_each(|((label, most), value)| {
-                            if *value > *most {
-                                (*most, *label) = (*value, number as f32);
-                            }
-                        });
-                    }
-                    labels = Some(best);
-                }
-                After::Threshold(part) => {
-                    let least = *part as f32 / 1e5;
-                    let above = |head: &Grid| Grid {
-                        dims: head.dims,
-                        values: head.values.iter().map(|value| f32::from(*value >= least)).collect(),
-                    };
-                    labels = heads.first().map(above);
-                }
-            }
-        }
-        labels.map(|labels| labels.values.iter().map(|label| *label as u16).collect()).unwrap_or_default()
-    }
-}
-
-/// What was done to the image's grid.
-enum Undo {
-    Spacing { dims: [usize; 3], steps: [f64; 3] },
-    Crop { dims: [usize; 3], from: [i64; 3] },
-}
-
-fn undone(grid: &Grid, undo: &[Undo], nearest: bool) -> Grid {
-    undo.iter().fold(grid.clone(), |grid, step| match step {
-        Undo::Spacing { dims, steps } => {
-            let back = steps.map(|step| 1.0 / step);
-            if nearest { nearest_at_steps(&grid, *dims, back) } else { at_steps(&grid, *dims, back) }
-        }
-        Undo::Crop { dims, from } => grid.boxed(from.map(|from| -from), *dims),
-    })
 }
 
 fn add(sum: &mut Grid, region: Region, values: &[f32], weights: &[f32]) {
@@ -315,61 +355,5 @@ fn add(sum: &mut Grid, region: Region, values: &[f32], weights: &[f32]) {
         for (sum, (value, weight)) in sum.values[start..start + width].iter_mut().zip(added) {
             *sum += value * weight;
         }
-    }
-}
-
-fn softmax(heads: &mut [Grid]) {
-    let voxels = heads.first().map_or(0, |head| head.values.len());
-    let mut most = vec![f32::NEG_INFINITY; voxels];
-    heads.iter().for_each(|head| {
-        most.iter_mut().zip(&head.values).for_each(|(most, value)| *most = most.max(*value))
-    });
-    let mut sums = vec![0.0; voxels];
-    for head in heads.iter_mut() {
-        for ((value, most), sum) in head.values.iter_mut().zip(&most).zip(&mut sums) {
-            *value = (*value - most).exp();
-            *sum += *value;
-        }
-    }
-    for head in heads {
-        head.values.iter_mut().zip(&sums).for_each(|(value, sum)| *value /= sum);
-    }
-}
-
-/// Mean and deviation; an image without any difference keeps its values less the mean.
-fn normalise(values: &mut [f32], nonzero: bool) {
-    let counts = |value: &f32| !nonzero || *value != 0.0;
-    let count = values.iter().filter(|value| counts(value)).count();
-    if count == 0 {
-        return;
-    }
-    let seen = || values.iter().filter(|value| counts(value)).map(|value| f64::from(*value));
-    let mean = seen().sum::<f64>() / count as f64;
-    let deviation = (seen().map(|value| (value - mean).powi(2)).sum::<f64>() / count as f64).sqrt();
-    let (mean, divisor) = (mean as f32, if deviation > 0.0 { deviation as f32 } else { 1.0 });
-    values.iter_mut().filter(|value| counts(value)).for_each(|value| *value = (*value - mean) / divisor);
-}
-
-/// The box around all that is above 0, wider by a margin, which may reach beyond the image; the whole image when nothing is.
-fn foreground(grid: &Grid, margin: usize) -> ([i64; 3], [usize; 3]) {
-    let dims = grid.dims;
-    let (mut low, mut high) = (dims, [0; 3]);
-    for (row, values) in grid.values.chunks(dims[2]).enumerate() {
-        let Some(first) = values.iter().position(|value| *value > 0.0) else { continue };
-        let last = values.iter().rposition(|value| *value > 0.0).unwrap_or(first);
-        let place = [row / dims[1], row % dims[1]];
-        for (axis, (from, to)) in
-            [(place[0], place[0]), (place[1], place[1]), (first, last)].into_iter().enumerate()
-        {
-            low[axis] = low[axis].min(from);
-            high[axis] = high[axis].max(to + 1);
-        }
-    }
-    match low[0] < high[0] {
-        true => {
-            let from = low.map(|low| low as i64 - margin as i64);
-            (from, [0, 1, 2].map(|axis| high[axis] - low[axis] + 2 * margin))
-        }
-        false => ([0; 3], dims),
     }
 }

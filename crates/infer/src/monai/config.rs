@@ -1,8 +1,10 @@
-//! Reading `inference.json` without executing it: literals and references (`@name#part`), nothing else.
+//! Reading a configuration without executing it: literals and references (`@name::part`, `@name#part`, and `%name`, which
+//! copies), nothing else.
 
 use serde_json::{Map, Value};
 
 use super::bundle::BundleError;
+use super::files::parts;
 
 /// A configuration and the place that is read.
 #[derive(Clone)]
@@ -48,10 +50,10 @@ impl<'a> Config<'a> {
             if text.starts_with('$') {
                 return Err(self.not_done(key, text));
             }
-            let Some(path) = text.strip_prefix('@') else { return Ok(value) };
-            let mut parts = path.split('#');
-            let first = parts.next().and_then(|name| self.root.get(name));
-            let found = parts.fold(first, |at, part| match at? {
+            let Some(path) = text.strip_prefix(['@', '%']) else { return Ok(value) };
+            let parts = parts(path);
+            let first = parts.first().and_then(|name| self.root.get(name));
+            let found = parts.iter().skip(1).fold(first, |at, part| match at? {
                 Value::Object(object) => object.get(part),
                 Value::Array(values) => values.get(part.parse::<usize>().ok()?),
                 _ => None,
@@ -70,7 +72,7 @@ impl<'a> Config<'a> {
         }
     }
 
-    /// The objects of a list.
+    /// The objects of a list, but for those that are switched off.
     pub(super) fn objects(&self, key: &str) -> Result<Vec<Config<'a>>, BundleError> {
         let Some(Value::Array(values)) = self.get(key)? else { return Err(self.wrong(key, "is no list")) };
         let one = |(place, value): (usize, &'a Value)| {
@@ -80,7 +82,21 @@ impl<'a> Config<'a> {
                 _ => Err(self.wrong(&name, "is no object")),
             }
         };
-        values.iter().enumerate().map(one).collect()
+        let all: Result<Vec<Config<'a>>, BundleError> = values.iter().enumerate().map(one).collect();
+        let mut on = Vec::new();
+        for config in all? {
+            // MONAI takes the text "true" for true here.
+            let off = match config.get("_disabled_")? {
+                Some(Value::Bool(off)) => *off,
+                Some(Value::String(text)) => text.trim().eq_ignore_ascii_case("true"),
+                None | Some(Value::Null) => false,
+                Some(other) => return Err(config.not_done("_disabled_", other)),
+            };
+            if !off {
+                on.push(config);
+            }
+        }
+        Ok(on)
     }
 
     /// The class that an object stands for, without its module and without the `d` of dictionaries.
@@ -123,6 +139,17 @@ impl<'a> Config<'a> {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(self.wrong(key, "is no text")),
+        }
+    }
+
+    /// Texts of a list, or one text.
+    pub(super) fn texts(&self, key: &str) -> Result<Option<Vec<&'a str>>, BundleError> {
+        match self.get(key)? {
+            Some(Value::Array(values)) => {
+                let all: Option<Vec<&str>> = values.iter().map(Value::as_str).collect();
+                all.map(Some).ok_or_else(|| self.wrong(key, "is no list of texts"))
+            }
+            _ => Ok(self.text(key)?.map(|text| vec![text])),
         }
     }
 
@@ -174,7 +201,9 @@ impl<'a> Config<'a> {
 
     /// No argument but these stands here: one that is not known could change the answer.
     pub(super) fn only(&self, known: &[&str]) -> Result<(), BundleError> {
-        let extra = self.object.keys().find(|key| !known.contains(&key.as_str()) && *key != "_target_");
+        let changes =
+            |key: &str| !known.contains(&key) && !["_target_", "_disabled_", "_desc_"].contains(&key);
+        let extra = self.object.keys().find(|key| changes(key));
         match extra {
             None => Ok(()),
             Some(key) => Err(self.not_done(key, &self.object[key])),

@@ -14,13 +14,26 @@ pub(super) enum Before {
     Spacing([f64; 3]),
     /// `ScaleIntensityRanged`.
     Range { from: [f32; 2], to: [f32; 2], clip: bool },
-    /// `ScaleIntensityd`: from the least to the greatest value.
-    Scale([f32; 2]),
-    /// `NormalizeIntensityd`: mean and deviation of the image, or of what is not 0 in it.
-    Normalise { nonzero: bool },
-    /// `CropForegroundd`: the box around what is above 0.
-    CropForeground { margin: usize },
+    /// `ScaleIntensityd`: from the least to the greatest value, of each channel or of all together.
+    Scale { to: [f32; 2], each: bool },
+    /// `NormalizeIntensityd`: mean and deviation of the image, or of what is not 0 in it; of each channel or of all together.
+    Normalise { nonzero: bool, each: bool },
+    /// `CropForegroundd`: the box around what is above 0 in one channel, or in any.
+    CropForeground { margin: usize, of: Option<usize> },
 }
+
+/// Steps in order, and the names of the images that are joined to be the channels of one; one name where there is nothing to
+/// join.
+#[derive(Debug)]
+pub(super) struct Steps {
+    pub(super) steps: Vec<Before>,
+    pub(super) keys: Vec<String>,
+}
+
+/// Spacings that an image may be brought to, millimetres, and the widest margin: guards against a configuration whose image
+/// would fill all memory.
+const SPACINGS_MM: std::ops::RangeInclusive<f64> = 0.05..=200.0;
+const WIDEST_MARGIN: usize = 512;
 
 /// What is done to the answer, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +50,38 @@ pub(super) enum After {
     Threshold(u32),
 }
 
-pub(super) fn before(config: &Config<'_>) -> Result<Vec<Before>, BundleError> {
+pub(super) fn before(config: &Config<'_>) -> Result<Steps, BundleError> {
+    let transforms = config.objects("transforms")?;
+    let mut joined: Option<(Vec<String>, String)> = None;
+    for step in &transforms {
+        if step.target()? == "ConcatItemsd" {
+            let (keys, name) = (step.texts("keys")?.unwrap_or_default(), step.text("name")?);
+            let once = joined.is_none() && !keys.is_empty() && step.count("dim")?.unwrap_or(0) == 0;
+            let name =
+                name.filter(|_| once).ok_or_else(|| step.wrong("keys", "do not name once what is joined"))?;
+            joined = Some((keys.into_iter().map(str::to_owned).collect(), name.to_owned()));
+        }
+    }
     let mut steps = Vec::new();
-    for step in config.objects("transforms")? {
+    // Before images are joined each is one of several.
+    let mut apart = joined.is_some();
+    for step in transforms {
+        let target = step.target()?;
+        if let Some((keys, name)) = &joined {
+            let given = step.texts("keys")?.unwrap_or_default();
+            let wanted: Vec<&str> = match apart {
+                true => keys.iter().map(String::as_str).collect(),
+                false => vec![name],
+            };
+            if let Some(left) = wanted.iter().find(|key| !given.contains(key)) {
+                return Err(step.not_done("keys", format!("all but {left}")));
+            }
+        }
+        let each = || Ok::<_, BundleError>(apart || step.flag("channel_wise")?.unwrap_or(false));
         let pair = |low: &str, high: &str| -> Result<Option<[f32; 2]>, BundleError> {
             Ok(step.number(low)?.zip(step.number(high)?).map(|(low, high)| [low as f32, high as f32]))
         };
-        match step.target()? {
+        match target {
             // They read the file, or change how an array is held.
             "LoadImaged"
             | "EnsureChannelFirstd"
@@ -51,6 +89,10 @@ pub(super) fn before(config: &Config<'_>) -> Result<Vec<Before>, BundleError> {
             | "CastToTyped"
             | "ToTensord"
             | "AddChanneld" => {}
+            "ConcatItemsd" => {
+                step.only(&["keys", "name", "dim"])?;
+                apart = false;
+            }
             "Orientationd" => {
                 let axes = step.text("axcodes")?.ok_or_else(|| step.wrong("axcodes", "is missing"))?;
                 let known = crate::package::directions(axes).map(|_| axes.to_owned());
@@ -61,8 +103,8 @@ pub(super) fn before(config: &Config<'_>) -> Result<Vec<Before>, BundleError> {
                 let spacing = step.numbers("pixdim")?.ok_or_else(|| step.wrong("pixdim", "is missing"))?;
                 let spacing: [f64; 3] =
                     spacing.try_into().map_err(|_| step.wrong("pixdim", "is not of three numbers"))?;
-                if spacing.iter().any(|spacing| *spacing <= 0.0) {
-                    return Err(step.wrong("pixdim", "is not above 0"));
+                if !spacing.iter().all(|spacing| SPACINGS_MM.contains(spacing)) {
+                    return Err(step.wrong("pixdim", "is no distance of voxels, 0.05 to 200 mm"));
                 }
                 match first_text(&step, "mode")? {
                     None | Some("bilinear") => {}
@@ -80,20 +122,31 @@ pub(super) fn before(config: &Config<'_>) -> Result<Vec<Before>, BundleError> {
             "ScaleIntensityd" => {
                 step.only(&["keys", "minv", "maxv", "channel_wise"])?;
                 let to = [step.number("minv")?.unwrap_or(0.0), step.number("maxv")?.unwrap_or(1.0)];
-                steps.push(Before::Scale(to.map(|value| value as f32)));
+                steps.push(Before::Scale { to: to.map(|value| value as f32), each: each()? });
             }
             "NormalizeIntensityd" => {
                 step.only(&["keys", "nonzero", "channel_wise"])?;
-                steps.push(Before::Normalise { nonzero: step.flag("nonzero")?.unwrap_or(false) });
+                let nonzero = step.flag("nonzero")?.unwrap_or(false);
+                steps.push(Before::Normalise { nonzero, each: each()? });
             }
             "CropForegroundd" => {
                 step.only(&["keys", "source_key", "margin"])?;
-                steps.push(Before::CropForeground { margin: step.count("margin")?.unwrap_or(0) });
+                let margin = step.count("margin")?.unwrap_or(0);
+                if margin > WIDEST_MARGIN {
+                    return Err(step.wrong("margin", "is above 512"));
+                }
+                let source = step.text("source_key")?.unwrap_or("image");
+                let of = joined.as_ref().filter(|_| apart).map(|(keys, _)| {
+                    let place = keys.iter().position(|key| key == source);
+                    place.ok_or_else(|| step.not_done("source_key", source))
+                });
+                steps.push(Before::CropForeground { margin, of: of.transpose()? });
             }
             other => return Err(step.not_done("_target_", other)),
         }
     }
-    Ok(steps)
+    let keys = joined.map_or_else(|| vec!["image".to_owned()], |(keys, _)| keys);
+    Ok(Steps { steps, keys })
 }
 
 pub(super) fn after(config: &Config<'_>) -> Result<Vec<After>, BundleError> {
@@ -115,6 +168,9 @@ pub(super) fn after(config: &Config<'_>) -> Result<Vec<After>, BundleError> {
                     Some(other) => return Err(step.not_done("nearest_interp", other)),
                 };
                 steps.push(After::Invert { nearest });
+            }
+            "AsDiscreted" if !matches!(step.get("to_onehot")?, None | Some(Value::Null)) => {
+                return Err(step.not_done("to_onehot", "a number"));
             }
             "AsDiscreted" => match (first_flag(&step, "argmax")?, step.number("threshold")?) {
                 (Some(true), None) => steps.push(After::Argmax),

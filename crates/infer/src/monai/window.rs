@@ -4,6 +4,8 @@ use super::bundle::BundleError;
 use super::config::Config;
 use crate::grid::Region;
 
+const MOST_VOXELS: usize = 1 << 27;
+
 /// How an image is cut.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Window {
@@ -38,6 +40,10 @@ impl Window {
         let roi = config.counts("roi_size")?.ok_or_else(|| config.wrong("roi_size", "is missing"))?;
         let roi: [usize; 3] =
             roi.try_into().map_err(|_| config.wrong("roi_size", "is not of three numbers"))?;
+        // More voxels than any network's patch has: a guard against a configuration that is none.
+        if roi.iter().product::<usize>() > MOST_VOXELS {
+            return Err(config.wrong("roi_size", "has more than 2^27 voxels"));
+        }
         let overlap = config.number("overlap")?.unwrap_or(0.25);
         if roi.contains(&0) || !(0.0..1.0).contains(&overlap) {
             return Err(config.wrong("overlap", "is not from 0 to below 1, or `roi_size` is 0"));

@@ -29,6 +29,18 @@ impl DenseNetShape {
     pub fn densenet121(spatial: usize, inputs: usize, outputs: usize) -> Self {
         Self { spatial, inputs, outputs, first: 64, growth: 32, blocks: vec![6, 12, 24, 16] }
     }
+
+    /// Of pictures, by the number of layers in its name: 121, 161, 169, 201.
+    pub fn by_layers(layers: usize, inputs: usize, outputs: usize) -> Option<Self> {
+        let (first, growth, blocks) = match layers {
+            121 => (64, 32, [6, 12, 24, 16]),
+            161 => (96, 48, [6, 12, 36, 24]),
+            169 => (64, 32, [6, 12, 32, 32]),
+            201 => (64, 32, [6, 12, 48, 32]),
+            _ => return None,
+        };
+        Some(Self { spatial: 2, inputs, outputs, first, growth, blocks: blocks.to_vec() })
+    }
 }
 
 /// The narrow convolution of a layer has this many times the channels that it adds.

@@ -27,6 +27,7 @@ pub use swin_unetr::{Merging, SwinUnetrShape};
 pub use torchvision::{ConvNextShape, EfficientNetShape, ResNetShape};
 
 use crate::compute::Compute;
+use crate::layers::Kept;
 use crate::run::InferError;
 use crate::weights::{Weights, WeightsError};
 
@@ -47,6 +48,7 @@ pub fn pass(
     values: Vec<f32>,
     dims: [usize; 5],
 ) -> Result<Vec<f32>, InferError> {
+    let _kept = Kept;
     let x = Tensor::from_data(TensorData::new(values, dims), compute.device());
     let failed = |reason: String| InferError::Device(reason);
     let data = network.forward(x).try_into_data().map_err(|error| failed(error.to_string()))?;
@@ -79,6 +81,22 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// A classifier of pictures by the name that torchvision and MONAI give it: `resnet50`, `densenet121`, `efficientnet_b2`,
+    /// `convnext_tiny`.
+    pub fn classifier(name: &str, inputs: usize, outputs: usize) -> Option<Self> {
+        if let Some(depth) = name.strip_prefix("resnet") {
+            return ResNetShape::by_depth(depth.parse().ok()?, inputs, outputs).map(Self::ResNet);
+        }
+        if let Some(layers) = name.strip_prefix("densenet") {
+            return DenseNetShape::by_layers(layers.parse().ok()?, inputs, outputs).map(Self::DenseNet);
+        }
+        if let Some(number) = name.strip_prefix("efficientnet_b") {
+            return EfficientNetShape::b(number.parse().ok()?, inputs, outputs).map(Self::EfficientNet);
+        }
+        let size = name.strip_prefix("convnext_")?;
+        ConvNextShape::by_name(size, inputs, outputs).map(Self::ConvNext)
+    }
+
     /// The network of this shape with these weights.
     ///
     /// # Errors

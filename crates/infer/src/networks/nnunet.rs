@@ -144,8 +144,7 @@ impl Network for NnunetNetwork {
         }
         x = coarsest.forward(x, &self.activation);
         for (rise, skip) in self.decoder.iter().zip(finer.into_iter().rev()) {
-            let joined = join(rise.up.forward(x), skip);
-            x = rise.blocks.iter().fold(joined, |x, block| block.forward(x, &self.activation));
+            x = rise.forward(x, skip, &self.activation);
         }
         self.head.forward(x)
     }
@@ -205,6 +204,14 @@ impl Rise {
             ConvBlock::load(&layers.at(block), ConvSpec::sized(inputs, outputs, kernel, [1; 3]), shape)
         });
         Ok(Self { up, blocks: blocks.collect::<Result<_, _>>()? })
+    }
+
+    fn forward(&self, x: Tensor<5>, finer: Tensor<5>, activation: &Activation) -> Tensor<5> {
+        let up = self.up.forward(x);
+        // There is at least one block: a decoder without any does not pass the plan.
+        let Some((first, rest)) = self.blocks.split_first() else { return join(up, finer) };
+        let x = first.norm.activated(first.conv.forward_joined(up, finer), activation);
+        rest.iter().fold(x, |x, block| block.forward(x, activation))
     }
 }
 

@@ -45,6 +45,17 @@ impl Block {
         Ok(Self { convs, past })
     }
 
+    /// Of the channels of `first`, then those of `second`.
+    fn forward_joined(&self, first: Tensor<5>, second: Tensor<5>) -> Tensor<5> {
+        if self.past.is_some() {
+            return self.forward(join(first, second));
+        }
+        let activation = Activation::LeakyRelu(0.01);
+        let [(conv, norm), (last_conv, last_norm)] = &self.convs;
+        let inner = norm.activated(conv.forward_joined(first, second), &activation);
+        last_norm.activated(last_conv.forward(inner), &activation)
+    }
+
     pub(super) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         let activation = Activation::LeakyRelu(0.01);
         let through = |(conv, norm): &(Conv, Norm), x| norm.forward(conv.forward(x));
@@ -83,6 +94,6 @@ impl UpBlock {
     }
 
     pub(super) fn forward(&self, x: Tensor<5>, finer: Tensor<5>) -> Tensor<5> {
-        self.block.forward(join(self.up.forward(x), finer))
+        self.block.forward_joined(self.up.forward(x), finer)
     }
 }

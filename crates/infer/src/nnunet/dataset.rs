@@ -1,12 +1,10 @@
 //! `dataset.json`: channels and labels.
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 
 use super::plans::PlanError;
+use crate::in_order::InOrder;
 
 /// What a head of the network stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,33 +42,9 @@ struct Json {
     channel_names: Option<InOrder>,
     /// What version 1 called the channels.
     modality: Option<InOrder>,
+    /// The heads of a network of regions are in the order of the file.
     labels: InOrder,
     regions_class_order: Option<Vec<u16>>,
-}
-
-/// Names and values in the order of the file: the heads of a network of regions are in it.
-struct InOrder(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for InOrder {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = InOrder;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("names with values")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<InOrder, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(InOrder(entries))
-            }
-        }
-        deserializer.deserialize_map(Entries)
-    }
 }
 
 impl Dataset {

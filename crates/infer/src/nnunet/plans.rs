@@ -91,6 +91,10 @@ pub struct Plan {
     pub previous: Option<String>,
 }
 
+/// Voxels of a patch, and spacings that an image may be brought to: guards against a plan that would fill all memory.
+const MOST_VOXELS: usize = 1 << 27;
+const SPACINGS_MM: std::ops::RangeInclusive<f64> = 0.05..=200.0;
+
 impl Plan {
     /// Reads a configuration of `plans.json`.
     ///
@@ -125,10 +129,17 @@ impl Plan {
                 "`patch_size` {patch:?} is not a multiple of {divisor:?}, the strides' product"
             )));
         }
+        if patch
+            .iter()
+            .try_fold(1_usize, |all, size| all.checked_mul(*size))
+            .is_none_or(|all| all > MOST_VOXELS)
+        {
+            return Err(within("`patch_size` has more than 2^27 voxels".to_owned()));
+        }
         let mut spacing_mm = [None; 3];
         spacing_mm[3 - spatial..].iter_mut().zip(&told.spacing).for_each(|(to, from)| *to = Some(*from));
-        if spacing_mm.iter().flatten().any(|spacing| !spacing.is_finite() || *spacing <= 0.0) {
-            return Err(within("`spacing` is not above 0".to_owned()));
+        if !spacing_mm.iter().flatten().all(|spacing| SPACINGS_MM.contains(spacing)) {
+            return Err(within("`spacing` is no distance of voxels, 0.05 to 200 mm".to_owned()));
         }
         let properties = plans.foreground_intensity_properties_per_channel.as_ref();
         let normalisation = normalisations(&told, properties, dataset.channels.len())?;

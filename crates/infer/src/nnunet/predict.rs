@@ -13,6 +13,7 @@ use super::prepare::{Prepared, prepare, resample, untransposed};
 use super::sliding::{Sums, gaussian, patches};
 use crate::compute::{Compute, Stop};
 use crate::grid::{Grid, Region, transposed};
+use crate::layers::Kept;
 use crate::networks::Network;
 use crate::run::{InferError, Progress};
 
@@ -30,6 +31,7 @@ impl NnunetModel {
     ) -> Result<Vec<u16>, InferError> {
         self.check(images, spacing_mm)?;
         self.compute().stop().begin();
+        let _kept = Kept;
         let stages = 1 + usize::from(self.lower().is_some());
         let lower = match self.lower() {
             Some(lower) => Some(lower.stage(images, spacing_mm, None, &progress.part(0, stages))?),

@@ -5,6 +5,9 @@ use std::path::{Component, Path};
 use medsight_record::{CodedName, LabelMeaning};
 use serde::{Deserialize, Serialize};
 
+use super::classifier::ClassifierForm;
+use crate::channels::{ChannelRule, words};
+
 /// Why a manifest is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
@@ -34,7 +37,16 @@ pub enum Form {
     Monai {
         /// The folder within the package.
         folder: String,
+        /// The files of its configuration within that folder, merged in this order; none for the usual one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        configs: Vec<String>,
+        /// For an answer of regions that may overlap, which have the labels from 1 on: the order in which they are written,
+        /// later ones over earlier ones.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        regions_order: Vec<u16>,
     },
+    /// A classifier of pictures.
+    Classifier(Box<ClassifierForm>),
     /// A residual U-Net of the plane that sees wounds in photographs (`models/wound/train`).
     Wound {
         /// The weights within the package.
@@ -69,6 +81,9 @@ pub struct InputRules {
     /// The largest distance of slices, millimetres.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slice_distance_mm_at_most: Option<f64>,
+    /// For a model that takes several images: how each is known, in the model's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<ChannelRule>,
 }
 
 /// A concept of a coding scheme.
@@ -84,7 +99,7 @@ pub struct Coding {
 }
 
 /// What a label of the model's answer is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CodedLabel {
     /// Its number in the answer.
@@ -103,6 +118,9 @@ pub struct CodedLabel {
     /// sRGB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub colour: Option<[u8; 3]>,
+    /// Of a classifier: the probability from which on the picture is said to show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f32>,
 }
 
 impl CodedLabel {
@@ -233,6 +251,28 @@ impl Manifest {
         {
             return wrong("labels", "has no label, the label 0, or a label twice");
         }
+        let mut names: Vec<&str> = self.input.channels.iter().map(|channel| channel.name.as_str()).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) || names.contains(&"") {
+            return wrong("input.channels.name", "is empty, or stands there twice");
+        }
+        let wordless = |texts: &[String]| texts.iter().any(|text| words(text).is_empty());
+        if self.input.channels.iter().any(|channel| {
+            channel.any_of.is_empty() || wordless(&channel.any_of) || wordless(&channel.none_of)
+        }) {
+            return wrong("input.channels.any_of", "names no word that a series may have");
+        }
+        if let Form::Monai { configs, .. } = &self.form {
+            if configs.iter().any(|config| !is_inside(config)) {
+                return wrong("form.configs", "leaves the bundle");
+            }
+        }
+        if let Form::Classifier(form) = &self.form {
+            form.check(&self.labels)?;
+            if !self.files.iter().any(|file| file.path == form.weights) {
+                return wrong("form.weights", "is not among the files");
+            }
+        }
         if let Form::Wound { features, blocks, edge_px, threshold, .. } = &self.form {
             let levels = features.len();
             if !(2..=10).contains(&levels)
@@ -333,6 +373,7 @@ pub(super) mod tests {
                 }),
                 side: None,
                 colour: None,
+                threshold: None,
             }],
             measured: vec![],
             files: vec![FileHash { path: "CARD.md".to_owned(), sha256: "0".repeat(64) }],
@@ -348,7 +389,7 @@ pub(super) mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         type Change = fn(&mut Manifest);
-        let cases: [(Change, &str); 8] = [
+        let cases: [(Change, &str); 9] = [
             (|m| m.name = "../liver".to_owned(), "`name`"),
             (|m| m.version = String::new(), "`version`"),
             (|m| m.licence = " ".to_owned(), "`licence`"),
@@ -357,6 +398,7 @@ pub(super) mod tests {
             (|m| m.files[0].path = "../../etc/passwd".to_owned(), "`files.path`"),
             (|m| m.files[0].sha256 = "12".to_owned(), "`files.sha256`"),
             (|m| m.card = "other.md".to_owned(), "`card`"),
+            (|m| m.input.channels = vec![ChannelRule::named("T1"); 2], "`input.channels.name`"),
         ];
         for (change, named) in cases {
             let mut manifest = example();

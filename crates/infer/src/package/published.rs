@@ -6,19 +6,22 @@ use sha2::{Digest, Sha256};
 
 use super::manifest::{CodedLabel, FileHash, Form, Manifest};
 use super::store::{Draft, MANIFEST, PackageError, all_files, copy, fault, hex, read, write};
-use crate::monai::labels_of as labels_of_bundle;
+use crate::channels::ChannelRule;
+use crate::monai::{BundleChoice, config_files, names_of};
 use crate::nnunet::{Dataset, LabelValue};
 
 /// Something that was published without a manifest.
 pub(super) struct Published {
     form: Form,
     labels: Vec<CodedLabel>,
+    /// Names of the images it takes at once, when there are several.
+    channels: Vec<String>,
     /// Where each file is, and its path in the package.
     files: Vec<(PathBuf, String)>,
 }
 
 impl Published {
-    pub(super) fn of(from: &Path) -> Result<Self, PackageError> {
+    pub(super) fn of(from: &Path, choice: &BundleChoice) -> Result<Self, PackageError> {
         let name = from.file_name().and_then(|name| name.to_str()).unwrap_or("model").to_owned();
         let has = |file: &str| from.join(file).is_file();
         let within = |folder: &Path, to: &str, files: Vec<String>| -> Vec<(PathBuf, String)> {
@@ -33,15 +36,17 @@ impl Published {
                 files.extend(within(&lower, &format!("results/{stem}3d_lowres"), published_files(&lower)?));
             }
             let form = Form::Nnunet { folder: format!("results/{name}") };
-            return Ok(Self { form, labels: labels_of(&dataset), files });
+            return Ok(Self { form, labels: labels_of(&dataset), channels: dataset.channels, files });
         }
-        if has("configs/inference.json") && has("configs/metadata.json") && has("models/model.pt") {
-            let wanted = ["configs/inference.json", "configs/metadata.json", "models/model.pt", "LICENSE"];
-            let there = wanted.into_iter().filter(|file| has(file)).map(str::to_owned).collect();
-            let labels =
-                labels_of_bundle(from)?.into_iter().map(|(value, name)| uncoded(&name, value)).collect();
-            let form = Form::Monai { folder: "bundle".to_owned() };
-            return Ok(Self { form, labels, files: within(from, "bundle", there) });
+        if has("configs/metadata.json") && has("models/model.pt") {
+            let mut there = config_files(from, &choice.configs)?;
+            let beside = ["configs/metadata.json", "models/model.pt", "LICENSE"];
+            there.extend(beside.into_iter().filter(|file| has(file)).map(str::to_owned));
+            let (labels, channels) = names_of(from, choice)?;
+            let labels = labels.into_iter().map(|(value, name)| uncoded(&name, value)).collect();
+            let (configs, regions_order) = (choice.configs.clone(), choice.regions_order.clone());
+            let form = Form::Monai { folder: "bundle".to_owned(), configs, regions_order };
+            return Ok(Self { form, labels, channels, files: within(from, "bundle", there) });
         }
         Err(PackageError::Unknown)
     }
@@ -59,6 +64,10 @@ pub(super) fn package(build: &Path, draft: &Draft, published: Published) -> Resu
     let card = card_of(draft, &published.labels);
     write(build, "CARD.md", card.as_bytes())?;
     files.push(FileHash { path: "CARD.md".to_owned(), sha256: hex(&Sha256::digest(card.as_bytes())) });
+    let mut input = draft.input.clone();
+    if published.channels.len() > 1 && input.channels.is_empty() {
+        input.channels = published.channels.iter().map(|name| ChannelRule::named(name)).collect();
+    }
     let manifest = Manifest {
         format: 1,
         name: draft.name.clone(),
@@ -68,7 +77,7 @@ pub(super) fn package(build: &Path, draft: &Draft, published: Published) -> Resu
         limits: vec!["Its quality on this site's images has not been measured.".to_owned()],
         card: "CARD.md".to_owned(),
         form: published.form,
-        input: draft.input.clone(),
+        input,
         labels: published.labels,
         measured: Vec::new(),
         files,
@@ -96,7 +105,15 @@ fn published_files(folder: &Path) -> Result<Vec<String>, PackageError> {
 }
 
 fn uncoded(name: &str, value: u16) -> CodedLabel {
-    CodedLabel { value, name: name.to_owned(), category: None, code: None, side: None, colour: None }
+    CodedLabel {
+        value,
+        name: name.to_owned(),
+        category: None,
+        code: None,
+        side: None,
+        colour: None,
+        threshold: None,
+    }
 }
 
 fn labels_of(dataset: &Dataset) -> Vec<CodedLabel> {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::manifest::{InputRules, Manifest, ManifestError};
 use super::published::{Published, package};
 use super::trust::{Trust, TrustError};
-use crate::monai::BundleError;
+use crate::monai::{BundleChoice, BundleError};
 use crate::nnunet::PlanError;
 
 /// Name of the manifest in a package.
@@ -52,7 +52,7 @@ pub enum PackageError {
     /// The folder is neither a package nor something published that is known.
     #[error(
         "the folder holds neither model.toml, nor an nnU-Net result (plans.json, dataset.json, fold_N), nor a MONAI bundle \
-         (configs/inference.json, configs/metadata.json, models/model.pt)"
+         (configs/inference.json or .yaml, configs/metadata.json, models/model.pt)"
     )]
     Unknown,
     /// What is published is damaged.
@@ -151,7 +151,21 @@ impl Store {
     /// # Errors
     /// [`PackageError`]; nothing is installed then.
     pub fn adopt(&self, from: &Path, draft: &Draft, trust: &Trust) -> Result<Installed, PackageError> {
-        let published = Published::of(from)?;
+        self.adopt_with(from, &BundleChoice::default(), draft, trust)
+    }
+
+    /// The same for a MONAI bundle of which something is said beside it.
+    ///
+    /// # Errors
+    /// [`PackageError`]; nothing is installed then.
+    pub fn adopt_with(
+        &self,
+        from: &Path,
+        choice: &BundleChoice,
+        draft: &Draft,
+        trust: &Trust,
+    ) -> Result<Installed, PackageError> {
+        let published = Published::of(from, choice)?;
         let build = self.folder.join(format!(".{}.adopted", draft.name));
         let begun = remove(&build).and_then(|()| std::fs::create_dir_all(&build));
         begun.map_err(|error| fault(&draft.name, &error))?;

@@ -114,6 +114,14 @@ impl Weights {
         self.tensors.get(name).map(|stored| stored.shape.as_slice())
     }
 
+    /// The numbers of a layer in row-major order; `None` when there is no such layer.
+    ///
+    /// # Errors
+    /// [`WeightsError`] when they cannot be read, or are none.
+    pub fn numbers(&self, name: &str) -> Option<Result<Vec<f32>, WeightsError>> {
+        self.tensors.get(name).map(|stored| (stored.read)())
+    }
+
     /// Builds a network on `compute`; `spatial` is 2 or 3. `is_copy` tells the names of layers that the file holds a
     /// second time under another name, or that are not used to infer.
     ///

@@ -75,6 +75,11 @@ pub(super) fn read(path: &Path, entries: &[&str]) -> Result<Vec<(String, Stored)
     if tensors.is_empty() {
         return Err(WeightsError::NoEntry(entries.join(" or ")));
     }
+    // One number may stand for many (a stride of 0): no network's weights are so, and a short file would fill all memory.
+    let length = std::fs::metadata(path)?.len();
+    if let Some((name, _)) = tensors.iter().find(|(_, tensor)| tensor.byte_len() as u64 > length) {
+        return Err(WeightsError::Format(format!("layer {name} is longer than the file")));
+    }
     Ok(tensors.into_iter().map(|(name, tensor)| (name, stored(tensor))).collect())
 }
 
@@ -123,6 +128,10 @@ fn pickles(path: &Path) -> Result<Vec<Vec<String>>, WeightsError> {
         let mut found = Vec::new();
         for place in 0..archive.len() {
             let entry = archive.by_index(place).map_err(broken)?;
+            // PyTorch compresses nothing: so no entry is longer than the file.
+            if entry.compression() != zip::CompressionMethod::Stored {
+                return Err(WeightsError::Format("its archive is compressed".to_owned()));
+            }
             if entry.name().map_err(broken)?.ends_with(".pkl") {
                 found.push(globals(&at_most(entry)?).map_err(unreadable)?.0);
             }

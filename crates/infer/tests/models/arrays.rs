@@ -9,6 +9,15 @@ pub(crate) struct Array {
     pub(crate) values: Vec<i16>,
 }
 
+/// Two images made of the CT, 0 where there is air, as `make_nnunet.py` and `make_bundles.py` make them.
+pub(crate) fn two_images(ct: &Array) -> [Array; 2] {
+    let made = |value: &dyn Fn(i16) -> i16| Array {
+        dims: ct.dims,
+        values: ct.values.iter().map(|hu| if *hu < -500 { 0 } else { value(*hu) }).collect(),
+    };
+    [made(&|hu| hu + 1024), made(&|hu| 1500 - hu.div_euclid(2))]
+}
+
 /// The arrays of an `.npz` file: slices, rows, columns of 16 or 8 bits.
 pub(crate) fn arrays(path: &Path) -> BTreeMap<String, Array> {
     let file = std::fs::File::open(path).unwrap();

@@ -4,6 +4,8 @@
 
 mod arrays;
 mod bundles;
+mod channels;
+mod classifiers;
 mod made;
 mod networks;
 mod nnunet;

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use medsight_infer::{Compute, Grid, InferError, NnunetError, NnunetModel, Progress, Weights, WeightsError};
 
-use crate::arrays::arrays;
+use crate::arrays::{Array, arrays, two_images};
 use crate::made;
 
 fn folder() -> PathBuf {
@@ -22,12 +22,19 @@ fn results(model: &str, configuration: &str) -> PathBuf {
 fn agreement(model: &str, configuration: &str, spacing_mm: [f64; 3]) -> f64 {
     let answers = arrays(&folder().join("answers.npz"));
     let ct = &answers["ct"];
-    let image = Grid { dims: ct.dims, values: ct.values.iter().map(|value| f32::from(*value)).collect() };
+    let grid = |image: &Array| {
+        let values = image.values.iter().map(|value| f32::from(*value)).collect();
+        Grid { dims: image.dims, values }
+    };
     let compute = Compute::cpu();
     let model_here = NnunetModel::open(&results(model, configuration), &compute).unwrap();
+    let images = match model_here.dataset().channels.len() {
+        1 => vec![grid(ct)],
+        _ => two_images(ct).iter().map(grid).collect(),
+    };
     let told = Mutex::new(Vec::new());
     let tell = |part: f32| told.lock().unwrap().push(part);
-    let labels = model_here.segment(&[image], spacing_mm, &Progress::new(&tell)).unwrap();
+    let labels = model_here.segment(&images, spacing_mm, &Progress::new(&tell)).unwrap();
     let told = told.into_inner().unwrap();
     assert!(told.is_sorted() && told.last().is_some_and(|last| (last - 1.0).abs() < 1e-3), "{told:?}");
     let same = labels
@@ -62,6 +69,11 @@ fn a_cascade_runs_its_lower_stage_first_and_agrees() {
 #[test]
 fn regions_that_lie_in_one_another_agree() {
     assert!(agreement("regions", "3d_fullres", [3.0; 3]) >= 0.999);
+}
+
+#[test]
+fn two_images_each_normalised_where_either_is_something_agree() {
+    assert!(agreement("two_channels", "3d_fullres", [3.0; 3]) >= 0.999);
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn installed(folder: &std::path::Path, threshold: f32) -> medsight_infer::Instal
             code: None,
             side: None,
             colour: None,
+            threshold: None,
         }],
         measured: vec![],
         files: vec![hash("weights.safetensors"), hash("CARD.md")],

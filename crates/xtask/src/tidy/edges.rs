@@ -32,7 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("xtask", &["e2e"]),
     ("e2e", &[]),
-    ("hostile", &["base", "codec", "dicom", "pacs", "record"]),
+    ("hostile", &["base", "codec", "dicom", "infer", "pacs", "record"]),
 ];
 
 /// May use everything but the desk.

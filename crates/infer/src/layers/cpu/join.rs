@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::Map;
+use super::{Map, spare};
 
 /// Voxels that are copied together.
 const TOGETHER: usize = 1024;
@@ -12,7 +12,7 @@ pub(in crate::layers) fn join(first: &Map, second: &Map) -> Map {
     let (a, b) = (first.dims[4], second.dims[4]);
     let [images, depth, rows, columns, _] = first.dims;
     let dims = [images, depth, rows, columns, a + b];
-    let mut values = vec![0.0; dims.iter().product()];
+    let mut values = spare::take(dims.iter().product());
     values.par_chunks_mut(TOGETHER * (a + b)).enumerate().for_each(|(chunk, out)| {
         let start = chunk * TOGETHER;
         for (place, voxel) in out.chunks_exact_mut(a + b).enumerate() {

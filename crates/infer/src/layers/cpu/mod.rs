@@ -8,16 +8,18 @@ mod dense;
 mod join;
 mod normalise;
 mod product;
+mod spare;
 mod transposed;
 mod winograd;
 
 use burn::prelude::{Device, Tensor};
 use burn::tensor::TensorData;
 
-pub(super) use dense::convolve;
+pub(super) use dense::{Kernels, convolve, convolve_both};
 pub(super) use join::join;
 pub(super) use normalise::{Affine, normalise};
-pub(super) use transposed::transposed;
+pub(crate) use spare::Kept;
+pub(super) use transposed::{TransposedKernels, transposed};
 
 /// A feature map in memory: images, depth, rows, columns, channels, the last one fastest.
 pub(super) struct Map {
@@ -42,13 +44,20 @@ impl Map {
     }
 
     /// The tensor as networks see it: images, channels, depth, rows, columns.
-    pub(super) fn into_tensor(self) -> Tensor<5> {
-        let x: Tensor<5> = Tensor::from_data(TensorData::new(self.values, self.dims), &Device::flex());
+    pub(super) fn into_tensor(mut self) -> Tensor<5> {
+        let values = std::mem::take(&mut self.values);
+        let x: Tensor<5> = Tensor::from_data(TensorData::new(values, self.dims), &Device::flex());
         x.permute([0, 4, 1, 2, 3])
     }
 
     /// Voxels of all images.
     pub(super) fn voxels(&self) -> usize {
         self.dims[..4].iter().product()
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        spare::give(std::mem::take(&mut self.values));
     }
 }

@@ -2,14 +2,24 @@
 
 use rayon::prelude::*;
 
-use super::Map;
 use super::product::{Rows, product};
+use super::{Map, spare};
 use crate::layers::conv::TransposedSpec;
 
-/// `weight` is inputs, outputs, depth, rows, columns.
+/// Kernels as a matrix: inputs down, taps and outputs across.
+#[derive(Debug)]
+pub(in crate::layers) struct TransposedKernels(Vec<f32>);
+
+impl TransposedKernels {
+    /// From inputs, outputs, depth, rows, columns.
+    pub(in crate::layers) fn of(weight: &[f32], spec: &TransposedSpec) -> Self {
+        Self(by_tap(weight, spec))
+    }
+}
+
 pub(in crate::layers) fn transposed(
     map: &Map,
-    weight: &[f32],
+    kernels: &TransposedKernels,
     bias: Option<&[f32]>,
     spec: &TransposedSpec,
 ) -> Map {
@@ -17,16 +27,15 @@ pub(in crate::layers) fn transposed(
     let [kd, kr, kc] = spec.kernel;
     let (outputs, taps) = (spec.outputs, kd * kr * kc);
     let dims = [images, depth * kd, rows * kr, columns * kc, outputs];
-    let kernels = by_tap(weight, spec);
-    let mut values = vec![0.0; dims.iter().product()];
+    let mut values = spare::take(dims.iter().product());
     let wide = taps * outputs;
     // One slice of the input makes `kd` slices of the output.
     values.par_chunks_mut(kd * rows * kr * columns * kc * outputs).enumerate().for_each(|(slice, out)| {
         let mut boxes = vec![0.0; columns * wide];
         for row in 0..rows {
             let source = &map.values[(slice * rows + row) * columns * inputs..][..columns * inputs];
-            let left = Rows { values: source, stride: inputs };
-            let right = Rows { values: &kernels, stride: wide };
+            let left = Rows::of(source, inputs);
+            let right = Rows::of(&kernels.0, wide);
             product([columns, wide, inputs], left, right, &mut boxes, wide, false);
             for (column, results) in boxes.chunks_exact(wide).enumerate() {
                 for tap in 0..kd * kr {
@@ -46,7 +55,6 @@ pub(in crate::layers) fn transposed(
     Map { dims, values }
 }
 
-/// Kernels as a matrix: inputs down, taps and outputs across.
 fn by_tap(weight: &[f32], spec: &TransposedSpec) -> Vec<f32> {
     let taps: usize = spec.kernel.iter().product();
     let mut kernels = vec![0.0; weight.len()];

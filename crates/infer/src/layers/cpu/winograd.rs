@@ -1,26 +1,35 @@
 //! Winograd's minimal filtering F(4 × 4, 3 × 3) in the plane (Lavin and Gray, arXiv:1509.09308): 36 products for 16 outputs
 //! instead of 144. Taps along the depth are added up as they are.
 //!
-//! Tiles of 4 × 4 outputs; of a block of tiles and slices the inputs are transformed, 36 matrices (tiles by inputs) are
-//! multiplied by the transformed kernels, and the sums are transformed back.
+//! Tiles of 4 × 4 outputs. A thread goes through its slices with one band of tiles after the other: the inputs of a slice are
+//! transformed once and kept for the slices that need them (as many as there are taps), 36 products are made with the kernels,
+//! which were transformed with the network, and the sums are transformed back. What a band needs stays in the processor's
+//! caches; only the map itself goes through memory.
+//!
+//! The product is made here and not by `gemm`: its rows lie far apart, taps are added up without leaving the registers, and
+//! kernels are in the order of use already.
+//!
+//! What works on vectors is inlined into one function that has the processor's instructions ([`Arch::dispatch`]), so there are
+//! plain loops and no closures in it: a closure in an iterator is a function of its own, which has not.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
+use std::ops::Range;
 
-use super::Map;
-use super::product::{Rows, product};
+use super::{Map, spare};
 use crate::layers::conv::ConvSpec;
 
 /// Edge of a tile of outputs, and of the inputs under it.
 const TILE: usize = 4;
 const PATCH: usize = 6;
 const POINTS: usize = PATCH * PATCH;
-/// Channels that are transformed together.
-const LANES: usize = 16;
-/// Rows of the matrices of a block, about: their inputs and outputs stay in the second cache.
-const BLOCK: usize = 768;
-
-type Lanes = [f32; LANES];
+/// Output channels of which the kernels lie together, the last ones filled up with zeros.
+const PANEL: usize = 32;
+/// Tiles whose sums are made together, about: often enough that kernels are not read again and again, few enough that all of
+/// them stay in the second cache.
+const ROWS: usize = 144;
+/// Slices of a thread's share, at most.
+const SHARE: usize = 32;
 
 /// Kernels of 3 × 3 in the plane that move by single steps, with channels enough to be worth it.
 pub(super) fn fits(spec: &ConvSpec) -> bool {
@@ -31,278 +40,397 @@ pub(super) fn fits(spec: &ConvSpec) -> bool {
         && spec.outputs >= 4
 }
 
-pub(super) fn convolve(map: &Map, weight: &[f32], bias: Option<&[f32]>, spec: &ConvSpec) -> Map {
-    let [images, depth, rows, columns, inputs] = map.dims;
+/// The convolution of the channels of one map after those of the other. `kernels` are those of [`transformed_kernels`].
+pub(super) fn convolve(maps: &[&Map], kernels: &[f32], bias: Option<&[f32]>, spec: &ConvSpec) -> Map {
+    let [images, depth, rows, columns, _] = maps[0].dims;
+    let inputs = maps.iter().map(|map| map.dims[4]).sum();
     let [_, _, out_depth, ..] = spec.output_dims([images, inputs, depth, rows, columns]);
-    let kernels = transformed_kernels(weight, spec);
     let dims = [images, out_depth, rows, columns, spec.outputs];
-    let mut values = vec![0.0; dims.iter().product()];
-    let job = Job { map, kernels: &kernels, bias, spec, out_depth };
-    let tile_columns = columns.div_ceil(TILE);
-    // Blocks of whole slices; of a picture blocks of rows.
+    let mut values = spare::take(dims.iter().product());
+    let job = Job { maps, kernels, bias, spec };
+    let arch = Arch::new();
+    let line = columns * spec.outputs;
+    // Shares of whole slices; of a picture shares of rows.
     if images * out_depth > 1 {
-        // Two more slices are transformed than come out: not too few at a time, and work for every thread.
-        let slices = out_depth.div_ceil(2 * rayon::current_num_threads()).clamp(1, 8);
-        let slice = rows * columns * spec.outputs;
-        for (image, values) in values.chunks_mut(out_depth * slice).enumerate() {
-            values.par_chunks_mut(slices * slice).enumerate().for_each(|(block, out)| {
-                let first = block * slices;
-                job.block(image, first, out.len() / slice, 0, rows, out);
-            });
+        let slices = out_depth.div_ceil(2 * rayon::current_num_threads()).clamp(1, SHARE);
+        for (image, values) in values.chunks_mut(out_depth * rows * line).enumerate() {
+            values.par_chunks_mut(slices * rows * line).enumerate().for_each_init(
+                Scratch::default,
+                |scratch, (share, out)| {
+                    let first_slice = share * slices;
+                    let place =
+                        Place { image, first_slice, slices: out.len() / (rows * line), rows: 0..rows };
+                    arch.dispatch(Share { job: &job, place, scratch, out });
+                },
+            );
         }
     } else {
-        let tile_rows = (BLOCK / tile_columns.max(1)).clamp(1, 8);
-        let band = tile_rows * TILE;
-        values.par_chunks_mut(band * columns * spec.outputs).enumerate().for_each(|(block, out)| {
-            let height = out.len() / (columns * spec.outputs);
-            job.block(0, 0, 1, block * band, height, out);
-        });
+        let band =
+            (rows.div_ceil(2 * rayon::current_num_threads())).next_multiple_of(TILE).clamp(TILE, 8 * TILE);
+        values.par_chunks_mut(band * line).enumerate().for_each_init(
+            Scratch::default,
+            |scratch, (share, out)| {
+                let first = share * band;
+                let rows = first..first + out.len() / line;
+                let place = Place { image: 0, first_slice: 0, slices: 1, rows };
+                arch.dispatch(Share { job: &job, place, scratch, out });
+            },
+        );
     }
     Map { dims, values }
 }
 
 struct Job<'a> {
-    map: &'a Map,
-    /// Points, depth taps, inputs, outputs.
+    maps: &'a [&'a Map],
+    /// Points, panels of outputs, depth taps, inputs, [`PANEL`] outputs.
     kernels: &'a [f32],
     bias: Option<&'a [f32]>,
     spec: &'a ConvSpec,
-    out_depth: usize,
 }
 
-impl Job<'_> {
-    /// Output slices `first_slice..` and rows `first_row..` into `out`, which holds whole rows of them.
-    fn block(
-        &self,
-        image: usize,
-        first_slice: usize,
-        slices: usize,
-        first_row: usize,
-        height: usize,
-        out: &mut [f32],
-    ) {
-        debug_assert!(first_slice + slices <= self.out_depth);
-        let columns = self.map.dims[3];
-        let tile_columns = columns.div_ceil(TILE);
-        let all_tile_rows = height.div_ceil(TILE);
-        // As many tile rows at a time as a block holds.
-        let tile_rows = (BLOCK / (slices * tile_columns).max(1)).clamp(1, all_tile_rows);
-        let (inputs, outputs, taps) = (self.spec.inputs, self.spec.outputs, self.spec.kernel[0]);
-        let source_slices = slices + taps - 1;
-        let tiles = tile_rows * tile_columns;
-        let mut patches = vec![0.0; POINTS * source_slices * tiles * inputs];
-        let mut sums = vec![0.0; POINTS * slices * tiles * outputs];
-        let arch = Arch::new();
-        let mut tile_row = 0;
-        while tile_row < all_tile_rows {
-            let count = tile_rows.min(all_tile_rows - tile_row);
-            let place = Place {
-                image,
-                first_slice: first_slice as isize - self.spec.padding[0] as isize,
-                slices: source_slices,
-                first_row: first_row + tile_row * TILE,
-                tile_rows: count,
-                tile_columns,
-            };
-            let tiles = count * tile_columns;
-            arch.dispatch(|| forward(self.map, &place, &mut patches));
-            let (patch_rows, sum_rows) = (source_slices * tiles, slices * tiles);
-            for point in 0..POINTS {
-                let patches = &patches[point * patch_rows * inputs..][..patch_rows * inputs];
-                let sums = &mut sums[point * sum_rows * outputs..][..sum_rows * outputs];
-                for tap in 0..taps {
-                    let left = Rows { values: &patches[tap * tiles * inputs..], stride: inputs };
-                    let kernels = &self.kernels[(point * taps + tap) * inputs * outputs..];
-                    let right = Rows { values: &kernels[..inputs * outputs], stride: outputs };
-                    product([sum_rows, outputs, inputs], left, right, sums, outputs, tap > 0);
-                }
-            }
-            let target = Target {
-                slices,
-                first_row: tile_row * TILE,
-                height,
-                columns,
-                outputs,
-                tile_rows: count,
-                tile_columns,
-            };
-            arch.dispatch(|| back(&sums, &target, self.bias, out));
-            tile_row += count;
+/// Output slices and rows of a share.
+struct Place {
+    image: usize,
+    first_slice: usize,
+    slices: usize,
+    rows: Range<usize>,
+}
+
+/// A thread's own memory.
+#[derive(Default)]
+struct Scratch {
+    /// A ring of slices: tiles, points, inputs.
+    patches: Vec<f32>,
+    /// Slices, tiles, points, outputs up to a whole panel.
+    sums: Vec<f32>,
+}
+
+/// What one thread does at a time: `out` holds the rows of the place, slice after slice.
+struct Share<'a> {
+    job: &'a Job<'a>,
+    place: Place,
+    scratch: &'a mut Scratch,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Share<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        // As many rows and vectors as registers hold.
+        match S::F32_LANES {
+            16 => self.run::<S, 12, 2>(simd),
+            8 => self.run::<S, 3, 4>(simd),
+            4 => self.run::<S, 3, 8>(simd),
+            _ => self.run::<S, 1, PANEL>(simd),
         }
     }
 }
 
-struct Place {
-    image: usize,
-    /// May lie before the map, where there are zeros.
-    first_slice: isize,
-    slices: usize,
-    first_row: usize,
-    tile_rows: usize,
-    tile_columns: usize,
-}
-
-struct Target {
-    slices: usize,
-    /// Within the rows of `out`.
-    first_row: usize,
-    /// Rows of a slice in `out`.
-    height: usize,
-    columns: usize,
-    outputs: usize,
-    tile_rows: usize,
-    tile_columns: usize,
-}
-
-/// Bᵀ d B for every tile: points, then slices and tiles, then inputs.
-#[inline(always)]
-fn forward(map: &Map, place: &Place, patches: &mut [f32]) {
-    let [_, depth, rows, columns, inputs] = map.dims;
-    let tiles = place.tile_rows * place.tile_columns;
-    let plane = place.slices * tiles * inputs;
-    for slice in 0..place.slices {
-        let source = place.first_slice + slice as isize;
-        if source < 0 || source >= depth as isize {
-            for point in 0..POINTS {
-                patches[point * plane + slice * tiles * inputs..][..tiles * inputs].fill(0.0);
+impl Share<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const HIGH: usize, const WIDE: usize>(self, simd: S) {
+        let Share { job, place, scratch, out } = self;
+        let (spec, columns) = (job.spec, job.maps[0].dims[3]);
+        let (inputs, taps) = (spec.inputs, spec.kernel[0]);
+        let panels = spec.outputs.div_ceil(PANEL);
+        let (height, tile_columns) = (place.rows.len(), columns.div_ceil(TILE));
+        let all_rows = height.div_ceil(TILE);
+        let band = ROWS.div_ceil(tile_columns).clamp(1, all_rows);
+        let together = ROWS.div_ceil(band * tile_columns).clamp(1, place.slices);
+        let ring = together + taps - 1;
+        let (patch, sum) = (POINTS * inputs, POINTS * panels * PANEL);
+        scratch.patches.resize(ring * band * tile_columns * patch, 0.0);
+        scratch.sums.resize(together * band * tile_columns * sum, 0.0);
+        for first_row in (0..all_rows).step_by(band) {
+            let tiles = Tiles {
+                first_row: first_row * TILE,
+                rows: band.min(all_rows - first_row),
+                columns: tile_columns,
+            };
+            let slot = tiles.count() * patch;
+            let mut transformed = 0;
+            for first in (0..place.slices).step_by(together) {
+                let group = together.min(place.slices - first);
+                while transformed < first + group + taps - 1 {
+                    let to = &mut scratch.patches[transformed % ring * slot..][..slot];
+                    let source = (place.first_slice + transformed).checked_sub(spec.padding[0]);
+                    let depth = job.maps[0].dims[1];
+                    match source.filter(|slice| *slice < depth) {
+                        Some(slice) => {
+                            let mut before = 0;
+                            for map in job.maps {
+                                let slice = place.image * depth + slice;
+                                forward(simd, map, slice, place.rows.start, tiles, [before, inputs], to);
+                                before += map.dims[4];
+                            }
+                        }
+                        None => to.fill(0.0),
+                    }
+                    transformed += 1;
+                }
+                for point in 0..POINTS {
+                    for panel in 0..panels {
+                        let size = taps * inputs * PANEL;
+                        let kernels = &job.kernels[(point * panels + panel) * size..][..size];
+                        for slice in 0..group {
+                            let at = |tap: usize| (first + slice + tap) % ring * slot + point * inputs;
+                            let left = Left { values: &scratch.patches, inputs, stride: patch };
+                            let to = slice * tiles.count() * sum + (point * panels + panel) * PANEL;
+                            let sums = &mut scratch.sums[to..];
+                            product::<S, HIGH, WIDE>(simd, left, at, kernels, tiles.count(), sums, sum);
+                        }
+                    }
+                }
+                for slice in 0..group {
+                    let sums = &scratch.sums[slice * tiles.count() * sum..][..tiles.count() * sum];
+                    let lines = (first + slice) * height;
+                    back(simd, sums, tiles, job, lines..lines + height, out);
+                }
             }
-            continue;
         }
-        let base = (place.image * depth + source as usize) * rows;
-        for tile in 0..tiles {
-            let top = (place.first_row + tile / place.tile_columns * TILE) as isize - 1;
-            let left = (tile % place.tile_columns * TILE) as isize - 1;
-            let mut channel = 0;
-            while channel < inputs {
-                let lanes = LANES.min(inputs - channel);
-                let mut d = [[[0.0_f32; LANES]; PATCH]; PATCH];
-                for (y, line) in d.iter_mut().enumerate() {
-                    let row = top + y as isize;
-                    if row < 0 || row >= rows as isize {
-                        continue;
-                    }
-                    for (x, value) in line.iter_mut().enumerate() {
-                        let column = left + x as isize;
-                        if column < 0 || column >= columns as isize {
-                            continue;
-                        }
-                        let at = ((base + row as usize) * columns + column as usize) * inputs + channel;
-                        match lanes {
-                            LANES => value.copy_from_slice(&map.values[at..at + LANES]),
-                            _ => value[..lanes].copy_from_slice(&map.values[at..at + lanes]),
-                        }
-                    }
+    }
+}
+
+/// A band of tiles.
+#[derive(Clone, Copy)]
+struct Tiles {
+    /// Within the share's rows.
+    first_row: usize,
+    rows: usize,
+    columns: usize,
+}
+
+impl Tiles {
+    #[inline(always)]
+    fn count(self) -> usize {
+        self.rows * self.columns
+    }
+}
+
+/// Transformed inputs of all tiles.
+#[derive(Clone, Copy)]
+struct Left<'a> {
+    values: &'a [f32],
+    inputs: usize,
+    /// From one tile to the next.
+    stride: usize,
+}
+
+/// For `count` tiles: the sum over taps and inputs of what lies `at` the tap, times a panel of kernels.
+#[inline(always)]
+fn product<S: Simd, const HIGH: usize, const WIDE: usize>(
+    simd: S,
+    left: Left<'_>,
+    at: impl Fn(usize) -> usize,
+    kernels: &[f32],
+    count: usize,
+    out: &mut [f32],
+    stride: usize,
+) {
+    let mut tile = 0;
+    while tile + HIGH <= count {
+        rows::<S, HIGH, WIDE>(simd, left, tile, &at, kernels, &mut out[tile * stride..], stride);
+        tile += HIGH;
+    }
+    while tile + 3 <= count {
+        rows::<S, 3, WIDE>(simd, left, tile, &at, kernels, &mut out[tile * stride..], stride);
+        tile += 3;
+    }
+    while tile < count {
+        rows::<S, 1, WIDE>(simd, left, tile, &at, kernels, &mut out[tile * stride..], stride);
+        tile += 1;
+    }
+}
+
+/// The same for `HIGH` tiles, whose sums stay in registers: `WIDE` vectors are a panel.
+#[inline(always)]
+fn rows<S: Simd, const HIGH: usize, const WIDE: usize>(
+    simd: S,
+    left: Left<'_>,
+    tile: usize,
+    at: &impl Fn(usize) -> usize,
+    kernels: &[f32],
+    out: &mut [f32],
+    stride: usize,
+) {
+    let mut sums = [[simd.splat_f32s(0.0); WIDE]; HIGH];
+    let inputs = left.inputs;
+    for (tap, kernels) in kernels.chunks_exact(inputs * PANEL).enumerate() {
+        let start = at(tap) + tile * left.stride;
+        let mut rows: [&[f32]; HIGH] = [&[]; HIGH];
+        for (row, values) in rows.iter_mut().enumerate() {
+            *values = &left.values[start + row * left.stride..][..inputs];
+        }
+        let (vectors, _) = S::as_simd_f32s(kernels);
+        for (input, vectors) in (0..inputs).zip(vectors.chunks_exact(WIDE)) {
+            for (sums, row) in sums.iter_mut().zip(&rows) {
+                let value = simd.splat_f32s(row[input]);
+                for (sum, vector) in sums.iter_mut().zip(vectors) {
+                    *sum = simd.mul_add_f32s(value, *vector, *sum);
                 }
-                let mut half = [[[0.0_f32; LANES]; PATCH]; PATCH];
-                for x in 0..PATCH {
-                    let column = to_points([&d[0][x], &d[1][x], &d[2][x], &d[3][x], &d[4][x], &d[5][x]]);
-                    half.iter_mut().zip(column).for_each(|(line, value)| line[x] = value);
-                }
-                let start = (slice * tiles + tile) * inputs + channel;
-                for (y, line) in half.iter().enumerate() {
-                    let points = to_points([&line[0], &line[1], &line[2], &line[3], &line[4], &line[5]]);
-                    for (x, value) in points.iter().enumerate() {
-                        let to = (y * PATCH + x) * plane + start;
-                        match lanes {
-                            LANES => patches[to..to + LANES].copy_from_slice(value),
-                            _ => patches[to..to + lanes].copy_from_slice(&value[..lanes]),
-                        }
-                    }
-                }
-                channel += LANES;
             }
+        }
+    }
+    for (row, sums) in sums.iter().enumerate() {
+        let (vectors, _) = S::as_mut_simd_f32s(&mut out[row * stride..][..PANEL]);
+        for (to, sum) in vectors.iter_mut().zip(sums) {
+            *to = *sum;
+        }
+    }
+}
+
+/// Some channels of a voxel.
+#[inline(always)]
+fn load<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
+    match S::as_simd_f32s(values).0 {
+        [whole] => *whole,
+        _ => simd.partial_load_f32s(values),
+    }
+}
+
+#[inline(always)]
+fn store<S: Simd>(simd: S, to: &mut [f32], vector: S::f32s) {
+    if to.len() == S::F32_LANES {
+        S::as_mut_simd_f32s(to).0[0] = vector;
+    } else {
+        simd.partial_store_f32s(to, vector);
+    }
+}
+
+/// A number times a vector, and another vector.
+#[inline(always)]
+fn times<S: Simd>(simd: S, factor: f32, x: S::f32s, add: S::f32s) -> S::f32s {
+    simd.mul_add_f32s(simd.splat_f32s(factor), x, add)
+}
+
+/// Bᵀ d B for every tile: tiles, points, `all` inputs, of which the map's begin at `before`.
+#[inline(always)]
+fn forward<S: Simd>(
+    simd: S,
+    map: &Map,
+    slice: usize,
+    top: usize,
+    tiles: Tiles,
+    [before, all]: [usize; 2],
+    out: &mut [f32],
+) {
+    let [_, _, rows, columns, inputs] = map.dims;
+    let plane = &map.values[slice * rows * columns * inputs..][..rows * columns * inputs];
+    for (tile, to) in out.chunks_exact_mut(POINTS * all).enumerate() {
+        // The first row and column under the tile lie one before it, and may be outside, where there are zeros.
+        let row = top + tiles.first_row + tile / tiles.columns * TILE;
+        let column = tile % tiles.columns * TILE;
+        let is_inside = row > 0 && column > 0 && row + PATCH <= rows + 1 && column + PATCH <= columns + 1;
+        let mut channel = 0;
+        while channel < inputs {
+            let lanes = S::F32_LANES.min(inputs - channel);
+            let zero = simd.splat_f32s(0.0);
+            let mut values = [[zero; PATCH]; PATCH];
+            for (y, line) in values.iter_mut().enumerate() {
+                for (x, value) in line.iter_mut().enumerate() {
+                    let is_there = is_inside
+                        || ((1..=rows).contains(&(row + y)) && (1..=columns).contains(&(column + x)));
+                    if is_there {
+                        let at = ((row + y - 1) * columns + column + x - 1) * inputs + channel;
+                        *value = load(simd, &plane[at..at + lanes]);
+                    }
+                }
+            }
+            let [a, b, c, d, e, f] = values;
+            let mut half = [[zero; PATCH]; PATCH];
+            for x in 0..PATCH {
+                half[x] = to_points(simd, [a[x], b[x], c[x], d[x], e[x], f[x]]);
+            }
+            let [a, b, c, d, e, f] = half;
+            for y in 0..PATCH {
+                let points = to_points(simd, [a[y], b[y], c[y], d[y], e[y], f[y]]);
+                for (x, point) in points.into_iter().enumerate() {
+                    store(simd, &mut to[(y * PATCH + x) * all + before + channel..][..lanes], point);
+                }
+            }
+            channel += S::F32_LANES;
         }
     }
 }
 
 /// Bᵀ times a column.
 #[inline(always)]
-fn to_points(d: [&Lanes; PATCH]) -> [Lanes; PATCH] {
-    let mut out = [[0.0_f32; LANES]; PATCH];
-    for lane in 0..LANES {
-        let [a, b, c, e, f, g] = [d[0][lane], d[1][lane], d[2][lane], d[3][lane], d[4][lane], d[5][lane]];
-        out[0][lane] = 4.0 * a - 5.0 * c + f;
-        let (near, far) = (f - 4.0 * c, e - 4.0 * b);
-        out[1][lane] = near + far;
-        out[2][lane] = near - far;
-        let (near, far) = (f - c, 2.0 * (e - b));
-        out[3][lane] = near + far;
-        out[4][lane] = near - far;
-        out[5][lane] = 4.0 * b - 5.0 * e + g;
-    }
-    out
+fn to_points<S: Simd>(simd: S, [a, b, c, d, e, f]: [S::f32s; PATCH]) -> [S::f32s; PATCH] {
+    let (near, far) = (times(simd, -4.0, c, e), times(simd, -4.0, b, d));
+    let (inner, outer) = (simd.sub_f32s(e, c), simd.sub_f32s(d, b));
+    [
+        times(simd, 4.0, a, times(simd, -5.0, c, e)),
+        simd.add_f32s(near, far),
+        simd.sub_f32s(near, far),
+        times(simd, 2.0, outer, inner),
+        times(simd, -2.0, outer, inner),
+        times(simd, 4.0, b, times(simd, -5.0, d, f)),
+    ]
 }
 
-/// Aᵀ m A for every tile, with the bias, into the rows and columns that are there.
+/// Aᵀ m A for every tile, with the bias, into the rows and columns that are there. `lines` are the rows of the slice in `out`.
 #[inline(always)]
-fn back(sums: &[f32], target: &Target, bias: Option<&[f32]>, out: &mut [f32]) {
-    let outputs = target.outputs;
-    let tiles = target.tile_rows * target.tile_columns;
-    let plane = target.slices * tiles * outputs;
-    for slice in 0..target.slices {
-        for tile in 0..tiles {
-            let top = target.first_row + tile / target.tile_columns * TILE;
-            let left = tile % target.tile_columns * TILE;
-            let (high, wide) = (TILE.min(target.height - top), TILE.min(target.columns - left));
-            let mut channel = 0;
-            while channel < outputs {
-                let lanes = LANES.min(outputs - channel);
-                let start = (slice * tiles + tile) * outputs + channel;
-                let mut added = [0.0_f32; LANES];
-                if let Some(bias) = bias {
-                    added[..lanes].copy_from_slice(&bias[channel..channel + lanes]);
+fn back<S: Simd>(simd: S, sums: &[f32], tiles: Tiles, job: &Job<'_>, lines: Range<usize>, out: &mut [f32]) {
+    let (outputs, columns) = (job.spec.outputs, job.maps[0].dims[3]);
+    let padded = outputs.next_multiple_of(PANEL);
+    for (tile, from) in sums.chunks_exact(POINTS * padded).enumerate() {
+        let top = lines.start + tiles.first_row + tile / tiles.columns * TILE;
+        let left = tile % tiles.columns * TILE;
+        let (high, wide) = (TILE.min(lines.end - top), TILE.min(columns - left));
+        let mut channel = 0;
+        while channel < outputs {
+            let lanes = S::F32_LANES.min(outputs - channel);
+            let added = match job.bias {
+                Some(bias) => load(simd, &bias[channel..channel + lanes]),
+                None => simd.splat_f32s(0.0),
+            };
+            let mut half = [[added; TILE]; PATCH];
+            for (x, half) in half.iter_mut().enumerate() {
+                let mut column = [added; PATCH];
+                for (y, value) in column.iter_mut().enumerate() {
+                    // Whole vectors are there: sums have whole panels of channels.
+                    let at = (y * PATCH + x) * padded + channel;
+                    *value = load(simd, &from[at..at + S::F32_LANES]);
                 }
-                let mut half = [[[0.0_f32; LANES]; PATCH]; TILE];
-                for x in 0..PATCH {
-                    let mut m = [[0.0_f32; LANES]; PATCH];
-                    for (y, value) in m.iter_mut().enumerate() {
-                        let at = (y * PATCH + x) * plane + start;
-                        match lanes {
-                            LANES => value.copy_from_slice(&sums[at..at + LANES]),
-                            _ => value[..lanes].copy_from_slice(&sums[at..at + lanes]),
-                        }
-                    }
-                    let column = to_outputs([&m[0], &m[1], &m[2], &m[3], &m[4], &m[5]]);
-                    half.iter_mut().zip(column).for_each(|(line, value)| line[x] = value);
-                }
-                for (y, line) in half.iter().enumerate().take(high) {
-                    let values = to_outputs([&line[0], &line[1], &line[2], &line[3], &line[4], &line[5]]);
-                    let row = (slice * target.height + top + y) * target.columns + left;
-                    for (x, value) in values.iter().enumerate().take(wide) {
-                        let to = &mut out[(row + x) * outputs + channel..][..lanes];
-                        for ((to, value), added) in to.iter_mut().zip(value).zip(&added) {
-                            *to = value + added;
-                        }
-                    }
-                }
-                channel += LANES;
+                *half = to_outputs(simd, column);
             }
+            let [a, b, c, d, e, f] = half;
+            for y in 0..high {
+                let values = to_outputs(simd, [a[y], b[y], c[y], d[y], e[y], f[y]]);
+                let row = (top + y) * columns + left;
+                for (x, value) in values.into_iter().enumerate().take(wide) {
+                    let to = &mut out[(row + x) * outputs + channel..][..lanes];
+                    store(simd, to, simd.add_f32s(value, added));
+                }
+            }
+            channel += S::F32_LANES;
         }
     }
 }
 
 /// Aᵀ times a column.
 #[inline(always)]
-fn to_outputs(m: [&Lanes; PATCH]) -> [Lanes; TILE] {
-    let mut out = [[0.0_f32; LANES]; TILE];
-    for lane in 0..LANES {
-        let [a, b, c, d, e, f] = [m[0][lane], m[1][lane], m[2][lane], m[3][lane], m[4][lane], m[5][lane]];
-        let (one, other) = (b + c, b - c);
-        let (two, four) = (d + e, d - e);
-        out[0][lane] = a + one + two;
-        out[1][lane] = other + 2.0 * four;
-        out[2][lane] = one + 4.0 * two;
-        out[3][lane] = other + 8.0 * four + f;
-    }
-    out
+fn to_outputs<S: Simd>(simd: S, [a, b, c, d, e, f]: [S::f32s; PATCH]) -> [S::f32s; TILE] {
+    let (one, other) = (simd.add_f32s(b, c), simd.sub_f32s(b, c));
+    let (two, four) = (simd.add_f32s(d, e), simd.sub_f32s(d, e));
+    [
+        simd.add_f32s(simd.add_f32s(a, one), two),
+        times(simd, 2.0, four, other),
+        times(simd, 4.0, two, one),
+        simd.add_f32s(times(simd, 8.0, four, other), f),
+    ]
 }
 
-/// G g Gᵀ for each kernel: points, depth taps, inputs, outputs.
-fn transformed_kernels(weight: &[f32], spec: &ConvSpec) -> Vec<f32> {
+/// G g Gᵀ for each kernel: points, panels of outputs, depth taps, inputs, [`PANEL`] outputs.
+pub(super) fn transformed_kernels(weight: &[f32], spec: &ConvSpec) -> Vec<f32> {
     let (inputs, outputs, taps) = (spec.inputs, spec.outputs, spec.kernel[0]);
-    let mut kernels = vec![0.0; POINTS * taps * inputs * outputs];
-    let plane = taps * inputs * outputs;
+    let panels = outputs.div_ceil(PANEL);
+    let mut kernels = vec![0.0; POINTS * panels * taps * inputs * PANEL];
+    let plane = panels * taps * inputs * PANEL;
     for output in 0..outputs {
+        let (panel, place) = (output / PANEL, output % PANEL);
         for input in 0..inputs {
             for tap in 0..taps {
                 let g = &weight[((output * inputs + input) * taps + tap) * 9..][..9];
@@ -313,7 +441,8 @@ fn transformed_kernels(weight: &[f32], spec: &ConvSpec) -> Vec<f32> {
                 }
                 for (y, line) in half.iter().enumerate() {
                     for (x, value) in to_kernel_points(*line).into_iter().enumerate() {
-                        kernels[(y * PATCH + x) * plane + (tap * inputs + input) * outputs + output] = value;
+                        let at = ((panel * taps + tap) * inputs + input) * PANEL + place;
+                        kernels[(y * PATCH + x) * plane + at] = value;
                     }
                 }
             }
