@@ -19,6 +19,7 @@ use crate::problem::{Fault, Problem};
 use crate::retrieving::Retrieving;
 use crate::session::{self, Session};
 use crate::settings::{self, SettingsFile};
+use crate::site_policy::SitePolicies;
 use crate::spelling::{self, Speller};
 use crate::start::{self, Place};
 use crate::syncing::{self, Syncing};
@@ -73,6 +74,7 @@ pub struct Desk {
     listening: Listening,
     syncing: Syncing,
     inbounding: Inbounding,
+    site_policies: SitePolicies,
     asking: Asking,
     steps: Steps,
     session: Session,
@@ -120,6 +122,7 @@ impl Desk {
             listening: Listening::default(),
             syncing: Syncing::default(),
             inbounding: Inbounding::default(),
+            site_policies: SitePolicies::default(),
             steps: Steps::default(),
         })
     }
@@ -159,6 +162,7 @@ impl Desk {
             self.listening().apply(self);
             self.syncing().apply(self);
             self.inbounding().apply(self);
+            self.site_policies.begin(self);
             self.retrieving().begin(self);
         }
         state
@@ -197,6 +201,7 @@ impl Desk {
         self.listening.end();
         self.syncing.end();
         self.inbounding.end();
+        self.site_policies.end();
         self.light_box.end();
         self.thumbnailer.end();
     }

@@ -16,7 +16,7 @@ pub(crate) mod promises;
 pub(crate) mod reports;
 pub(crate) mod retrieval_jobs;
 pub(crate) mod series;
-pub(crate) mod server_reports;
+pub(crate) mod server_copies;
 pub(crate) mod sessions;
 pub(crate) mod studies;
 pub(crate) mod thumbnails;
