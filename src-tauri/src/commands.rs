@@ -12,13 +12,13 @@ use crate::dto::{
     CloseAnswer, CodeRequest, CompareRequest, DeskState, DestinationTestRequest, DocumentsRequest,
     EchoAnswer, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest,
     FindRequest, FormsView, FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Nothing,
-    Performed, ProviderForm, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved,
-    ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest,
-    ShowPlaceRequest, SignInRequest, SignReportRequest, SourceForm, SpellingRequest, SpellingState,
-    StartState, StudyDetails, StudyDocument, StudyRequest, SyncConflict, SyncDestinationRequest,
-    SyncEntryRequest, SyncSettleRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart,
-    TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand,
-    WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
+    OfPatientRequest, Performed, ProviderForm, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest,
+    ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest,
+    SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, SourceForm, SpellingRequest,
+    SpellingState, StartState, StudyDetails, StudyDocument, StudyRequest, SyncConflict,
+    SyncDestinationRequest, SyncEntryRequest, SyncSettleRequest, SyncView, TellCriticalRequest,
+    TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest,
+    UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest,
 };
 use crate::problem::{Fault, Problem};
 use crate::session::{self, Need};
@@ -155,6 +155,8 @@ commands! {
     inbound_view(Nothing) -> InboundView, Need::Somebody => inbound::view;
     /// Asks every source of orders now.
     ask_sources(Nothing) -> (), BRING => inbound::ask;
+    /// Asks the sources about the patient of a study: reports of every kind, or what comes after what was read.
+    ask_of_patient(OfPatientRequest) -> (), SEE => inbound::ask_of_patient;
     /// Orders that no study here answers yet.
     expected_orders(ExpectedRequest) -> ExpectedOrders, SEE => inbound::expected;
     /// Has an entry tried again that was refused.

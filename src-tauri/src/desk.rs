@@ -20,6 +20,7 @@ use crate::problem::{Fault, Problem};
 use crate::retrieving::Retrieving;
 use crate::session::{self, Session};
 use crate::settings::{self, SettingsFile};
+use crate::site_policy::SitePolicies;
 use crate::spelling::{self, Speller};
 use crate::start::{self, Place};
 use crate::syncing::{self, Syncing};
@@ -75,6 +76,7 @@ pub struct Desk {
     syncing: Syncing,
     inbounding: Inbounding,
     model_runs: ModelRuns,
+    site_policies: SitePolicies,
     asking: Asking,
     steps: Steps,
     session: Session,
@@ -123,6 +125,7 @@ impl Desk {
             syncing: Syncing::default(),
             inbounding: Inbounding::default(),
             model_runs: ModelRuns::default(),
+            site_policies: SitePolicies::default(),
             steps: Steps::default(),
         })
     }
@@ -162,6 +165,7 @@ impl Desk {
             self.listening().apply(self);
             self.syncing().apply(self);
             self.inbounding().apply(self);
+            self.site_policies.begin(self);
             self.retrieving().begin(self);
         }
         state
@@ -200,6 +204,7 @@ impl Desk {
         self.listening.end();
         self.syncing.end();
         self.inbounding.end();
+        self.site_policies.end();
         self.light_box.end();
         self.thumbnailer.end();
     }

@@ -42,7 +42,8 @@ pub use forms::{FormsView, SiteForm};
 pub use identity::{IdentityForm, ProviderForm};
 pub use import::{ChooseImport, ImportPaths, ImportProgress, ImportRefusal, ImportState, ImportSummary};
 pub use inbound::{
-    ExpectedOrders, ExpectedRequest, InboundView, OrderTime, OrderView, ServerReportView, SourceView,
+    ExpectedOrders, ExpectedRequest, FoundView, InboundView, OfPatientForm, OfPatientRequest, OrderTime,
+    OrderView, ServerReportView, SourceView, WoundValueView, WoundView,
 };
 pub use listener::{ListenerForm, ListenerSeen, ListenerState, SenderForm};
 pub use models::{ModelRuleForm, ModelsForm};
@@ -65,7 +66,7 @@ pub use session::{
     CloseAnswer, CloseStep, CodeRequest, PersonView, SessionView, SignInFlow, SignInRequest, Standing,
     UnlockRequest,
 };
-pub use settings::{KeySourceInfo, SettingsChange, SettingsView};
+pub use settings::{KeySourceInfo, SettingsChange, SettingsView, SitePolicyView};
 pub use source::{FromForm, SourceForm};
 pub use spelling::{SpellingRequest, SpellingState};
 pub use start::{DeskState, StartState, Trouble, TroubleKind};

@@ -1,11 +1,11 @@
-//! Orders and earlier reports of other systems on the desk: asked for while the desk runs, and when a person wants it.
+//! Orders, earlier reports and wounds of other systems on the desk: asked for while the desk runs, and when a person wants it.
 //!
 //! Not here: how they are asked for (`medsight-sync`), and what an order changes (`medsight-cache`).
 
 use crate::desk::{Desk, held, now};
 use crate::dto::{
-    DeskEvent, EchoAnswer, ExpectedOrders, ExpectedRequest, InboundView, Nothing, OrderView,
-    ServerReportView, SourceForm, SourceView, StudyRow,
+    DeskEvent, EchoAnswer, ExpectedOrders, ExpectedRequest, InboundView, Nothing, OfPatientRequest,
+    OrderView, ServerReportView, SourceForm, SourceView, StudyRow, WoundView,
 };
 use crate::problem::{Fault, Problem, SourceFault};
 use crate::{network, syncing};
@@ -15,16 +15,16 @@ use medsight_pacs::CancellationToken;
 use medsight_record::destination::Destination;
 use medsight_record::node::Node;
 use medsight_record::source::{Brings, From as SourceFrom, Source};
-use medsight_record::{Patient, StudyRecord};
-use medsight_sync::{Answered, Inbound, is_of_reports, reports_of};
+use medsight_record::{KnownCopy, Patient, StudyRecord, WoundObservation, sites_by_panel};
+use medsight_sync::{Answered, Inbound, OfPatient};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
 /// Orders in one list, at most: more are narrowed down by words.
 const MOST_EXPECTED: usize = 500;
-/// A patient's reports are asked for again after this long, milliseconds.
-const REPORTS_AGAIN_MS: i64 = 60_000;
+/// What there is of a patient is asked for again after this long, milliseconds.
+const AGAIN_MS: i64 = 60_000;
 /// In whose name the desk asks by itself.
 const BY_ITSELF: &str = "medsight";
 
@@ -46,6 +46,7 @@ struct Sources {
     sources: Vec<Source>,
     destinations: Vec<Destination>,
     nodes: Vec<Node>,
+    closed_order_days: u16,
 }
 
 impl Drop for Running {
@@ -83,6 +84,7 @@ impl Inbounding {
                 sources: file.settings.sources.clone(),
                 destinations: file.settings.destinations.clone(),
                 nodes: file.settings.nodes.clone(),
+                closed_order_days: file.settings.closed_order_days,
             }
         };
         let mut running = held(&self.running);
@@ -103,9 +105,14 @@ impl Inbounding {
         if settings.sources.is_empty() {
             return;
         }
+        // Where orders come only when a person asks, nobody else would.
+        if let Err(error) = cache.forget_closed_orders(settings.closed_order_days, now()) {
+            desk.tell(DeskEvent::Failure(error.into()));
+        }
         let (stop, secrets) = (CancellationToken::new(), syncing::secrets(settings.nodes.clone(), None));
-        let Sources { sources, destinations, nodes } = settings.clone();
-        let inbound = Arc::new(Inbound::new(cache, sources, destinations, nodes, secrets));
+        let Sources { sources, destinations, nodes, closed_order_days } = settings.clone();
+        let inbound = Inbound::new(cache, sources, destinations, nodes, secrets);
+        let inbound = Arc::new(inbound.forgetting_after(closed_order_days));
         let (by_itself, token, telling) = (Arc::clone(&inbound), stop.clone(), Arc::downgrade(desk));
         tauri::async_runtime::spawn(async move {
             by_itself.run(BY_ITSELF, |answered| tell(&telling, answered), &token).await;
@@ -168,66 +175,110 @@ pub(crate) fn test(desk: &Arc<Desk>, form: SourceForm) -> Result<EchoAnswer, Pro
 }
 
 /// A report page was opened: asks what other systems have of the patient, unless they were asked a moment ago.
-pub(crate) fn ask_reports(desk: &Arc<Desk>, study: &StudyRecord) -> Result<(), Problem> {
-    let Some((inbound, stop)) = desk.inbounding().inbound() else { return Ok(()) };
-    let id = study.patient.id.trim();
-    if id.is_empty() || !is_due(desk, &study.patient)? {
-        return Ok(());
+pub(crate) fn ask_what_is_due(desk: &Arc<Desk>, study: &StudyRecord, all_kinds: bool) -> Result<(), Problem> {
+    for what in [reports_asked(all_kinds), OfPatient::Wounds] {
+        if is_due(desk, &study.patient, what)? {
+            begin_asking(desk, study, what, false);
+        }
     }
+    Ok(())
+}
+
+/// A person wants to see more of what other systems have of the patient of a study; how it goes on is told by events.
+pub(crate) fn ask_of_patient(desk: &Arc<Desk>, request: OfPatientRequest) -> Result<(), Problem> {
+    let study = desk.cache()?.study(&StudyUid::parse(&request.study_uid)?)?.ok_or(Fault::StudyGone)?;
+    begin_asking(desk, &study, request.what.into(), request.further);
+    Ok(())
+}
+
+fn reports_asked(all_kinds: bool) -> OfPatient {
+    if all_kinds { OfPatient::AllReports } else { OfPatient::Reports }
+}
+
+fn begin_asking(desk: &Arc<Desk>, study: &StudyRecord, what: OfPatient, further: bool) {
+    let Some((inbound, stop)) = desk.inbounding().inbound() else { return };
     let (who, uid, asked) = (desk.who(), study.uid.to_string(), Asked::begin(desk));
     let patient = study.patient.clone();
     let desk = Arc::downgrade(desk);
     tauri::async_runtime::spawn(async move {
-        let answers = inbound.ask_reports(&patient, &who, &stop).await;
+        let answers = inbound.ask_of_patient(what, &patient, further, &who, &stop).await;
         // Also when none came: the page says when they were asked, and why not.
         if let Some(desk) = desk.upgrade().filter(|_| !answers.is_empty()) {
             desk.tell(DeskEvent::StudyChanged { study_uid: uid });
         }
         drop(asked);
     });
-    Ok(())
 }
 
-fn is_due(desk: &Arc<Desk>, patient: &Patient) -> Result<bool, Problem> {
-    let (cache, sources, id) = (desk.cache()?, report_sources(desk, patient), patient.id.trim());
-    for source in &sources {
-        let asking = cache.asking(&reports_of(source, id))?;
+fn is_due(desk: &Arc<Desk>, patient: &Patient, what: OfPatient) -> Result<bool, Problem> {
+    let (cache, id) = (desk.cache()?, patient.id.trim());
+    for source in &sources_of(desk, patient, what) {
+        let asking = cache.asking(&what.asked_of(source, id))?;
         let since_ms = now().0 - asking.asked_at.0;
         // A clock that was set back holds nothing up.
-        if asking.failing_since.is_some() || !(0..REPORTS_AGAIN_MS).contains(&since_ms) {
+        if asking.failing_since.is_some() || !(0..AGAIN_MS).contains(&since_ms) {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// The sources that can have reports of a patient.
-fn report_sources(desk: &Desk, patient: &Patient) -> Vec<Source> {
+/// The sources that can have this of a patient; none where nobody could tell who it is.
+fn sources_of(desk: &Desk, patient: &Patient, what: OfPatient) -> Vec<Source> {
     let mut sources = desk.settings().settings.sources.clone();
-    sources.retain(|source| source.brings.contains(&Brings::Reports) && source.may_know(patient));
-    sources
+    sources.retain(|source| source.brings.contains(&what.brings()) && source.may_know(patient));
+    if patient.id.trim().is_empty() { Vec::new() } else { sources }
 }
 
-/// What other systems have of a patient, and how each answered.
+/// How the sources answered that were asked for this of a patient.
+fn answers_of(
+    cache: &Cache,
+    sources: &[Source],
+    patient: &Patient,
+    what: OfPatient,
+) -> Result<Vec<SourceView>, Problem> {
+    let states = sources.iter().map(|source| {
+        let asking = cache.asking(&what.asked_of(source, patient.id.trim()))?;
+        let has_more = asking.query.is_some();
+        let feed = (!asking.eq(&Default::default())).then(|| (String::new(), asking));
+        Ok(SourceView { has_more, ..state(source, feed.into_iter().collect()) })
+    });
+    states.collect()
+}
+
+/// The reports that other systems have of a patient, and how each answered.
 pub(crate) fn reports(
     desk: &Arc<Desk>,
     patient: &Patient,
+    all_kinds: bool,
 ) -> Result<(Vec<ServerReportView>, Vec<SourceView>), Problem> {
-    let (cache, id) = (desk.cache()?, patient.id.trim());
-    if id.is_empty() {
-        return Ok(Default::default());
-    }
-    let sources = report_sources(desk, patient);
-    let mut known = cache.server_reports(id)?;
+    let (cache, what) = (desk.cache()?, reports_asked(all_kinds));
+    let sources = sources_of(desk, patient, what);
+    let mut known = cache.server_reports(&patient.id)?;
     // What was asked for before the settings said whose numbers these are is nobody's here.
-    known.retain(|known| sources.iter().any(|source| source.name == known.report.source));
+    known.retain(|known| sources.iter().any(|source| source.name == known.said.source));
+    known.retain(|known| all_kinds || known.said.is_radiology);
     let views = known.into_iter().map(|known| ServerReportView::of(known, patient)).collect();
-    let states = sources.iter().map(|source| {
-        let asking = cache.asking(&reports_of(source, id))?;
-        let feed = (!asking.eq(&Default::default())).then(|| (String::new(), asking));
-        Ok(state(source, feed.into_iter().collect()))
-    });
-    Ok((views, states.collect::<Result<_, Problem>>()?))
+    Ok((views, answers_of(&cache, &sources, patient, what)?))
+}
+
+/// What other systems observed of a patient's wounds, and how each answered. What only holds others together is not listed:
+/// it says of its members where they are.
+pub(crate) fn wounds(
+    desk: &Arc<Desk>,
+    patient: &Patient,
+) -> Result<(Vec<WoundView>, Vec<SourceView>), Problem> {
+    let (cache, what) = (desk.cache()?, OfPatient::Wounds);
+    let sources = sources_of(desk, patient, what);
+    let mut known = cache.wound_history(&patient.id)?;
+    known.retain(|known| sources.iter().any(|source| source.name == known.said.source));
+    let sites = sites_by_panel(known.iter().filter(|known| !known.gone).map(|known| &known.said));
+    let listed = known.iter().filter(|known| !known.said.values.is_empty() || known.said.members.is_empty());
+    let view = |known: &KnownCopy<WoundObservation>| {
+        let site = sites.get(&(known.said.source.as_str(), known.said.place.as_str()));
+        WoundView::of(known.clone(), site.copied(), patient)
+    };
+    Ok((listed.map(view).collect(), answers_of(&cache, &sources, patient, what)?))
 }
 
 /// Where orders and earlier reports come from, and how each answered.
@@ -236,7 +287,7 @@ pub(crate) fn view(desk: &Arc<Desk>, _: Nothing) -> Result<InboundView, Problem>
     let of = |source: &Source| -> Result<SourceView, Problem> {
         let mut askings = cache.askings_of(&source.name)?;
         // Those about one patient are told where the patient is.
-        askings.retain(|(feed, _)| !is_of_reports(feed));
+        askings.retain(|(feed, _)| !OfPatient::is_of_patient(feed));
         Ok(state(source, askings))
     };
     let is_asking = desk.inbounding().asking.load(Ordering::SeqCst) > 0;
@@ -262,6 +313,7 @@ fn state(source: &Source, askings: Vec<(String, medsight_cache::Asking)>) -> Sou
         problem: failing.and_then(|asking| {
             Some(Problem::named(asking.code.clone()?, asking.words.clone().unwrap_or_default()))
         }),
+        has_more: false,
     }
 }
 

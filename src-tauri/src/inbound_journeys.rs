@@ -1,10 +1,10 @@
-//! What a person sees of other systems' orders and reports: on the study, in the list of what is expected, on the report
+//! What a person sees of other systems' orders, reports and wounds: on the study, in the list of what is expected, on the report
 //! page, and when a system does not answer.
 
 use crate::desk::Desk;
 use crate::dto::{
-    ExpectedRequest, Nothing, ReportRequest, SettingsChange, SourceForm, StudyRequest, WindowCommand,
-    WorklistFilter, WorklistRequest,
+    ExpectedRequest, FoundView, Nothing, OfPatientForm, OfPatientRequest, ReportRequest, SettingsChange,
+    SourceForm, StudyRequest, WindowCommand, WorklistFilter, WorklistRequest,
 };
 use crate::support::{import, only_study, open_desk};
 use crate::{inbound, perform, reports, studies};
@@ -71,7 +71,7 @@ fn begun(folder: &Path) -> (Arc<Desk>, StudyUid, Server) {
     let settings = format!(
         "[[destinations]]\nname = \"ris\"\ntakes = [\"report\"]\n[destinations.to]\nsystem = \"fhir\"\n\
          url = \"http://127.0.0.1:{}\"\npatient_system = \"urn:oid:1\"\naccession_system = \"urn:acc\"\n\
-         [[sources]]\nname = \"ris\"\nbrings = [\"orders\", \"reports\"]\nevery_min = 0\nfrom = {{ destination = \"ris\" }}\n",
+         [[sources]]\nname = \"ris\"\nbrings = [\"orders\", \"reports\", \"wounds\"]\nevery_min = 0\nfrom = {{ destination = \"ris\" }}\n",
         server.port
     );
     std::fs::write(folder.join("settings.toml"), settings).unwrap();
@@ -161,7 +161,12 @@ fn a_report_page_shows_what_the_server_has_and_says_when_it_does_not_answer() {
     server.add("DiagnosticReport", report("a", "final", "<b>No</b> bleeding."));
     server.add("DiagnosticReport", report("b", "entered-in-error", "Of somebody else."));
     let page = |is_opened: bool| {
-        let request = ReportRequest { study_uid: study.to_string(), today: "2026-11-22".into(), is_opened };
+        let request = ReportRequest {
+            study_uid: study.to_string(),
+            today: "2026-11-22".into(),
+            is_opened,
+            all_kinds: false,
+        };
         reports::page(&desk, request).unwrap()
     };
     page(true);
@@ -226,12 +231,17 @@ fn reports_of_somebody_else_with_the_same_number_are_marked_and_another_hospital
         );
     }
     let page = |is_opened: bool| {
-        let request = ReportRequest { study_uid: study.to_string(), today: "2026-11-22".into(), is_opened };
+        let request = ReportRequest {
+            study_uid: study.to_string(),
+            today: "2026-11-22".into(),
+            is_opened,
+            all_kinds: false,
+        };
         reports::page(&desk, request).unwrap()
     };
     page(true);
     until("the reports come", || page(false).server_reports.len() == 2);
-    let (shown, _) = inbound::reports(&desk, &patient).unwrap();
+    let (shown, _) = inbound::reports(&desk, &patient, false).unwrap();
     let of = |place: &str| shown.iter().find(|one| one.place.ends_with(place)).unwrap();
     assert!(of("/b").is_doubtful && of("/b").identity.contains("1901-01-01"), "{:?}", of("/b"));
     assert!(!of("/a").is_doubtful && of("/a").identity.contains("Doe^Jane"), "{:?}", of("/a"));
@@ -239,6 +249,53 @@ fn reports_of_somebody_else_with_the_same_number_are_marked_and_another_hospital
     let other = Patient { issuer: Some("OTHER".into()), ..patient };
     let form = SourceForm { issuer: "HERE".into(), ..desk.settings_view().sources.remove(0) };
     perform::from_window(&desk, WindowCommand::ChangeSetting(SettingsChange::Sources(vec![form]))).unwrap();
-    let (reports, sources) = inbound::reports(&desk, &other).unwrap();
+    let (reports, sources) = inbound::reports(&desk, &other, false).unwrap();
     assert!(reports.is_empty() && sources.is_empty());
+}
+
+#[test]
+fn wounds_stand_beside_earlier_reports_with_their_place_and_reports_of_other_kinds_only_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let (desk, study, server) = begun(folder.path());
+    let id = desk.cache().unwrap().study(&study).unwrap().unwrap().patient.id;
+    server.add("Patient", json!({"id": "p", "identifier": [{"system": "urn:oid:1", "value": id}]}));
+    for (id, category) in [("a", "RAD"), ("b", "LAB")] {
+        let category = json!([{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": category}]}]);
+        server.add(
+            "DiagnosticReport",
+            json!({"id": id, "status": "final", "code": {"text": "CT"}, "conclusion": id, "category": category,
+                "subject": {"reference": "Patient/p"}}),
+        );
+    }
+    let observed = |id: &str, code: &str| {
+        json!({"id": id, "status": "final", "subject": {"reference": "Patient/p"}, "effectiveDateTime": "2026-03-01",
+            "code": {"coding": [{"system": "http://loinc.org", "code": code}]}})
+    };
+    let mut length = observed("length", "39126-8");
+    length["valueQuantity"] = json!({"value": 4.2, "unit": "cm"});
+    let mut panel = observed("panel", "39135-9");
+    panel["bodySite"] = json!({"text": "Left heel"});
+    panel["hasMember"] = json!([{"reference": "Observation/length"}]);
+    for one in [length, panel, observed("height", "8302-2")] {
+        server.add("Observation", one);
+    }
+    let page = |is_opened: bool, all_kinds: bool| {
+        let study_uid = study.to_string();
+        let request = ReportRequest { study_uid, today: "2026-11-22".into(), is_opened, all_kinds };
+        reports::page(&desk, request).unwrap()
+    };
+    page(true, false);
+    until("the wounds come", || !page(false, false).wounds.is_empty());
+    until("the reports come", || !page(false, false).server_reports.is_empty());
+    let shown = page(false, false);
+    let wound = &shown.wounds[0];
+    assert_eq!((shown.wounds.len(), wound.site.as_str(), wound.code.as_str()), (1, "Left heel", "39126-8"));
+    assert_eq!(wound.values[0].found, FoundView::Quantity(["4.2".into(), "cm".into()]));
+    assert!(shown.wound_sources[0].asked_ms.is_some() && !shown.wound_sources[0].has_more);
+    assert_eq!(shown.server_reports.len(), 1);
+    let what = OfPatientForm::AllReports;
+    inbound::ask_of_patient(&desk, OfPatientRequest { study_uid: study.to_string(), what, further: false })
+        .unwrap();
+    until("those of other kinds come", || page(false, true).server_reports.len() == 2);
+    assert_eq!(page(false, false).server_reports.len(), 1);
 }

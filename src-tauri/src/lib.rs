@@ -38,6 +38,8 @@ mod network;
 #[cfg(test)]
 mod network_journeys;
 mod perform;
+#[cfg(test)]
+mod policy_journeys;
 mod prefetch;
 mod problem;
 mod process;
@@ -52,6 +54,7 @@ mod retrieving;
 mod server_secret;
 mod session;
 mod settings;
+mod site_policy;
 pub mod spelling;
 mod start;
 mod studies;

@@ -33,7 +33,12 @@ fn filled(folder: &Path, save_as: Option<std::path::PathBuf>) -> (Arc<Desk>, Stu
 }
 
 fn page(desk: &Arc<Desk>, study: &StudyUid) -> ReportPage {
-    let request = ReportRequest { study_uid: study.to_string(), today: "2026-11-22".into(), is_opened: true };
+    let request = ReportRequest {
+        study_uid: study.to_string(),
+        today: "2026-11-22".into(),
+        is_opened: true,
+        all_kinds: false,
+    };
     reports::page(desk, request).unwrap()
 }
 

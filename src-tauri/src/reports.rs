@@ -41,9 +41,10 @@ pub(crate) fn page(desk: &Arc<Desk>, request: ReportRequest) -> Result<ReportPag
     let study = cache.study(&uid)?.ok_or(Fault::StudyGone)?;
     if request.is_opened {
         cache.reports_viewed(&uid, &desk.who(), now())?;
-        inbound::ask_reports(desk, &study)?;
+        inbound::ask_what_is_due(desk, &study, request.all_kinds)?;
     }
-    let (server_reports, server_sources) = inbound::reports(desk, &study.patient)?;
+    let (server_reports, server_sources) = inbound::reports(desk, &study.patient, request.all_kinds)?;
+    let (wounds, wound_sources) = inbound::wounds(desk, &study.patient)?;
     let phrases = Phrases::built_in();
     let named = |known: &[KnownFinding]| known.iter().map(|one| named(one, locale)).collect();
     Ok(ReportPage {
@@ -56,6 +57,8 @@ pub(crate) fn page(desk: &Arc<Desk>, request: ReportRequest) -> Result<ReportPag
         priors: priors(&cache, &study)?,
         server_reports,
         server_sources,
+        wounds,
+        wound_sources,
         orders: inbound::orders_of(&cache, &uid)?,
         macros: phrases
             .macros

@@ -1,4 +1,5 @@
-//! Settings on disk: the person's differences in a file of their own, the site's policy read only.
+//! Settings on disk: the person's differences in a file of their own, the site's policy read only, and what was fetched of
+//! it (`site_policy.rs`).
 
 use crate::desk::Desk;
 use crate::dto::{
@@ -6,6 +7,7 @@ use crate::dto::{
 };
 use crate::problem::{Fault, Problem};
 use crate::session;
+use crate::site_policy::Kept;
 use medsight_audit::Action;
 use medsight_record::destination::Destination;
 use medsight_record::node::Node;
@@ -23,30 +25,51 @@ use std::sync::Arc;
 pub(crate) struct SettingsFile {
     path: Option<PathBuf>,
     pub(crate) settings: Settings,
+    /// The policy of the machine.
+    pub(crate) machine: String,
+    /// The policy that was fetched.
+    pub(crate) fetched: Kept,
+    /// Where both layers were read, for reading them again.
+    places: (Option<PathBuf>, Option<PathBuf>),
 }
 
 impl SettingsFile {
     /// Reads policy and differences. A file that can't be used leaves the defaults, and says why.
     pub(crate) fn read(path: Option<PathBuf>) -> (Self, Option<Problem>) {
-        let text = |path: &Path| match std::fs::read_to_string(path) {
-            Ok(text) => Ok(text),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-            Err(e) => Err(Fault::SettingsUnreadable { file: path.to_owned(), why: e.to_string() }),
+        Self::read_below(policy_path(), path)
+    }
+
+    /// As [`SettingsFile::read`], with the policy of the machine at a place of its own.
+    pub(crate) fn read_below(policy: Option<PathBuf>, path: Option<PathBuf>) -> (Self, Option<Problem>) {
+        let text = |path: &Option<PathBuf>| match path.as_deref().map(std::fs::read_to_string) {
+            None => Ok(String::new()),
+            Some(Ok(text)) => Ok(text),
+            Some(Err(e)) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            Some(Err(e)) => Err(unreadable(path, &e.to_string())),
         };
-        let layers = || -> Result<Settings, Fault> {
-            let policy = policy_path().map_or(Ok(String::new()), |p| text(&p))?;
-            let person = path.as_deref().map_or(Ok(String::new()), text)?;
-            Settings::layered(&policy, &person).map_err(|e| {
-                let by_site = Settings::layered(&policy, "").is_err();
-                let file = if by_site { policy_path() } else { path.clone() };
-                Fault::SettingsUnreadable { file: file.unwrap_or_default(), why: e.to_string() }
-            })
+        let layers = || -> Result<(Settings, String, Kept), Fault> {
+            let (machine, person) = (text(&policy)?, text(&path)?);
+            let fetched = Kept::read(path.as_deref(), &machine);
+            let settings = Settings::with_fetched(&machine, &fetched.layer, &person).map_err(|e| {
+                let by_site = Settings::layered(&machine, "").is_err();
+                unreadable(if by_site { &policy } else { &path }, &e.to_string())
+            })?;
+            Ok((settings, machine, fetched))
         };
+        let places = (policy.clone(), path.clone());
         match layers() {
-            Ok(settings) => (Self { path, settings }, None),
+            Ok((settings, machine, fetched)) => (Self { path, settings, machine, fetched, places }, None),
             // Nothing is written over a file that could not be read.
-            Err(why) => (Self { path: None, settings: defaults() }, Some(why.into())),
+            Err(why) => {
+                let (settings, machine, fetched) = (defaults(), String::new(), Kept::default());
+                (Self { path: None, settings, machine, fetched, places }, Some(why.into()))
+            }
         }
+    }
+
+    /// Reads all layers again: one of them changed on the disk.
+    pub(crate) fn again(&self) -> (Self, Option<Problem>) {
+        Self::read_below(self.places.0.clone(), self.places.1.clone())
     }
 
     /// The language in use: chosen, else the system's, else English.
@@ -63,8 +86,12 @@ impl SettingsFile {
     }
 }
 
+fn unreadable(file: &Option<PathBuf>, why: &str) -> Fault {
+    Fault::SettingsUnreadable { file: file.clone().unwrap_or_default(), why: why.to_owned() }
+}
+
 /// Puts a file in place in one step, so that a crash leaves the old or the new one.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -123,6 +150,12 @@ pub(crate) fn change(desk: &Arc<Desk>, change: SettingChange) -> Result<SettingC
         (back, file.write())
     };
     noted(desk, &back);
+    in_use(desk);
+    stored.map(|()| back)
+}
+
+/// Settings are others now: everything that goes by them does.
+pub(crate) fn in_use(desk: &Arc<Desk>) {
     desk.light_box().settings_changed(desk);
     desk.keep_to_quota();
     desk.listening().apply(desk);
@@ -131,7 +164,6 @@ pub(crate) fn change(desk: &Arc<Desk>, change: SettingChange) -> Result<SettingC
     desk.retrieving().settings_changed(desk);
     session::settings_changed(desk);
     desk.tell(DeskEvent::Settings(Box::new(desk.settings_view())));
-    stored.map(|()| back)
 }
 
 /// Destinations that have another name from now on take along what was delivered and what waits. Nothing is sent meanwhile.
@@ -221,6 +253,7 @@ impl Desk {
             destinations: settings.destinations.iter().map(DestinationForm::from).collect(),
             sources: settings.sources.iter().map(SourceForm::from).collect(),
             models: ModelsForm::of(&settings.models, self.model_runs().refused()),
+            site_policy: settings.site_policy.as_ref().map(|policy| file.fetched.view(policy)),
             locked: settings.locked().to_vec(),
             key_source: place.as_ref().map(|p| p.key_source_info()).unwrap_or_default(),
             cache_folder: place.map(|p| p.folder.display().to_string()).unwrap_or_default(),

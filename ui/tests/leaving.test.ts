@@ -6,7 +6,7 @@ const calls: { command: string; request: Record<string, unknown> }[] = [];
 const bridge: { hear: (event: DeskEvent) => void; saves: () => unknown } = { hear: () => {}, saves: () => null };
 
 const content = (): ContentForm => ({ template: "", language: "en", code: null, title: "CT", sections: [{ key: "findings", code: null, heading: "Findings", text: "", fields: [] }], quotes: [], findings: [], compared: null });
-const page = (): ReportPage => ({ studyUid: "1.2", identity: "", about: "", reports: [], templates: [], quotables: [], priors: [], macros: [], findings: [], sites: [], serverReports: [], serverSources: [], orders: [] });
+const page = (): ReportPage => ({ studyUid: "1.2", identity: "", about: "", reports: [], templates: [], quotables: [], priors: [], macros: [], findings: [], sites: [], serverReports: [], serverSources: [], wounds: [], woundSources: [], orders: [] });
 
 vi.mock("@tauri-apps/api/core", () => ({
   invoke: async (command: string, { request }: { request: Record<string, unknown> }) => {

@@ -36,7 +36,7 @@ const content = (): ContentForm => ({
 
 const page = (): ReportPage => ({
   studyUid: "1", identity: "", about: "", reports: [], templates: [], quotables: [quotable()], priors: [],
-  macros: [{ short: ".norm", text: "Nothing." }], findings: [], sites: [], serverReports: [], serverSources: [], orders: [],
+  macros: [{ short: ".norm", text: "Nothing." }], findings: [], sites: [], serverReports: [], serverSources: [], wounds: [], woundSources: [], orders: [],
 });
 
 beforeEach(() => {

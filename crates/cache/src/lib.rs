@@ -33,7 +33,7 @@ mod rekey;
 mod report;
 mod retrieval;
 mod schema;
-mod server_report;
+mod server_copy;
 mod spelling;
 mod study;
 pub mod synthetic;
@@ -59,6 +59,6 @@ pub use outbox::{
 pub use proposal::Kept;
 pub use quota::{Evicted, Usage};
 pub use retrieval::RetrievalJob;
-pub use server_report::ReportPage;
+pub use server_copy::{CopyPage, Kept};
 pub use study::StoredForm;
 pub use worklist::{DateRange, Facets, Filter, Page, Query, Sort};

@@ -1,22 +1,25 @@
-//! Orders of other systems: taken in by pages, met with the studies here, and listed where no study answers them yet.
+//! Orders of other systems: taken in by pages, met with the studies here, listed where no study answers them yet
+//! (`order/expected.rs`), and forgotten when they are closed for long (`order/closed.rs`).
 //!
-//! What a person said stays: an order sets how urgent a study is only where nobody did. To take an order in, to
-//! list it and to tell of it are one thing here: which study it meets. Not here: the asking (`medsight-sync`).
+//! What a person said stays: an order sets how urgent a study is only where nobody did. Not here: the asking
+//! (`medsight-sync`).
+
+mod closed;
+mod expected;
+
+pub use expected::Expected;
+pub(crate) use expected::put_all_in_list;
 
 use crate::asking::{AskedOf, Asking};
 use crate::audit::Act;
-use crate::worklist::words;
 use crate::{Cache, CacheError, tables};
+use expected::put_in_list;
 use medsight_audit::{Action, AuditEvent, PatientKey};
-use medsight_base::time::seconds_of_day;
-use medsight_base::{DicomDate, StudyUid, Timestamp};
-use medsight_record::{KnownOrder, Order, OrderTask, ReadState, StudyRecord, When, Work};
+use medsight_base::{StudyUid, Timestamp};
+use medsight_record::{KnownOrder, Order, OrderTask, ReadState, StudyRecord, Work};
 use rusqlite::Connection;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Expected orders that are looked through: a list is read by people.
-const MOST_EXPECTED: usize = 20_000;
+use std::collections::BTreeSet;
 
 /// What came in with one answer, and how far the question is with it. Kept as a whole, or not at all.
 #[derive(Clone, Debug, Default)]
@@ -68,15 +71,6 @@ impl CameIn {
     }
 }
 
-/// Orders that no study here answers yet.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Expected {
-    /// How many there are.
-    pub total: usize,
-    /// Those asked for: the most urgent first, then by time.
-    pub orders: Vec<KnownOrder>,
-}
-
 impl Cache {
     /// Keeps what came in with an answer, in one transaction with how far the question is and the audit event.
     ///
@@ -109,49 +103,6 @@ impl Cache {
             let first = |one: &KnownOrder| (!one.counts(), one.priority().unwrap_or_default(), due(one));
             studies.iter().map(|study| Ok(of_study(db, study)?.into_iter().min_by_key(first))).collect()
         })
-    }
-
-    /// Open orders that no study here answers. `text`: words that begin words of patient, accession number or procedure.
-    /// The same order from two sources, by patient and accession number, is one.
-    ///
-    /// # Errors
-    /// [`CacheError`].
-    pub fn expected_orders(&self, text: &str, most: usize) -> Result<Expected, CacheError> {
-        let mut found = self.read(|db| {
-            let mut found = tables::orders::without_study(db, MOST_EXPECTED)?;
-            for known in &mut found {
-                known.task = task_of(db, &known.order)?;
-            }
-            Ok(found)
-        })?;
-        let mut wanted = String::new();
-        words(text, &mut wanted);
-        found.retain(|known| says(&known.order, &wanted));
-        // One system may have several orders of an accession number; another system's of the same are these once more. A
-        // worklist tells of the same order as the system that it was made in, and less.
-        let name = |order: &Order| {
-            (!order.accession.is_empty() && !order.patient.id.is_empty())
-                .then(|| (order.patient.id.clone(), order.accession.clone()))
-        };
-        let rank = |order: &Order| (is_step(order), order.source.clone());
-        let mut first: BTreeMap<(String, String), (bool, String)> = BTreeMap::new();
-        for known in &found {
-            if let Some(name) = name(&known.order) {
-                let rank = rank(&known.order);
-                let best = first.entry(name).or_insert_with(|| rank.clone());
-                *best = rank.min(best.clone());
-            }
-        }
-        found.retain(|known| {
-            name(&known.order).is_none_or(|name| first.get(&name) == Some(&rank(&known.order)))
-        });
-        found.sort_by_cached_key(|known| {
-            let due = known.due_at().map_or(i64::MAX, |at| at.0);
-            (known.priority().unwrap_or_default(), due, when_key(&known.order), known.order.place.clone())
-        });
-        let total = found.len();
-        found.truncate(most);
-        Ok(Expected { total, orders: found })
     }
 
     /// Only these sources are in the settings: what others said, nobody asks for again. It is forgotten, and studies are as
@@ -187,9 +138,7 @@ impl Cache {
     pub fn orders_to_look_at(&self, source: &str, most: usize) -> Result<Vec<String>, CacheError> {
         self.read(|db| Ok(tables::orders::longest_unseen(db, source, most)?))
     }
-}
 
-impl Cache {
     /// Places of a source's tasks about open orders that were not heard of for longest: to be asked for by name.
     ///
     /// # Errors
@@ -204,30 +153,8 @@ fn is_step(order: &Order) -> bool {
     order.place.starts_with("step/")
 }
 
-/// When it is to be done, for a place in a list: a calendar of another place is taken for that of Greenwich.
-fn when_key(order: &Order) -> i64 {
-    match order.scheduled.as_ref().or(order.requested.as_ref()) {
-        Some(When::At(at)) => at.0,
-        Some(When::Local(text)) => {
-            let day = text.get(..10).and_then(DicomDate::parse).map_or(0, DicomDate::days_since_epoch);
-            let of_day = text.get(11..).and_then(seconds_of_day).unwrap_or_default();
-            day * 86_400_000 + (of_day * 1000.0) as i64
-        }
-        None => i64::MAX,
-    }
-}
-
-fn says(order: &Order, wanted: &str) -> bool {
-    let mut text = String::new();
-    for part in [&order.patient.name, &order.patient.id, &order.accession, &order.procedure, &order.modality]
-    {
-        words(part, &mut text);
-    }
-    wanted.split(' ').filter(|word| !word.is_empty()).all(|word| text.contains(&format!(" {word}")))
-}
-
 /// Of several tasks: one that is not over, else the one heard of last.
-fn task_of(db: &Connection, order: &Order) -> Result<Option<OrderTask>, CacheError> {
+fn task_of(db: &Connection, order: &Order) -> rusqlite::Result<Option<OrderTask>> {
     let tasks = tables::orders::tasks_of(db, &order.source, &order.place)?;
     let open = tasks.iter().position(|task| !task.is_over()).unwrap_or(0);
     Ok(tasks.into_iter().nth(open))
@@ -373,6 +300,7 @@ fn take(t: &Act<'_>, page: &OrderPage, who: &str, at: Timestamp) -> Result<(Came
     }
     let mut rows = BTreeSet::new();
     for order in &touched {
+        put_in_list(t, source, &order.place)?;
         rows.extend(tables::studies::of_order(
             t,
             order.study.as_ref(),

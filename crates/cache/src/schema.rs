@@ -8,7 +8,7 @@ use crate::{CacheError, tables};
 use rusqlite::{Connection, Transaction};
 
 /// The newest version known here.
-pub(crate) const VERSION: i64 = 10;
+pub(crate) const VERSION: i64 = 11;
 /// Marks our files for `file(1)` and for anybody who lost the name: "MSgt".
 const APPLICATION_ID: i64 = 0x4d53_6774;
 
@@ -27,6 +27,7 @@ const MIGRATIONS: [Migration; VERSION as usize] = [
     issuer_of_patient_id,
     promises_to_keep,
     proposals,
+    wounds_and_lists,
 ];
 
 fn version_1(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -81,7 +82,7 @@ fn outbox_outlives_studies(transaction: &Transaction<'_>) -> rusqlite::Result<()
 fn from_servers(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     for step in [
         tables::orders::TABLES,
-        tables::server_reports::TABLE,
+        tables::server_copies::create(tables::server_copies::REPORTS).as_str(),
         tables::askings::TABLE,
         tables::studies::PRIORITY_SET,
     ] {
@@ -103,6 +104,13 @@ fn promises_to_keep(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 /// Adds a table.
 fn proposals(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(tables::proposals::TABLE)
+}
+
+/// Adds a table and columns, and fills these from what is there.
+fn wounds_and_lists(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(&tables::server_copies::create(tables::server_copies::WOUNDS))?;
+    transaction.execute_batch(tables::orders::LIST)?;
+    crate::order::put_all_in_list(transaction)
 }
 
 /// Refuses a database that asks for more than this program knows.

@@ -17,7 +17,7 @@ pub(crate) mod proposals;
 pub(crate) mod reports;
 pub(crate) mod retrieval_jobs;
 pub(crate) mod series;
-pub(crate) mod server_reports;
+pub(crate) mod server_copies;
 pub(crate) mod sessions;
 pub(crate) mod studies;
 pub(crate) mod thumbnails;

@@ -191,3 +191,135 @@ fn what_a_worklist_no_longer_lists_is_gone_and_what_two_sources_tell_is_listed_o
     let uid = StudyUid::parse("1.2.99").unwrap();
     assert!(cache.study(&uid).unwrap().is_none());
 }
+
+/// Days of this many milliseconds after the order came.
+fn later(days: i64) -> Timestamp {
+    Timestamp(AT.0 + days * 86_400_000)
+}
+
+fn closed(n: u32, status: OrderStatus) -> Order {
+    Order { status, destination: Some("ris".into()), ..order(n, "2", None) }
+}
+
+#[test]
+fn a_closed_order_without_images_is_forgotten_after_its_days_and_an_open_one_never() {
+    let folder = tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    take(
+        &cache,
+        vec![order(7, "1", None), closed(8, OrderStatus::Completed), closed(9, OrderStatus::Withdrawn)],
+    );
+    take(&cache, vec![order(6, "1", None)]);
+    let page = OrderPage { of: of(), gone: vec!["ServiceRequest/6".into()], ..OrderPage::default() };
+    cache.take_orders(&page, "medsight", AT).unwrap();
+    // The same answer again, later: it was closed when it was closed.
+    let again =
+        OrderPage { of: of(), orders: vec![closed(8, OrderStatus::Completed)], ..OrderPage::default() };
+    cache.take_orders(&again, "medsight", later(80)).unwrap();
+    assert_eq!(cache.forget_closed_orders(90, later(90)).unwrap(), 0);
+    assert_eq!(cache.forget_closed_orders(0, later(10_000)).unwrap(), 0);
+    assert_eq!(cache.forget_closed_orders(90, later(91)).unwrap(), 3);
+    assert_eq!(cache.forget_closed_orders(90, later(10_000)).unwrap(), 0);
+    assert_eq!(cache.expected_orders("", 10).unwrap().total, 1);
+    // What comes again is new again.
+    assert_eq!(take(&cache, vec![closed(8, OrderStatus::Completed)]).new, 1);
+}
+
+#[test]
+fn a_closed_order_that_was_opened_again_counts_its_days_anew() {
+    let folder = tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    take(&cache, vec![closed(7, OrderStatus::Withdrawn)]);
+    take(&cache, vec![order(7, "3", None)]);
+    let page = OrderPage {
+        of: of(),
+        orders: vec![Order { version: "4".into(), ..closed(7, OrderStatus::Completed) }],
+        ..OrderPage::default()
+    };
+    cache.take_orders(&page, "medsight", later(80)).unwrap();
+    assert_eq!(cache.forget_closed_orders(90, later(100)).unwrap(), 0);
+    assert_eq!(cache.forget_closed_orders(90, later(171)).unwrap(), 1);
+}
+
+#[test]
+fn a_closed_order_stays_with_its_images_and_with_whoever_has_it() {
+    let folder = tempdir().unwrap();
+    let cache = filled(folder.path(), 2);
+    let open = |n| Order { destination: Some("ris".into()), ..order(n, "1", None) };
+    take(&cache, vec![open(1), open(2), open(7)]);
+    // Study 2 is claimed and deleted; that its claim has ended waits to be told.
+    cache.destination_in_use("ris", true).unwrap();
+    cache.apply(&RecordCommand::Claim { study: study_uid(2), over: false }, "rita", AT).unwrap();
+    cache.apply(&RecordCommand::DeleteStudies(vec![study_uid(2)]), "rita", AT).unwrap();
+    let task = OrderTask {
+        source: "ris".into(),
+        place: "Task/7".into(),
+        version: "1".into(),
+        order: "ServiceRequest/7".into(),
+        status: "in-progress".into(),
+        owner: "Dr. Other".into(),
+        ..OrderTask::default()
+    };
+    let page = OrderPage {
+        of: of(),
+        orders: [1, 2, 7].map(|n| closed(n, OrderStatus::Completed)).into(),
+        tasks: vec![task.clone()],
+        ..OrderPage::default()
+    };
+    cache.take_orders(&page, "medsight", AT).unwrap();
+    assert_eq!(cache.forget_closed_orders(90, later(1000)).unwrap(), 0);
+    // The other gives it back; that of the images stays.
+    let over = OrderTask { version: "2".into(), status: "completed".into(), ..task };
+    let page = OrderPage { of: of(), tasks: vec![over], ..OrderPage::default() };
+    cache.take_orders(&page, "medsight", AT).unwrap();
+    assert_eq!(cache.forget_closed_orders(90, later(1000)).unwrap(), 1);
+    let study = cache.study(&study_uid(1)).unwrap().unwrap();
+    assert_eq!(cache.orders_of(&study).unwrap().len(), 1);
+}
+
+#[test]
+fn of_more_orders_than_anybody_reads_the_most_urgent_stand_first_and_each_is_found() {
+    let folder = tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    let all = 21_500;
+    for chunk in (100..100 + all).collect::<Vec<u32>>().chunks(5000) {
+        let orders = chunk.iter().map(|n| Order {
+            scheduled: Some(When::At(Timestamp(AT.0 - i64::from(*n)))),
+            ..order(*n, "1", None)
+        });
+        take(&cache, orders.collect());
+    }
+    take(&cache, vec![order(90_000, "1", Some(Priority::Stat)), order(90_001, "1", Some(Priority::Urgent))]);
+    let first = cache.expected_orders("", 3).unwrap();
+    assert_eq!(first.total, all as usize + 2);
+    let places: Vec<&str> = first.orders.iter().map(|known| known.order.place.as_str()).collect();
+    // Then the one that was to be first.
+    let earliest = format!("ServiceRequest/{}", 99 + all);
+    assert_eq!(places, ["ServiceRequest/90000", "ServiceRequest/90001", earliest.as_str()]);
+    let one = cache.expected_orders("jose acc21", 10).unwrap();
+    assert_eq!((one.total, one.orders.len()), (10 + 100 + 600, 10), "ACC210 … ACC21599");
+    assert_eq!(cache.expected_orders("90001 head", 10).unwrap().total, 1);
+}
+
+#[test]
+fn a_task_moves_its_order_in_the_list_and_its_end_moves_it_back() {
+    let folder = tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    take(&cache, vec![order(5, "1", Some(Priority::Urgent)), order(6, "1", None)]);
+    let task = |version: &str, status: &str| {
+        let task = OrderTask {
+            source: "ris".into(),
+            place: "Task/6".into(),
+            version: version.into(),
+            order: "ServiceRequest/6".into(),
+            status: status.into(),
+            priority: Some(Priority::Stat),
+            ..OrderTask::default()
+        };
+        let page = OrderPage { of: of(), tasks: vec![task], ..OrderPage::default() };
+        cache.take_orders(&page, "medsight", AT).unwrap();
+        cache.expected_orders("", 10).unwrap().orders[0].order.place.clone()
+    };
+    assert_eq!(task("1", "requested"), "ServiceRequest/6");
+    assert_eq!(task("2", "completed"), "ServiceRequest/5");
+}

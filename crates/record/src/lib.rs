@@ -19,9 +19,11 @@ mod region;
 pub mod report;
 mod retention;
 mod segment;
+mod server_copy;
 pub mod server_report;
 pub mod session;
 pub mod settings;
+pub mod site_policy;
 pub mod source;
 pub mod study;
 pub mod to_write;
@@ -29,6 +31,7 @@ pub mod tool;
 pub mod undo;
 pub mod words;
 pub mod work;
+mod wound_history;
 
 pub use annotation::{
     Annotation, AnnotationId, AnnotationKind, CodedName, ImageRef, Measured, NoScale, Place,
@@ -50,11 +53,13 @@ pub use proposal::{
 pub use report::{Report, ReportId, ReportStatus};
 pub use retention::{NoSuchRetention, Retention};
 pub use segment::SegmentMeaning;
+pub use server_copy::{KnownCopy, ServerCopy};
 pub use server_report::{KnownServerReport, ServerReport};
 pub use session::{
     CameraState, CellState, Layout, PlanesState, ProjectionKind, ReadingSession, View3dState, ViewKind,
 };
 pub use settings::{SettingChange, Settings};
+pub use site_policy::SitePolicy;
 pub use source::Source;
 pub use study::{
     InstanceRecord, Manifest, ManifestInstance, Patient, ReadState, SeriesRecord, Sex, StudyRecord,
@@ -64,3 +69,4 @@ pub use tool::Tool;
 pub use undo::History;
 pub use words::{Locale, Words};
 pub use work::{Claim, Priority, ServiceTimes, Work};
+pub use wound_history::{Found, WoundObservation, WoundValue, sites_by_panel};

@@ -1,6 +1,7 @@
 //! A report that another system has of a patient: read, never changed here.
 
 use crate::Patient;
+use crate::server_copy::{KnownCopy, server_copy};
 use medsight_base::{StudyUid, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,12 @@ pub struct ServerReport {
     /// FHIR's word: `registered`, `partial`, `preliminary`, `final`, `amended`, `corrected`, `appended`, `cancelled`,
     /// `entered-in-error`, `unknown`.
     pub status: String,
+    /// Of what kind it is, in the server's words; empty where it says none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub category: String,
+    /// It is one of radiology, or says of no kind that it is: then it may be.
+    #[serde(default = "yes")]
+    pub is_radiology: bool,
     /// What it is a report of.
     pub title: String,
     /// Day or moment of the examination, as the server has it.
@@ -50,12 +57,11 @@ impl ServerReport {
 }
 
 /// A report as this workstation knows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KnownServerReport {
-    /// Itself.
-    pub report: ServerReport,
-    /// The server no longer has it.
-    pub gone: bool,
-    /// When the server last said so.
-    pub seen_at: Timestamp,
+pub type KnownServerReport = KnownCopy<ServerReport>;
+
+server_copy!(ServerReport);
+
+/// Copies from before kinds were told apart.
+const fn yes() -> bool {
+    true
 }

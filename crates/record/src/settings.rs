@@ -1,4 +1,5 @@
-//! Settings: built-in defaults, then the site's policy, then the person's differences.
+//! Settings: built-in defaults, then the person's differences, then the site's policy: the one that was fetched
+//! ([`crate::site_policy`]), and above all others the one on the machine.
 //!
 //! Only differences are stored. What the site has set can't be changed by the person; [`Settings::locked`]
 //! says so, so that the user interface can show who set it.
@@ -11,6 +12,7 @@ use crate::identity::{Identity, IdentityError};
 use crate::listener::{Listener, ListenerError};
 use crate::model_rules::{ModelSettings, ModelSettingsError};
 use crate::node::{Node, NodeError};
+use crate::site_policy::{SitePolicy, SitePolicyError};
 use crate::source::{Source, SourceError};
 use crate::words::Locale;
 use crate::work::ServiceTimes;
@@ -82,6 +84,11 @@ pub struct Settings {
     /// Years for which events of the audit trail are kept.
     #[serde(default)]
     pub audit_years: Retention,
+    /// Days after which a closed order without images is forgotten; 0: never.
+    pub closed_order_days: u16,
+    /// Where more of the site's policy is fetched. Of the machine's own policy only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site_policy: Option<SitePolicy>,
     /// Names of settings that the site's policy has fixed.
     #[serde(skip)]
     locked: Vec<String>,
@@ -172,6 +179,9 @@ pub enum SettingsError {
     /// A list or a rule for models that can't be meant.
     #[error(transparent)]
     Models(#[from] ModelSettingsError),
+    /// A policy that could not be fetched.
+    #[error(transparent)]
+    SitePolicy(#[from] SitePolicyError),
     /// Something else in the settings names it.
     #[error("“{by}” uses “{name}”. Change that first.")]
     InUse {
@@ -183,25 +193,40 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// Lays the person's differences over the site's policy over the defaults. Empty text: no layer.
+    /// Lays the site's policy over the person's differences over the defaults. Empty text: no layer.
     pub fn layered(policy: &str, person: &str) -> Result<Self, SettingsError> {
+        Self::with_fetched(policy, "", person)
+    }
+
+    /// The same with a policy that was fetched: it lies over the person's differences, and the machine's own over it.
+    pub fn with_fetched(machine: &str, fetched: &str, person: &str) -> Result<Self, SettingsError> {
         let read = |layer, text: &str| -> Result<toml::Table, SettingsError> {
             toml::from_str(text)
                 .map_err(|e: toml::de::Error| SettingsError::Format { layer, reason: e.message().to_owned() })
         };
         let mut table = read("the defaults", DEFAULTS)?;
-        let policy = read("the site policy", policy)?;
-        let locked: Vec<String> = policy.keys().cloned().collect();
-        for (name, value) in read("your settings", person)? {
-            table.insert(name, value);
+        let (machine, fetched) = (read("the site policy", machine)?, read("the fetched policy", fetched)?);
+        let (person, mut locked) = (read("your settings", person)?, Vec::new());
+        if person.contains_key("site_policy") {
+            let reason = "site_policy belongs into the policy of the machine".to_owned();
+            return Err(SettingsError::Format { layer: "your settings", reason });
         }
-        table.extend(policy);
+        table.extend(person);
+        for policy in [fetched, machine] {
+            locked.extend(policy.keys().cloned());
+            table.extend(policy);
+        }
         let mut settings: Self = table.try_into().map_err(|e: toml::de::Error| SettingsError::Format {
             layer: "your settings",
             reason: e.message().to_owned(),
         })?;
         settings.identity.check()?;
         settings.models.check()?;
+        if let Some(policy) = &settings.site_policy {
+            policy.check()?;
+        }
+        locked.sort_unstable();
+        locked.dedup();
         settings.locked = locked;
         Ok(settings)
     }

@@ -1,4 +1,4 @@
-//! A system that orders and earlier reports are asked of, as the settings keep it.
+//! A system that orders, earlier reports and wounds are asked of, as the settings keep it.
 //!
 //! Plain data, like [`crate::node`] and [`crate::destination`], whose addresses it names. Not here: the asking, which is
 //! the business of `medsight-sync`.
@@ -15,6 +15,8 @@ pub enum Brings {
     Orders,
     /// Earlier reports of the patient whose report is opened. FHIR only.
     Reports,
+    /// What was observed of the wounds of that patient. FHIR only.
+    Wounds,
 }
 
 impl Brings {
@@ -24,6 +26,7 @@ impl Brings {
         match self {
             Self::Orders => "orders",
             Self::Reports => "reports",
+            Self::Wounds => "wounds",
         }
     }
 }
@@ -73,9 +76,9 @@ pub enum SourceError {
     #[error("the source needs a name that no other source has")]
     Name,
     /// It is asked for nothing.
-    #[error("the source brings nothing: choose orders, reports or both")]
+    #[error("the source brings nothing: choose orders, reports or wounds")]
     BringsNothing,
-    /// A worklist has steps, and no reports.
+    /// A worklist has steps, and nothing else.
     #[error("a modality worklist brings orders only")]
     WorklistReports,
     /// Nobody of this name is in the settings, or is of another kind.
@@ -111,7 +114,7 @@ impl Source {
         if self.brings.is_empty() {
             return Err(E::BringsNothing);
         }
-        if matches!(self.from, From::Node(_)) && self.brings.contains(&Brings::Reports) {
+        if matches!(self.from, From::Node(_)) && self.brings.iter().any(|one| *one != Brings::Orders) {
             return Err(E::WorklistReports);
         }
         if self.every_min > 1440 || self.days_back > 365 || self.days_ahead > 365 {
@@ -176,10 +179,13 @@ mod tests {
 
     #[test]
     fn a_worklist_brings_no_reports_and_a_condition_cannot_change_the_question() {
-        let mut worklist = source("from = { node = \"mwl\" }");
+        let worklist = source("from = { node = \"mwl\" }");
         assert_eq!(worklist.check(), Ok(()));
-        worklist.brings.insert(Brings::Reports);
-        assert_eq!(worklist.check(), Err(SourceError::WorklistReports));
+        for not_there in [Brings::Reports, Brings::Wounds] {
+            let mut worklist = worklist.clone();
+            worklist.brings.insert(not_there);
+            assert_eq!(worklist.check(), Err(SourceError::WorklistReports));
+        }
         for only in ["_count=1", "category", "category=", "category=a b", "status=active&_include=x", "a=b#c"]
         {
             let mut fhir = source("from = { destination = \"hospital\" }");

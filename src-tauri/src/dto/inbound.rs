@@ -1,7 +1,10 @@
-//! Orders and earlier reports of other systems, and how these systems answered, as the person sees them.
+//! Orders, earlier reports and wounds of other systems, and how these systems answered, as the person sees them.
 
 use crate::problem::Problem;
-use medsight_record::{KnownOrder, KnownServerReport, Patient, When};
+use medsight_record::{
+    Found, KnownCopy, KnownOrder, KnownServerReport, Patient, When, WoundObservation, WoundValue,
+};
+use medsight_sync::OfPatient;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -130,7 +133,7 @@ pub struct SourceView {
     pub name: String,
     /// `fhir` or `worklist`.
     pub system: String,
-    /// Words of what it brings: `orders`, `reports`.
+    /// Words of what it brings: `orders`, `reports`, `wounds`.
     pub brings: Vec<String>,
     /// Minutes from one asking for orders to the next; 0: only when a person asks.
     pub every_min: u16,
@@ -144,6 +147,8 @@ pub struct SourceView {
     pub attempts: u32,
     /// Why not, and what to do.
     pub problem: Option<Problem>,
+    /// It has more of this patient than was read: it can be read further.
+    pub has_more: bool,
 }
 
 /// Where orders and earlier reports come from.
@@ -172,6 +177,8 @@ pub struct ServerReportView {
     pub is_withdrawn: bool,
     /// The source no longer has it.
     pub is_gone: bool,
+    /// Of what kind it is, in the source's words; empty where it is known to be of radiology, or says nothing.
+    pub category: String,
     /// What it is a report of.
     pub title: String,
     /// Day of the examination.
@@ -197,14 +204,16 @@ pub struct ServerReportView {
 impl ServerReportView {
     /// A report that a source has under the number of a patient.
     pub(crate) fn of(known: KnownServerReport, patient: &Patient) -> Self {
-        let report = known.report;
+        let report = known.said;
+        let (identity, is_doubtful) = whom(report.patient.as_ref(), patient);
         Self {
-            identity: report.patient.as_ref().map(|there| there.identity_line(None)).unwrap_or_default(),
-            is_doubtful: report.patient.as_ref().is_some_and(|there| !there.may_be(patient)),
+            identity,
+            is_doubtful,
             is_withdrawn: report.is_withdrawn(),
             is_gone: known.gone,
             issued_ms: report.issued_at.map(|at| at.0),
             seen_ms: known.seen_at.0,
+            category: if report.is_radiology { String::new() } else { report.category },
             source: report.source,
             place: report.place,
             version: report.version,
@@ -216,5 +225,153 @@ impl ServerReportView {
             is_cut: report.is_cut,
             other_forms: report.other_forms,
         }
+    }
+}
+
+/// Who a source says that something is about, and whether that may be somebody else than the patient.
+fn whom(there: Option<&Patient>, patient: &Patient) -> (String, bool) {
+    let identity = there.map(|there| there.identity_line(None)).unwrap_or_default();
+    (identity, there.is_some_and(|there| !there.may_be(patient)))
+}
+
+/// What is asked of the sources about the patient of a study.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum OfPatientForm {
+    /// Reports of radiology, and those that say of no kind that they are.
+    Reports,
+    /// Reports of every kind.
+    AllReports,
+    /// What was observed of wounds.
+    Wounds,
+}
+
+impl From<OfPatientForm> for OfPatient {
+    fn from(form: OfPatientForm) -> Self {
+        match form {
+            OfPatientForm::Reports => Self::Reports,
+            OfPatientForm::AllReports => Self::AllReports,
+            OfPatientForm::Wounds => Self::Wounds,
+        }
+    }
+}
+
+/// Has the sources asked about the patient of a study.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OfPatientRequest {
+    /// Study Instance UID.
+    pub study_uid: String,
+    /// What for.
+    pub what: OfPatientForm,
+    /// For what comes after what was read.
+    pub further: bool,
+}
+
+/// What another system observed of a wound: to be read, not to be changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct WoundView {
+    /// Name of the source.
+    pub source: String,
+    /// What the source calls it.
+    pub place: String,
+    /// Its version there.
+    pub version: String,
+    /// FHIR's word of its status.
+    pub status: String,
+    /// It was withdrawn: what it says does not hold.
+    pub is_withdrawn: bool,
+    /// The source no longer has it.
+    pub is_gone: bool,
+    /// LOINC code of what was observed: its name is under `wound.code.`.
+    pub code: String,
+    /// The same in the source's words.
+    pub what: String,
+    /// Day, as the source's calendar has it; may be empty.
+    pub effective: String,
+    /// The moment, where one is told, milliseconds since 1970.
+    pub effective_ms: Option<i64>,
+    /// Where on the body, in the source's words.
+    pub site: String,
+    /// How it was found, in the source's words.
+    pub method: String,
+    /// Who did it.
+    pub performer: String,
+    /// What was found.
+    pub values: Vec<WoundValueView>,
+    /// When the source last said so, milliseconds since 1970.
+    pub seen_ms: i64,
+    /// The patient as the source has them; empty where it told only the number.
+    pub identity: String,
+    /// What the source says of the patient is not what the study says: it may be somebody else with the same number.
+    pub is_doubtful: bool,
+}
+
+/// One value of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct WoundValueView {
+    /// LOINC code of the part that it is the value of; empty for the whole and where there is none.
+    pub code: String,
+    /// The part in the source's words; empty for the whole.
+    pub what: String,
+    /// The value.
+    pub found: FoundView,
+}
+
+/// A value as the source has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(tag = "kind", content = "with", rename_all = "snake_case")]
+pub enum FoundView {
+    /// Digits and unit as they came; the unit may be empty.
+    Quantity([String; 2]),
+    /// Words.
+    Words(String),
+    /// Whether it is so.
+    Truth(bool),
+    /// No value, and why.
+    Absent(String),
+    /// A kind of value that stays at the source.
+    Elsewhere(String),
+}
+
+impl WoundView {
+    /// What a source has under the number of a patient; `site`: where its panel says that it is, where it does not say itself.
+    pub(crate) fn of(known: KnownCopy<WoundObservation>, site: Option<&str>, patient: &Patient) -> Self {
+        let one = known.said;
+        let (identity, is_doubtful) = whom(one.patient.as_ref(), patient);
+        Self {
+            identity,
+            is_doubtful,
+            is_withdrawn: one.is_withdrawn(),
+            is_gone: known.gone,
+            seen_ms: known.seen_at.0,
+            effective_ms: one.effective_at.map(|at| at.0),
+            site: if one.site.is_empty() { site.unwrap_or_default().to_owned() } else { one.site },
+            values: one.values.into_iter().map(WoundValueView::from).collect(),
+            source: one.source,
+            place: one.place,
+            version: one.version,
+            status: one.status,
+            code: one.code,
+            what: one.what,
+            effective: one.effective,
+            method: one.method,
+            performer: one.performer,
+        }
+    }
+}
+
+impl From<WoundValue> for WoundValueView {
+    fn from(value: WoundValue) -> Self {
+        let found = match value.found {
+            Found::Quantity { number, unit } => FoundView::Quantity([number, unit]),
+            Found::Words(words) => FoundView::Words(words),
+            Found::Truth(is_so) => FoundView::Truth(is_so),
+            Found::Absent(why) => FoundView::Absent(why),
+            Found::Elsewhere(form) => FoundView::Elsewhere(form),
+        };
+        Self { code: value.code, what: value.what, found }
     }
 }

@@ -1,6 +1,6 @@
 //! A report as the window shows and signs it. Its words are in `report_content.rs`.
 
-use super::{CodeForm, ContentForm, Measurement, OrderView, ServerReportView, SourceView};
+use super::{CodeForm, ContentForm, Measurement, OrderView, ServerReportView, SourceView, WoundView};
 use crate::problem::Problem;
 use medsight_record::report::changes::ChangeKind;
 use medsight_record::report::{CriticalResult, Urgency};
@@ -182,6 +182,8 @@ pub struct ReportRequest {
     pub today: String,
     /// A person has opened the page; else it is read again because something changed.
     pub is_opened: bool,
+    /// Earlier reports of other systems of every kind; else of radiology, and those that say of no kind that they are.
+    pub all_kinds: bool,
 }
 
 /// Everything the report page shows.
@@ -206,6 +208,10 @@ pub struct ReportPage {
     pub server_reports: Vec<ServerReportView>,
     /// How these systems answered when they were asked for them.
     pub server_sources: Vec<SourceView>,
+    /// What other systems observed of the patient's wounds, newest first.
+    pub wounds: Vec<WoundView>,
+    /// How these systems answered when they were asked for it.
+    pub wound_sources: Vec<SourceView>,
     /// What the examination was asked for.
     pub orders: Vec<OrderView>,
     /// Abbreviations.

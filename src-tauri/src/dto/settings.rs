@@ -54,6 +54,8 @@ pub struct SettingsView {
     pub sources: Vec<SourceForm>,
     /// Which models may run, and which run by themselves.
     pub models: ModelsForm,
+    /// The policy of the site that is fetched; none where the machine's policy names no server.
+    pub site_policy: Option<SitePolicyView>,
     /// Names of settings the site has fixed.
     pub locked: Vec<String>,
     /// Where the key is kept.
@@ -62,6 +64,20 @@ pub struct SettingsView {
     pub cache_folder: String,
     /// Bytes of images in the cache.
     pub cache_bytes: u64,
+}
+
+/// The policy of the site that is fetched from a server.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct SitePolicyView {
+    /// Its server.
+    pub url: String,
+    /// Number of the one that holds; none came yet, or none that is believed.
+    pub serial: Option<u64>,
+    /// When the server was last asked, milliseconds since 1970.
+    pub asked_ms: Option<i64>,
+    /// Why none holds, or no newer one.
+    pub problem: Option<Problem>,
 }
 
 /// One setting and its new value; a value that is none of those listed is refused before it gets here.

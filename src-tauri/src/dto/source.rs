@@ -1,4 +1,4 @@
-//! Systems that orders and earlier reports are asked of: their form in the settings.
+//! Systems that orders, earlier reports and wounds are asked of: their form in the settings.
 
 use medsight_record::source::{Brings, From as SourceFrom, Source};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use ts_rs::TS;
 pub struct SourceForm {
     /// As the person calls it.
     pub name: String,
-    /// Words of what it is asked for: `orders`, `reports`.
+    /// Words of what it is asked for: `orders`, `reports`, `wounds`.
     #[ts(type = "string[]")]
     pub brings: BTreeSet<Brings>,
     /// Minutes from one asking for orders to the next; 0: only when a person asks.
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn a_source_that_went_through_the_form_is_the_same_one() {
         let texts = [
-            "name = \"a\"\nbrings = [\"orders\", \"reports\"]\nevery_min = 0\nissuer = \"HERE\"\nonly = \"status=active\"\nfrom = { destination = \"ris\" }\n",
+            "name = \"a\"\nbrings = [\"orders\", \"reports\", \"wounds\"]\nevery_min = 0\nissuer = \"HERE\"\nonly = \"status=active\"\nfrom = { destination = \"ris\" }\n",
             "name = \"b\"\nbrings = [\"orders\"]\ndays_back = 1\ndays_ahead = 2\nfrom = { node = \"mwl\" }\n",
         ];
         for text in texts {

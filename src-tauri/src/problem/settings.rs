@@ -4,6 +4,7 @@ use super::{DestinationFault, Fault, ListenFault, Problem};
 use medsight_record::model_rules::ModelSettingsError;
 use medsight_record::settings::SettingsError;
 use medsight_record::source::SourceError;
+use medsight_sync::site_policy::PolicyTrouble;
 
 /// What of a source's settings can't be used, with a word for each field.
 pub(crate) struct SourceFault(pub(crate) SourceError);
@@ -39,6 +40,19 @@ impl ModelsFault {
     }
 }
 
+impl From<PolicyTrouble> for Problem {
+    fn from(trouble: PolicyTrouble) -> Self {
+        let code = trouble.code().to_owned();
+        let values = match &trouble {
+            PolicyTrouble::Older { found, known } => {
+                vec![("found", found.to_string()), ("known", known.to_string())]
+            }
+            _ => Vec::new(),
+        };
+        Self { code, values: super::named(values), detail: trouble.to_string() }
+    }
+}
+
 impl From<SettingsError> for Problem {
     fn from(error: SettingsError) -> Self {
         let detail = error.to_string();
@@ -51,6 +65,7 @@ impl From<SettingsError> for Problem {
             SettingsError::Destination(why) => DestinationFault(why).into(),
             SettingsError::Source(why) => SourceFault(why).into(),
             SettingsError::Models(why) => Problem::named(ModelsFault(why).code().to_owned(), detail),
+            SettingsError::SitePolicy(_) => Fault::BadRequest(detail).into(),
             SettingsError::InUse { name, by } => Fault::InUse { name, by }.into(),
             SettingsError::Format { .. } => Fault::BadRequest(detail).into(),
         }

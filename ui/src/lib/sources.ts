@@ -3,7 +3,7 @@ import type { DestinationForm, FromForm, NodeForm, SourceForm } from "../generat
 import { within } from "./servers";
 import { t, type WordKey } from "./words.svelte";
 
-export const BRINGS = ["orders", "reports"] as const;
+export const BRINGS = ["orders", "reports", "wounds"] as const;
 
 /** A source while it is being typed. */
 export type SourceDraft = {
@@ -50,7 +50,7 @@ export function sourceOf(draft: SourceDraft): SourceForm {
   const from = fromOf(draft.from);
   const isWorklist = from.system === "worklist";
   return {
-    name: draft.name.trim(), from, brings: BRINGS.filter((one) => draft.brings[one] && !(isWorklist && one === "reports")),
+    name: draft.name.trim(), from, brings: BRINGS.filter((one) => draft.brings[one] && !(isWorklist && one !== "orders")),
     everyMin: draft.everyMin ?? 0, daysBack: draft.daysBack ?? 0, daysAhead: draft.daysAhead ?? 0, issuer: draft.issuer.trim(),
     // A worklist has no such search.
     only: isWorklist ? "" : draft.only.trim(),

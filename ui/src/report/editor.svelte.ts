@@ -1,6 +1,6 @@
 // One report while it is written: its words, what was kept of them and when, and who else has changed it.
 import { commands } from "../generated/commands";
-import type { ContentForm, CriticalForm, Problem, Quotable, ReportPage, ReportView, SectionForm, SignReportRequest, TemplateField } from "../generated/types";
+import type { ContentForm, CriticalForm, OfPatientForm, Problem, Quotable, ReportPage, ReportView, SectionForm, SignReportRequest, TemplateField } from "../generated/types";
 import { day } from "../lib/format";
 import { problemOf } from "../lib/words.svelte";
 import { nextLabel, quoteOf } from "./quotes";
@@ -39,11 +39,17 @@ export class Editor {
 
   /** Nobody may write in it now: it is signed, and no change was begun. */
   readonly isFixed = $derived(this.content === null);
+  /** Earlier reports of every kind are shown; else those of radiology. */
+  allKinds = $state(false);
   readonly isInConflict = $derived(this.failure?.code === "cache.report-changed");
+
+  #page(isOpened: boolean): Promise<ReportPage> {
+    return commands.reportPage({ studyUid: this.studyUid, today: day(new Date()), isOpened, allKinds: this.allKinds });
+  }
 
   async load(): Promise<void> {
     try {
-      const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()), isOpened: true });
+      const page = await this.#page(true);
       this.page = page;
       // Words that are not on the disk yet stay: they are newer than what is read, and why they could not be kept is told.
       if (this.dirty && this.content !== null) return;
@@ -167,7 +173,7 @@ export class Editor {
     if (!(await this.flush())) return false;
     return this.#try(async () => {
       await commands.tellCritical({ report: this.#id, critical });
-      const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()), isOpened: false });
+      const page = await this.#page(false);
       this.page = page;
       this.view = page.reports.find((report) => report.id === this.#id) ?? this.view;
     });
@@ -180,11 +186,23 @@ export class Editor {
       return;
     }
     try {
-      const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()), isOpened: false });
+      const page = await this.#page(false);
       this.page = page;
     } catch {
       // The next change or the next visit reads it again; what is written does not depend on it.
     }
+  }
+
+  /** Shows earlier reports of every kind, or of radiology again. */
+  async showKinds(all: boolean): Promise<void> {
+    this.allKinds = all;
+    if (all) await this.ask("all_reports", false);
+    await this.refreshSources();
+  }
+
+  /** Has the sources asked about the patient; what comes is told by a change of the study. */
+  async ask(what: OfPatientForm, further: boolean): Promise<void> {
+    await this.#try(() => commands.askOfPatient({ studyUid: this.studyUid, what, further }));
   }
 
   #readOwed(): void {
@@ -203,14 +221,14 @@ export class Editor {
   }
 
   async #again(id: string): Promise<void> {
-    const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()), isOpened: false });
+    const page = await this.#page(false);
     this.page = page;
     this.#take(page.reports.find((report) => report.id === id && report.status !== "entered_in_error") ?? null);
   }
 
   /** What others changed meanwhile, to be looked at beside what is on the screen. */
   async others(): Promise<ReportView | null> {
-    const page = await commands.reportPage({ studyUid: this.studyUid, today: day(new Date()), isOpened: false });
+    const page = await this.#page(false);
     return page.reports.find((report) => report.id === this.#id) ?? null;
   }
 

@@ -31,7 +31,7 @@ pub(crate) fn sources(db: &Connection) -> rusqlite::Result<Vec<String>> {
 
 /// A source is no longer asked: what it said goes with the asking.
 pub(crate) fn forget(db: &Connection, source: &str) -> rusqlite::Result<()> {
-    for table in ["orders", "order_tasks", "server_reports", "askings"] {
+    for table in ["orders", "order_tasks", "askings"].iter().chain(&super::server_copies::TABLES) {
         db.prepare_cached(&format!("DELETE FROM {table} WHERE source = ?1"))?.execute([source])?;
     }
     Ok(())

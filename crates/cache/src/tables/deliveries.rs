@@ -201,7 +201,7 @@ pub(crate) fn is_changed_there(
             "SELECT EXISTS (SELECT 1 FROM remotes WHERE identity = ?1 AND place = ?2 AND version NOT NULL)
                 AND NOT EXISTS (SELECT 1 FROM remotes WHERE identity = ?1 AND place = ?2 AND version = ?3)",
         )?
-        .query_row([identity, &told.report.place, &told.report.version], |row| row.get(0))?;
+        .query_row([identity, &told.said.place, &told.said.version], |row| row.get(0))?;
     Ok(is_other && sent.is_none_or(|sent| sent < told.seen_at.0))
 }
 

@@ -4,6 +4,7 @@ use super::unreadable;
 use medsight_base::{StudyUid, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 pub(crate) const VERSION_1: &str = "
     CREATE TABLE outbox (
@@ -148,6 +149,25 @@ pub(crate) fn claimed(
     )?
     .query_map([study.as_str(), who], |row| Ok((row.get(0)?, row.get(1)?)))?
     .collect()
+}
+
+/// The orders of which it was told last that somebody has them, by destination and place; also where that waits to be told.
+pub(crate) fn claimed_orders(db: &Connection) -> rusqlite::Result<BTreeSet<(String, String)>> {
+    db.prepare_cached(
+        "SELECT coalesce(payload ->> 'destination', ''), coalesce(payload ->> 'order', ''),
+             coalesce(payload ->> 'taken', 0) OR sent_at IS NULL
+         FROM outbox WHERE kind = 'claim' ORDER BY id",
+    )?
+    .query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?
+    .try_fold(BTreeSet::new(), |mut held, row| {
+        let (order, is_held): ((String, String), bool) = row?;
+        if is_held {
+            held.insert(order);
+        } else {
+            held.remove(&order);
+        }
+        Ok(held)
+    })
 }
 
 /// One entry, waiting or not.

@@ -131,7 +131,7 @@ impl Http {
             request = request.header(CONTENT_TYPE, MEDIA).body(body.to_string());
         }
         let whole = async {
-            let mut response = request.send().await.map_err(|why| self.lost(why))?;
+            let mut response = request.send().await.map_err(|why| lost(&self.base, why))?;
             let (status, headers) = (response.status(), response.headers().clone());
             if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
                 return Err(Trouble::Redirected);
@@ -175,30 +175,27 @@ impl Http {
             _ => Ok(answer),
         }
     }
+}
 
-    /// Without the URL, which may hold what was searched for.
-    fn lost(&self, why: reqwest::Error) -> Trouble {
-        let peer = format!(
-            "{}:{}",
-            self.base.host_str().unwrap_or_default(),
-            self.base.port_or_known_default().unwrap_or_default()
-        );
-        let is_connect = why.is_connect();
-        let why = why.without_url();
-        let mut text = why.to_string();
-        let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(&why);
-        while let Some(next) = cause {
-            text = next.to_string();
-            cause = next.source();
-        }
-        let lower = text.to_lowercase();
-        if ["certificate", "tls", "handshake"].iter().any(|word| lower.contains(word)) {
-            Trouble::Tls(format!("{peer}: {text}"))
-        } else if is_connect {
-            Trouble::Unreachable(format!("{peer}: {text}"))
-        } else {
-            Trouble::Lost("the server's answer was awaited")
-        }
+/// Why there is no answer, without the path, which may hold what was searched for.
+pub(crate) fn lost(to: &Url, why: reqwest::Error) -> Trouble {
+    let peer =
+        format!("{}:{}", to.host_str().unwrap_or_default(), to.port_or_known_default().unwrap_or_default());
+    let is_connect = why.is_connect();
+    let why = why.without_url();
+    let mut text = why.to_string();
+    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(&why);
+    while let Some(next) = cause {
+        text = next.to_string();
+        cause = next.source();
+    }
+    let lower = text.to_lowercase();
+    if ["certificate", "tls", "handshake"].iter().any(|word| lower.contains(word)) {
+        Trouble::Tls(format!("{peer}: {text}"))
+    } else if is_connect {
+        Trouble::Unreachable(format!("{peer}: {text}"))
+    } else {
+        Trouble::Lost("the server's answer was awaited")
     }
 }
 

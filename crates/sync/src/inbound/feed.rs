@@ -3,11 +3,12 @@
 //! Each page is kept with how far the reading is. Sorted answers are read on from the last change that was seen, so that
 //! nothing is missed by what comes or goes meanwhile. Links are followed only where that does not get on; what is changed
 //! then may move others over the edge of a page, where the server keeps its place by counting: all of it is read again.
+//! More than can be read so at once is read by windows of time (`windows.rs`).
 //! The mark, from which on the next asking reads, is moved at the end of a reading that nothing overtook, and stays behind
 //! the server's clock: what is committed there late is not missed.
 
 use super::order::{Patients, name_of, order, subject, task};
-use super::pages::{One, Page, Pages, one};
+use super::pages::{One, Page, Pages, TOO_LONG, one};
 use crate::Trouble;
 use crate::fhir::http::Http;
 use crate::moment::now;
@@ -25,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 /// What may be committed late at a server, milliseconds.
 const LATE_MS: i64 = 120_000;
 /// Readings of the same once more because something was changed meanwhile.
-const MOST_READINGS: usize = 3;
+pub(super) const MOST_READINGS: usize = 3;
 /// Open orders that are asked for by name at each asking: those that were deleted are in no search.
 const LOOKED_AT: usize = 25;
 /// Patients that are asked for by name for a page whose server brings none along.
@@ -64,13 +65,28 @@ impl Feed<'_> {
         let mut came = CameIn::default();
         for reading in 0..MOST_READINGS {
             let mut pages = Pages::new(self.http, search.to_owned(), Some(start));
-            let query = pages.query();
+            let (query, first) = (pages.query(), start);
             let known = asking.etag.clone().filter(|_| reading == 0 && asking.query.as_ref() == Some(&query));
             let (mut count, mut etag) = (0, known);
+            // Up to where windows of time were read, and since when what they lack may have been changed.
+            let (mut read_to, mut torn_since) = (from, None);
             loop {
-                let page = pages.read(etag.take().as_deref(), self.cancel).await?;
+                let page = pages.read(etag.take().as_deref(), self.cancel).await;
+                if pages.is_too_much() {
+                    let until = pages.began.unwrap_or_else(now);
+                    if until <= start {
+                        return Err(TOO_LONG);
+                    }
+                    let (more, is_whole) = self.windows(&of, &mut asking, search, (start, until)).await?;
+                    came.add(more);
+                    torn_since = torn_since.or(Some(until).filter(|_| !is_whole));
+                    (read_to, start, count) = (Timestamp(until.0.saturating_sub(LATE_MS)), until, 0);
+                    asking.began = None;
+                    pages = Pages::new(self.http, search.to_owned(), Some(start));
+                    continue;
+                }
                 count += 1;
-                let Some(page) = page else {
+                let Some(page) = page? else {
                     asking.answered();
                     (asking.asked_at, asking.ended_at) = (now(), Some(now()));
                     came.add(self.keep(&of, &asking, Page::default()).await?);
@@ -79,10 +95,12 @@ impl Feed<'_> {
                 // A reading that goes on after it was cut off began when the first of it did.
                 asking.began = asking.began.or(pages.began);
                 let is_last = page.is_last;
+                let is_newer_than = |began: Option<Timestamp>| {
+                    pages.newest.zip(began).is_some_and(|(newest, began)| newest > began)
+                };
                 let overtaken = is_last
-                    && pages.by_links
-                    && pages.newest.zip(asking.began).is_some_and(|(newest, began)| newest > began)
-                    && (count > 1 || start > from);
+                    && (pages.by_links && is_newer_than(asking.began) && (count > 1 || start > from)
+                        || is_newer_than(torn_since));
                 if overtaken {
                     (asking.progress, asking.began) = (None, None);
                     // Torn each time: the next asking reads from where this one did.
@@ -90,10 +108,10 @@ impl Feed<'_> {
                         asking.ended_at = Some(now());
                     }
                 } else if is_last {
-                    asking.mark = Some(mark(from, &pages));
+                    asking.mark = Some(mark(from.max(read_to), &pages));
                     (asking.progress, asking.began) = (None, None);
                     (asking.query, asking.etag) =
-                        (Some(query.clone()), pages.etag.clone().filter(|_| count == 1));
+                        (Some(query.clone()), pages.etag.clone().filter(|_| count == 1 && start == first));
                     asking.ended_at = Some(now());
                 } else if page.sorted_to.is_some() {
                     asking.progress = page.sorted_to;
@@ -128,7 +146,7 @@ impl Feed<'_> {
         Some(Order { destination, ..order })
     }
 
-    async fn keep(&self, of: &AskedOf, asking: &Asking, page: Page) -> Result<CameIn, Trouble> {
+    pub(super) async fn keep(&self, of: &AskedOf, asking: &Asking, page: Page) -> Result<CameIn, Trouble> {
         let patients = self.patients(&page).await?;
         let orders = page.found.iter().filter_map(|one| self.order(one, &patients));
         let kept = OrderPage {

@@ -1,16 +1,20 @@
-//! What comes from other systems: orders, the tasks that give them to somebody, and earlier reports of a patient.
+//! What comes from other systems: orders, the tasks that give them to somebody, and of a patient earlier reports and what
+//! was observed of wounds.
 //!
 //! The other systems are asked; nothing here listens. All that comes in is kept with its version and never written
 //! back. A link of an answer is followed only below the address of the settings, so that a token goes nowhere else.
 
 mod feed;
+mod of_patient;
 mod order;
 mod pages;
 mod probe;
 mod report;
-mod reports;
 mod values;
+mod what;
+mod windows;
 mod worklist;
+mod wound;
 
 use crate::backoff::Backoff;
 use crate::fhir::http::Http;
@@ -22,12 +26,13 @@ use medsight_cache::{AskedOf, Cache, CameIn, OrderPage};
 use medsight_record::destination::{Destination, FhirServer, To};
 use medsight_record::node::{Dimse, Node};
 use medsight_record::source::{Brings, From};
-use medsight_record::{Patient, Source};
-pub use reports::{is_of_reports, reports_of};
+use medsight_record::{Patient, ServerReport, Source, WoundObservation};
+use of_patient::Asked;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+pub use what::OfPatient;
 
 /// How a source answered.
 #[derive(Debug)]
@@ -45,6 +50,7 @@ pub struct Inbound {
     destinations: Vec<Destination>,
     nodes: Vec<Node>,
     secrets: Secrets,
+    closed_order_days: u16,
 }
 
 impl std::fmt::Debug for Inbound {
@@ -63,7 +69,14 @@ impl Inbound {
         nodes: Vec<Node>,
         secrets: Secrets,
     ) -> Self {
-        Self { cache, sources, destinations, nodes, secrets }
+        Self { cache, sources, destinations, nodes, secrets, closed_order_days: 0 }
+    }
+
+    /// Forgets closed orders without images after so many days, whenever orders were asked for; 0: never.
+    #[must_use]
+    pub fn forgetting_after(mut self, closed_order_days: u16) -> Self {
+        self.closed_order_days = closed_order_days;
+        self
     }
 
     /// Asks every source of orders now, in the name of `who`.
@@ -104,29 +117,44 @@ impl Inbound {
         .await;
     }
 
-    /// Asks the sources of reports that can know a patient what they have of them, in the name of `who`.
-    pub async fn ask_reports(
+    /// Asks the sources that can know a patient what they have of them, in the name of `who`; `further`: what comes after
+    /// what was read, where the server has more.
+    pub async fn ask_of_patient(
         &self,
+        what: OfPatient,
         patient: &Patient,
+        further: bool,
         who: &str,
         cancel: &CancellationToken,
     ) -> Vec<Answered> {
-        let id = patient.id.trim();
-        let brings =
-            |s: &&Source| s.brings.contains(&Brings::Reports) && s.may_know(patient) && !id.is_empty();
-        let asked = self.sources.iter().filter(brings);
+        let patient_id = patient.id.trim();
+        let asked = self.sources.iter().filter(|source| {
+            source.brings.contains(&what.brings()) && source.may_know(patient) && !patient_id.is_empty()
+        });
         let one = |source| async move {
-            let of = reports_of(source, id);
             let came = async {
                 let (server, http) = self.fhir(source).await?;
-                reports::read(&self.cache, source, &server, &http, id, who, cancel).await
+                let (server, http) = (&server, &http);
+                let asked = Asked { cache: &self.cache, source, server, http, what, patient_id, who, cancel };
+                match what {
+                    OfPatient::Reports | OfPatient::AllReports => asked.read::<ServerReport>(further).await,
+                    OfPatient::Wounds => asked.read::<WoundObservation>(further).await,
+                }
             };
-            self.answered(source, of, came.await).await
+            self.answered(source, what.asked_of(source, patient_id), came.await).await
         };
         join_all(asked.map(one)).await
     }
 
     async fn ask_one(&self, source: &Source, who: &str, cancel: &CancellationToken) -> Answered {
+        let answered = self.ask_of_orders(source, who, cancel).await;
+        let (cache, days) = (Arc::clone(&self.cache), self.closed_order_days);
+        // What can't be forgotten now is when orders are asked for again.
+        let _stays = blocking(move || cache.forget_closed_orders(days, now())).await;
+        answered
+    }
+
+    async fn ask_of_orders(&self, source: &Source, who: &str, cancel: &CancellationToken) -> Answered {
         let named = |feed: &str| AskedOf { source: source.name.clone(), feed: feed.to_owned() };
         match &source.from {
             From::Destination(_) => {

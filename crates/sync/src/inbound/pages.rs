@@ -20,7 +20,7 @@ const MOST_PAGES: usize = 500;
 const MOST_EMPTY: usize = 3;
 
 const ENDLESS: Trouble = Trouble::Answer("its pages bring the same things again and again");
-const TOO_LONG: Trouble =
+pub(super) const TOO_LONG: Trouble =
     Trouble::Answer("it has more pages than are read at once; the next asking goes on from there");
 
 /// One page.
@@ -43,6 +43,8 @@ pub(super) struct Pages<'a> {
     search: String,
     /// From which change on; `None`: all, in no order.
     from: Option<Timestamp>,
+    /// Changes before this moment only.
+    until: Option<Timestamp>,
     next: Option<String>,
     seen: BTreeSet<(String, String)>,
     pages: usize,
@@ -58,6 +60,14 @@ pub(super) struct Pages<'a> {
     /// The server told where its next page is: how it keeps its place is not known.
     pub(super) by_links: bool,
     pub(super) etag: Option<String>,
+    /// How many there are, as the server counted them for the first page.
+    total: Option<usize>,
+    /// How many came with the first page.
+    per_page: usize,
+    /// When those that were seen were changed.
+    changes: Vec<Timestamp>,
+    /// It has more pages than are read at once.
+    is_cut: bool,
 }
 
 impl<'a> Pages<'a> {
@@ -66,6 +76,7 @@ impl<'a> Pages<'a> {
             http,
             search,
             from,
+            until: None,
             next: None,
             seen: BTreeSet::new(),
             pages: 0,
@@ -77,7 +88,52 @@ impl<'a> Pages<'a> {
             newest: None,
             by_links: false,
             etag: None,
+            total: None,
+            per_page: 0,
+            changes: Vec::new(),
+            is_cut: false,
         }
+    }
+
+    /// Changes before this moment only.
+    pub(super) fn before(mut self, until: Timestamp) -> Self {
+        self.until = Some(until);
+        self
+    }
+
+    /// It is known by now that it can't be read at once, and not where it could be gone on with: the answers are not sorted.
+    /// After the first page the server's own count may say so.
+    pub(super) fn is_too_much(&self) -> bool {
+        let foreseen = self.total.is_some_and(|total| total > self.per_page.saturating_mul(MOST_PAGES));
+        !self.is_sorted && (foreseen || self.is_cut)
+    }
+
+    /// A moment before which about half of what was seen was changed.
+    pub(super) fn middle(&self) -> Option<Timestamp> {
+        let mut changes = self.changes.clone();
+        changes.sort_unstable();
+        changes.get(changes.len() / 2).copied()
+    }
+
+    /// The server said how many there are.
+    pub(super) fn is_counted(&self) -> bool {
+        self.total.is_some()
+    }
+
+    /// As many came as the server counted when the reading began: nothing left it meanwhile.
+    pub(super) fn is_complete(&self) -> bool {
+        self.total.is_some_and(|total| self.seen.len() >= total)
+    }
+
+    /// Goes on where [`Self::place`] was.
+    pub(super) fn from(mut self, offset: usize, link: Option<String>) -> Self {
+        (self.offset, self.next) = (offset, link);
+        self
+    }
+
+    /// Where it goes on: how many were read, and the address of the next page where the server told one.
+    pub(super) fn place(&self) -> (usize, Option<String>) {
+        (self.offset, self.next.clone())
     }
 
     /// The question of the first page.
@@ -86,6 +142,9 @@ impl<'a> Pages<'a> {
         let mut query = format!("{}{divider}_count={COUNT}", self.search);
         if let Some(from) = self.from {
             query += &format!("&_sort=_lastUpdated&_lastUpdated=ge{}", from.iso());
+        }
+        if let Some(until) = self.until {
+            query += &format!("&_lastUpdated=lt{}", until.iso());
         }
         if self.offset > 0 {
             query += &format!("&_offset={}", self.offset);
@@ -100,6 +159,7 @@ impl<'a> Pages<'a> {
         cancel: &CancellationToken,
     ) -> Result<Option<Page>, Trouble> {
         if self.pages == MOST_PAGES {
+            self.is_cut = true;
             return Err(TOO_LONG);
         }
         self.pages += 1;
@@ -112,15 +172,44 @@ impl<'a> Pages<'a> {
             status => return Err(Trouble::Server(status)),
         }
         if self.pages == 1 {
+            self.is_sorted = self.is_sorted && self.sorts(&answer, cancel).await?;
             (self.began, self.etag) = (answer.date, answer.etag.clone());
+            self.total = answer.body["total"].as_u64().and_then(|total| usize::try_from(total).ok());
         }
         self.page(answer).map(Some)
     }
 
+    /// Whether a server whose first page looks sorted sorts at all: a few changes may stand in their order by chance, and who
+    /// read on from the last of them would miss others. It does when it tells another, and no older one, to the same question
+    /// the other way round. Asked only where there is more than this page.
+    async fn sorts(&self, answer: &Answer, cancel: &CancellationToken) -> Result<bool, Trouble> {
+        let found: Vec<&Value> = self.found_in(&answer.body).collect();
+        let is_all = next_of(&answer.body).is_none() && found.len() < COUNT;
+        let (Some(first), Some(newest)) = (found.first(), found.iter().filter_map(|one| updated(one)).max())
+        else {
+            return Ok(true);
+        };
+        if is_all {
+            return Ok(true);
+        }
+        let question = self.query().replace("&_sort=_lastUpdated", "&_sort=-_lastUpdated");
+        let question = question.replace(&format!("_count={COUNT}"), "_count=1");
+        let other = self.http.request(Method::GET, &question, None, HeaderMap::new(), cancel).await?;
+        let last = self.found_in(&other.body).next();
+        Ok(last.is_some_and(|last| last["id"] != first["id"] && updated(last).is_some_and(|at| at >= newest)))
+    }
+
+    /// What was searched for, of a bundle's entries.
+    fn found_in<'b>(&self, bundle: &'b Value) -> impl Iterator<Item = &'b Value> {
+        let kind = self.search.split('?').next().unwrap_or_default().to_owned();
+        let entries = bundle["entry"].as_array().into_iter().flatten();
+        let found =
+            entries.filter(|entry| entry["search"]["mode"] != "include").map(|entry| &entry["resource"]);
+        found.filter(move |resource| resource["resourceType"] == kind.as_str())
+    }
+
     fn page(&mut self, mut answer: Answer) -> Result<Page, Trouble> {
-        let link =
-            answer.body["link"].as_array().into_iter().flatten().find(|link| link["relation"] == "next");
-        let link = link.and_then(|link| link["url"].as_str()).map(str::to_owned);
+        let link = next_of(&answer.body).map(str::to_owned);
         let Value::Array(entries) = answer.body["entry"].take() else {
             return self.end(Page::default(), link, 0, true);
         };
@@ -138,10 +227,14 @@ impl<'a> Pages<'a> {
             let changed = updated(&resource);
             self.is_sorted &= changed.is_some() && changed >= self.newest;
             self.newest = self.newest.max(changed);
+            self.changes.extend(changed);
             is_new |= name_of(&resource).is_some_and(|name| self.seen.insert(name));
             page.found.push(resource);
         }
         let count = page.found.len();
+        if self.pages == 1 {
+            self.per_page = count;
+        }
         self.end(page, link, count, is_new)
     }
 
@@ -175,6 +268,12 @@ impl<'a> Pages<'a> {
         }
         Ok(page)
     }
+}
+
+/// The address of the next page, where the server tells one.
+fn next_of(bundle: &Value) -> Option<&str> {
+    let mut links = bundle["link"].as_array().into_iter().flatten();
+    links.find(|link| link["relation"] == "next")?["url"].as_str()
 }
 
 /// One resource by its name.

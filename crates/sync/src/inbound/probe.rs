@@ -36,6 +36,7 @@ impl Inbound {
                 // With the condition: a server that does not understand it says so here.
                 Brings::Orders => format!("ServiceRequest?{}&_summary=count", source.only),
                 Brings::Reports => "DiagnosticReport?_summary=count".to_owned(),
+                Brings::Wounds => "Observation?_summary=count".to_owned(),
             };
             let answer = http.request(Method::GET, &question, None, HeaderMap::new(), cancel).await?;
             match answer.status.as_u16() {

@@ -1,14 +1,56 @@
 //! DiagnosticReport (FHIR R4) as a report of another system. Its words only: no markup is read, no address followed.
 
+use super::of_patient::{Told, Whence};
 use super::order::name_of;
-use super::values::{concept, identifier, moment, people, place, study, text};
+use super::values::{concept, concepts, has_code, identifier, moment, people, study, text};
+use super::what::OfPatient;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use medsight_record::ServerReport;
+use medsight_record::{Patient, ServerReport};
 use serde_json::Value;
 
 /// Longest words of a report that are kept, in bytes.
 const LONGEST: usize = 128 << 10;
+
+/// Radiology by LOINC (the category of reports of US Core), and the sections of HL7 v2 table 0074 that are of radiology:
+/// radiology, imaging, CT, MR, nuclear medicine, ultrasound, radiograph.
+const RADIOLOGY: [(&str, &[&str]); 2] = [
+    ("http://loinc.org", &["LP29684-5"]),
+    ("http://terminology.hl7.org/CodeSystem/v2-0074", &["RAD", "IMG", "CT", "NMR", "NMS", "RUS", "RX"]),
+];
+
+impl Told for ServerReport {
+    const RESOURCE: &'static str = "DiagnosticReport";
+
+    fn told(resource: &Value, from: &Whence<'_>) -> Option<Self> {
+        report(resource, from.source, from.patient_id)
+    }
+
+    fn patient(&mut self) -> &mut Option<Patient> {
+        &mut self.patient
+    }
+
+    fn conditions(what: OfPatient) -> Vec<String> {
+        if what != OfPatient::Reports {
+            return Vec::new();
+        }
+        let of_system =
+            |(system, codes): &(&str, &[&str])| codes.iter().map(|code| format!("{system}|{code}")).collect();
+        let codes: Vec<String> = RADIOLOGY.iter().flat_map::<Vec<String>, _>(of_system).collect();
+        // A report that says of no kind that it is may be of radiology: it is not left out.
+        vec![format!("category={}", codes.join(",")), "category:missing=true".to_owned()]
+    }
+
+    fn is_asked_for(&self, what: OfPatient) -> bool {
+        what != OfPatient::Reports || self.is_radiology
+    }
+}
+
+/// Whether it says that it is of radiology, or nothing.
+fn is_radiology(category: &Value) -> bool {
+    let says_nothing = concepts(category).is_empty();
+    says_nothing || RADIOLOGY.iter().any(|(system, codes)| has_code(category, system, codes).is_some())
+}
 
 /// A report; `None` for a resource without name or version.
 pub(super) fn report(resource: &Value, source: &str, patient_id: &str) -> Option<ServerReport> {
@@ -34,8 +76,10 @@ pub(super) fn report(resource: &Value, source: &str, patient_id: &str) -> Option
         patient_id: patient_id.to_owned(),
         patient: None,
         status: text(&resource["status"]),
+        category: concepts(&resource["category"]),
+        is_radiology: is_radiology(&resource["category"]),
         title: concept(&resource["code"]),
-        effective: effective(resource),
+        effective: effective_day(resource),
         issued_at: resource["issued"].as_str().and_then(moment),
         performer: Some(people(&resource["performer"]))
             .filter(|who| !who.is_empty())
@@ -75,8 +119,8 @@ fn study_of_references(resource: &Value) -> Option<medsight_base::StudyUid> {
     })
 }
 
-/// The day of the examination as the server's calendar has it.
-fn effective(resource: &Value) -> String {
+/// The day of an examination or observation as the server's calendar has it.
+pub(super) fn effective_day(resource: &Value) -> String {
     let given =
         resource["effectiveDateTime"].as_str().or_else(|| resource["effectivePeriod"]["start"].as_str());
     given.and_then(|text| text.get(..10.min(text.len()))).unwrap_or_default().to_owned()
@@ -95,11 +139,6 @@ fn add(words: &mut String, is_cut: &mut bool, more: &str) {
     let end = (0..=room.min(more.len())).rev().find(|at| more.is_char_boundary(*at)).unwrap_or(0);
     *is_cut |= end < more.len();
     words.push_str(&more[..end]);
-}
-
-/// `Patient/id` whose report it is.
-pub(super) fn subject(resource: &Value, base: &str) -> Option<String> {
-    place(&resource["subject"], base)
 }
 
 #[cfg(test)]
@@ -128,6 +167,20 @@ mod tests {
         assert_eq!((report.effective.as_str(), report.status.as_str()), ("2026-01-01", "amended"));
         assert_eq!(report.study.unwrap().as_str(), "1.2.3");
         assert!(!report.is_cut);
+    }
+
+    #[test]
+    fn a_report_is_of_radiology_by_its_category_and_may_be_where_it_has_none() {
+        let coded = |system: &str, code: &str| json!([{"coding": [{"system": system, "code": code}]}]);
+        let v2 = "http://terminology.hl7.org/CodeSystem/v2-0074";
+        assert!(is_radiology(&coded("http://loinc.org", "LP29684-5")) && is_radiology(&coded(v2, "RUS")));
+        assert!(is_radiology(&Value::Null) && is_radiology(&json!([])));
+        assert!(!is_radiology(&coded(v2, "LAB")) && !is_radiology(&coded("urn:local", "RAD")));
+        assert!(!is_radiology(&json!([{"text": "Laboratory"}])));
+        let [coded, unmarked] = &ServerReport::conditions(OfPatient::Reports)[..] else { panic!("two") };
+        assert!(coded.starts_with("category=http://loinc.org|LP29684-5,http://terminology.hl7.org/"));
+        assert_eq!(unmarked, "category:missing=true");
+        assert!(ServerReport::conditions(OfPatient::AllReports).is_empty());
     }
 
     #[test]

@@ -43,6 +43,15 @@ pub(super) fn code(value: &Value) -> Option<CodedName> {
     Some(CodedName { value: text(&first["code"]), scheme: text(&first["system"]), meaning: concept(value) })
 }
 
+/// The first of these codes of a system that several concepts have, or the one.
+pub(super) fn has_code<'a>(concepts: &Value, system: &str, codes: &[&'a str]) -> Option<&'a str> {
+    let all = concepts.as_array().map_or(std::slice::from_ref(concepts), Vec::as_slice);
+    let mut codings = all.iter().flat_map(|concept| list(&concept["coding"]));
+    codings.find_map(|one| {
+        codes.iter().copied().find(|code| one["system"] == system && one["code"].as_str() == Some(*code))
+    })
+}
+
 /// Whom references name, in the words that stand with them.
 pub(super) fn people(value: &Value) -> String {
     join(list(value).map(person))

@@ -11,19 +11,21 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tempfile::tempdir;
 
-const SEED: u64 = 9_200_117;
+pub(crate) const SEED: u64 = 9_200_117;
 
-struct Scene {
-    base: String,
-    cache: Arc<Cache>,
+pub(crate) struct Scene {
+    pub(crate) base: String,
+    pub(crate) cache: Arc<Cache>,
     engine: Engine,
     study: StudyRecord,
-    order: String,
-    patient: String,
+    pub(crate) order: String,
+    pub(crate) patient: String,
+    /// The condition that this order alone fulfils.
+    pub(crate) only: String,
 }
 
 /// A study, and its order at the server.
-fn begun(folder: &std::path::Path, base: &str, name: &str) -> Scene {
+pub(crate) fn begun(folder: &std::path::Path, base: &str, name: &str) -> Scene {
     let cache = cache(folder, 1, SEED);
     let uid = study(SEED, 0);
     // An invented study may be read already: then a claim that ends has ended well.
@@ -45,12 +47,12 @@ fn begun(folder: &std::path::Path, base: &str, name: &str) -> Scene {
         "category": [{"coding": [{"system": "urn:medsight:test", "code": unique}]}],
         "identifier": [{"system": "urn:acc", "value": study.accession}], "subject": {"reference": patient},
     }));
-    let asking = inbound(&cache, base, &format!("category=urn:medsight:test%7C{unique}"));
-    crate::ask(&asking).unwrap();
+    let only = format!("category=urn:medsight:test%7C{unique}");
+    crate::ask(&inbound(&cache, base, &only)).unwrap();
     assert_eq!(cache.orders_of(&study).unwrap().len(), 1);
     let destination = fhir("ris", base, "\"claim\"", "");
     let engine = engine(&cache, vec![destination], bearer(peers::bed::TOKEN));
-    Scene { base: base.to_owned(), cache, engine, study, order, patient }
+    Scene { base: base.to_owned(), cache, engine, study, order, patient, only }
 }
 
 impl Scene {
@@ -69,7 +71,7 @@ impl Scene {
         status.stuck.into_iter().map(|stuck| stuck.state).collect()
     }
 
-    fn tasks(&self) -> Vec<Value> {
+    pub(crate) fn tasks(&self) -> Vec<Value> {
         search(&self.base, &format!("Task?focus={}", self.order))
     }
 }
@@ -236,9 +238,8 @@ fn an_order_that_was_closed_meanwhile_is_given_back_all_the_same() {
     let place = format!("{base}/{}", scene.order);
     let mut order = curl("GET", &place, None).1;
     order["status"] = json!("completed");
-    let category = order["category"][0]["coding"][0]["code"].as_str().unwrap().to_owned();
     assert_eq!(curl("PUT", &place, Some(&order)).0, 200);
-    crate::ask(&inbound(&scene.cache, &base, &format!("category=urn:medsight:test%7C{category}"))).unwrap();
+    crate::ask(&inbound(&scene.cache, &base, &scene.only)).unwrap();
     let report = medsight_record::report::ReportId(uuid::Uuid::from_u128(u128::from(SEED) + 1));
     peers::bed::sign(&scene.cache, &scene.study.uid, report, 0, "Normal.", &SignAct::Final);
     assert!(scene.sent().is_empty());

@@ -26,10 +26,14 @@ fn good(body: String) -> Said {
     Said::Answer(200, "Date: Sun, 22 Nov 2026 20:00:00 GMT\r\n".into(), body)
 }
 
-/// Answers `orders` to the question for orders, and nothing to others.
+/// Answers `orders` to the question for orders, as a server that sorts them, and nothing to others.
 fn orders(answer: impl Fn(&str, &str) -> Said + Send + Sync + 'static) -> Fake {
     Fake::start(move |target, head| {
-        if target.starts_with("/fhir/ServiceRequest") {
+        if target.contains("_sort=-_lastUpdated") {
+            let mut newest = request(999_999, "1");
+            newest["meta"]["lastUpdated"] = json!("2026-11-22T20:00:00Z");
+            good(bundle(&[newest], None))
+        } else if target.starts_with("/fhir/ServiceRequest") {
             answer(target, head)
         } else {
             good(bundle(&[], None))
@@ -201,7 +205,7 @@ fn a_server_that_gives_another_patient_s_report_is_not_believed() {
     });
     ask_reports(&inbound(&cache, &server.url(), ""), "P1").unwrap();
     let found = cache.server_reports("P1").unwrap();
-    assert_eq!(found.iter().map(|known| known.report.text.as_str()).collect::<Vec<_>>(), ["mine"]);
+    assert_eq!(found.iter().map(|known| known.said.text.as_str()).collect::<Vec<_>>(), ["mine"]);
     assert!(cache.server_reports("P2").unwrap().is_empty());
 }
 

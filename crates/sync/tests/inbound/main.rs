@@ -5,17 +5,20 @@
 mod claim;
 mod fake;
 mod hostile;
+mod of_patient;
 #[path = "../peers/mod.rs"]
 mod peers;
+mod race;
 mod real;
 mod tls;
+mod unsorted;
 mod worklist;
 
 use medsight_cache::{Cache, CameIn};
 use medsight_record::destination::Destination;
 use medsight_record::node::Node;
 use medsight_record::source::Source;
-use medsight_sync::{Answered, Inbound, Secrets, Trouble};
+use medsight_sync::{Answered, Inbound, OfPatient, Secrets, Trouble};
 use peers::bed::{bearer, fhir};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +27,7 @@ pub(crate) const SYSTEM: &str = "urn:oid:2.25.1";
 
 pub(crate) fn source(more: &str) -> Source {
     let text = format!(
-        "name = \"ris\"\nbrings = [\"orders\", \"reports\"]\nfrom = {{ destination = \"ris\" }}\n{more}"
+        "name = \"ris\"\nbrings = [\"orders\", \"reports\", \"wounds\"]\nfrom = {{ destination = \"ris\" }}\n{more}"
     );
     toml::from_str(&text).unwrap()
 }
@@ -55,10 +58,20 @@ pub(crate) fn ask(inbound: &Inbound) -> Result<CameIn, Trouble> {
     one(block(inbound.ask("medsight", &CancellationToken::new())))
 }
 
-/// Asks what there is of a patient.
+/// Asks for a patient's reports of radiology.
 pub(crate) fn ask_reports(inbound: &Inbound, patient_id: &str) -> Result<CameIn, Trouble> {
+    ask_of(inbound, OfPatient::Reports, patient_id, false)
+}
+
+/// Asks what there is of a patient, or what comes after what was read.
+pub(crate) fn ask_of(
+    inbound: &Inbound,
+    what: OfPatient,
+    patient_id: &str,
+    further: bool,
+) -> Result<CameIn, Trouble> {
     let patient = medsight_record::Patient { id: patient_id.to_owned(), ..Default::default() };
-    one(block(inbound.ask_reports(&patient, "rita", &CancellationToken::new())))
+    one(block(inbound.ask_of_patient(what, &patient, further, "rita", &CancellationToken::new())))
 }
 
 fn one(mut answered: Vec<Answered>) -> Result<CameIn, Trouble> {
