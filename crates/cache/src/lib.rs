@@ -56,7 +56,7 @@ pub use outbox::{
     Choice, Conflict, Content, Delivered, DestinationStatus, DrawnContent, Entry, Failing, Merge, Next,
     ObjectName, Outcome, Promise, Remote, Route, Seen, Stuck,
 };
-pub use proposal::Kept;
+pub use proposal::KeptSeries;
 pub use quota::{Evicted, Usage};
 pub use retrieval::RetrievalJob;
 pub use server_copy::{CopyPage, Kept};

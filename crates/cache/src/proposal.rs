@@ -9,7 +9,7 @@ use medsight_record::{Decided, Decision, Proposal};
 use serde_json::json;
 
 /// A series that was kept, and its modality.
-pub type Kept<'k> = (&'k SeriesUid, &'k str);
+pub type KeptSeries<'k> = (&'k SeriesUid, &'k str);
 
 impl Cache {
     /// A program proposed what is in a series of the study; `who` let it run.
@@ -45,7 +45,7 @@ impl Cache {
         study: &StudyUid,
         proposal: &SeriesUid,
         decision: &Decision,
-        kept: &[Kept<'_>],
+        kept: &[KeptSeries<'_>],
         who: &str,
         at: Timestamp,
     ) -> Result<Decided, CacheError> {

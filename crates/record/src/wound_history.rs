@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_length_is_where_its_panel_says_unless_that_was_withdrawn_or_is_of_another_source() {
-        let mut all = vec![
+        let mut all = [
             one("ward", "Observation/1", "Heel", &["Observation/2"]),
             one("ward", "Observation/2", "", &["Observation/3", "Observation/4"]),
             one("ward", "Observation/3", "", &[]),

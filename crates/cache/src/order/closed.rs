@@ -34,7 +34,7 @@ impl Cache {
                     known.order.destination.is_some_and(|to| claimed.contains(&(to, place.clone())));
                 let is_given =
                     tables::orders::tasks_of(t, &source, &place)?.iter().any(|task| !task.is_over());
-                if !is_claimed && !(is_given && !known.gone) {
+                if !(is_claimed || is_given && !known.gone) {
                     tables::orders::forget(t, &source, &place)?;
                     forgotten += 1;
                 }

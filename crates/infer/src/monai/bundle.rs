@@ -191,11 +191,11 @@ fn channel_def(metadata: &Map<String, Value>, kind: &str) -> Option<Vec<(u16, St
     Some(named)
 }
 
+/// Labels with their values, and the names of the channels.
+type Named = (Vec<(u16, String)>, Vec<String>);
+
 /// Names of the labels of a bundle, the background left out, and of the images that it takes, in their order.
-pub(crate) fn names_of(
-    folder: &Path,
-    choice: &BundleChoice,
-) -> Result<(Vec<(u16, String)>, Vec<String>), BundleError> {
+pub(crate) fn names_of(folder: &Path, choice: &BundleChoice) -> Result<Named, BundleError> {
     let plan = choice.plan(folder)?;
     let wrong = || BundleError::Metadata("`network_data_format.outputs` has no `channel_def`".to_owned());
     let named = channel_def(&metadata(folder)?, "outputs").ok_or_else(wrong)?;
