@@ -9,6 +9,7 @@ use crate::problem::{Fault, Problem};
 use crate::session;
 use crate::site_policy::Kept;
 use medsight_audit::Action;
+use medsight_cache::site_policy_file;
 use medsight_record::destination::Destination;
 use medsight_record::node::Node;
 use medsight_record::settings::{Density, SettingChange, Settings, Theme};
@@ -36,7 +37,7 @@ pub(crate) struct SettingsFile {
 impl SettingsFile {
     /// Reads policy and differences. A file that can't be used leaves the defaults, and says why.
     pub(crate) fn read(path: Option<PathBuf>) -> (Self, Option<Problem>) {
-        Self::read_below(policy_path(), path)
+        Self::read_below(site_policy_file(), path)
     }
 
     /// As [`SettingsFile::read`], with the policy of the machine at a place of its own.
@@ -120,18 +121,9 @@ pub(crate) fn person_path() -> Option<PathBuf> {
     base.map(|base| base.join("medsight").join("settings.toml"))
 }
 
-/// What IT has fixed for every person on this computer.
-fn policy_path() -> Option<PathBuf> {
-    if cfg!(windows) {
-        std::env::var_os("ProgramData").map(|data| PathBuf::from(data).join("MedSight").join("policy.toml"))
-    } else {
-        Some(PathBuf::from("/etc/medsight/policy.toml"))
-    }
-}
-
 /// Folders of a name beside the site's policy and beside the account's settings.
 pub(crate) fn beside(person: Option<&Path>, name: &str) -> Vec<PathBuf> {
-    let policy = policy_path();
+    let policy = site_policy_file();
     let files = [policy.as_deref(), person];
     files.into_iter().flatten().filter_map(|file| Some(file.parent()?.join(name))).collect()
 }

@@ -99,6 +99,16 @@ pub fn default_folder() -> Option<PathBuf> {
     base.map(|base| base.join("medsight").join("cache"))
 }
 
+/// The policy that the site has put on this machine, for all who use it.
+#[must_use]
+pub fn site_policy_file() -> Option<PathBuf> {
+    if cfg!(windows) {
+        std::env::var_os("ProgramData").map(|data| PathBuf::from(data).join("MedSight").join("policy.toml"))
+    } else {
+        Some(PathBuf::from("/etc/medsight/policy.toml"))
+    }
+}
+
 /// How often a lock that is held is asked for again, and how long is waited between.
 const LOCK_TRIES: usize = 15;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);

@@ -49,7 +49,7 @@ pub use cache::Cache;
 pub use check::{CheckReport, Damage, GcReport};
 pub use error::CacheError;
 pub use export::{ExportReport, RefusedFile};
-pub use folder::{default_folder, key_source};
+pub use folder::{default_folder, key_source, site_policy_file};
 pub use import::{Import, ImportJob, Progress, Received, Rejected, Summary, Took};
 pub use order::{CameIn, Expected, OrderPage};
 pub use outbox::{

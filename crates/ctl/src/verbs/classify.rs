@@ -57,7 +57,7 @@ enum Decoded {
 }
 
 fn classify(args: &Args) -> Result<Value, Refusal> {
-    let (store, trust) = (args.place.store()?, args.place.trust());
+    let (store, trust) = (args.place.store()?, args.place.trust()?);
     let installed = store.find(&args.model, &trust).map_err(|error| models::refusal(&error))?;
     let compute = compute(args.cpu)?;
     let begun = Instant::now();

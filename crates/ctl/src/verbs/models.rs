@@ -3,10 +3,11 @@
 use crate::files::path_text;
 use crate::output::{Exit, Output};
 use clap::Subcommand;
+use medsight_cache::site_policy_file;
 use medsight_infer::{BundleChoice, Draft, InputRules, Installed, Manifest, PackageError, Store, Trust};
-use medsight_record::Refusal;
+use medsight_record::{ModelSettings, Refusal, Settings};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Models that are installed on this workstation.
 #[derive(clap::Args)]
@@ -79,9 +80,28 @@ impl Place {
         folder.map(Store::new).ok_or_else(none)
     }
 
-    pub(crate) fn trust(&self) -> Trust {
-        Trust { hashes: self.allow_hash.clone(), keys: self.allow_key.clone() }
+    /// The site's lists where it has any, else those of the options.
+    ///
+    /// # Errors
+    /// `bad_policy` when the site's policy cannot be used: then nobody knows what may run.
+    pub(crate) fn trust(&self) -> Result<Trust, Refusal> {
+        let site =
+            site_policy_file().map_or_else(|| Ok(ModelSettings::default()), |file| of_policy(&file))?;
+        let site = Trust { hashes: site.allow_hashes, keys: site.allow_keys };
+        let own = || Trust { hashes: self.allow_hash.clone(), keys: self.allow_key.clone() };
+        Ok(if site.is_restricting() { site } else { own() })
     }
+}
+
+/// What the site's policy says of models; nothing where there is none.
+fn of_policy(file: &Path) -> Result<ModelSettings, Refusal> {
+    let bad = |why: String| Refusal::new("bad_policy", format!("{} cannot be used: {why}.", file.display()));
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(bad(error.to_string())),
+    };
+    Settings::layered(&text, "").map(|settings| settings.models).map_err(|error| bad(error.to_string()))
 }
 
 pub(crate) fn run(args: &Args, out: &Output) -> Exit {
@@ -102,7 +122,7 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
 
 impl Install {
     fn run(&self, out: &Output) -> Result<Exit, Refusal> {
-        let (store, trust) = (self.place.store()?, self.place.trust());
+        let (store, trust) = (self.place.store()?, self.place.trust()?);
         let is_package = self.path.join("model.toml").is_file();
         let installed = match is_package {
             true => store.install(&self.path, &trust),
@@ -138,7 +158,7 @@ impl Install {
 }
 
 fn verify(place: &Place, out: &Output) -> Result<Exit, Refusal> {
-    let verdicts = place.store()?.verify(&place.trust());
+    let verdicts = place.store()?.verify(&place.trust()?);
     let rows: Vec<Value> = verdicts
         .iter()
         .map(|verdict| match &verdict.fault {
@@ -209,5 +229,22 @@ fn listing(models: &[Installed]) -> String {
     match models.is_empty() {
         true => "No model is installed.".to_owned(),
         false => models.iter().map(line).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+    use super::*;
+
+    #[test]
+    fn the_sites_list_of_packages_holds_and_a_policy_that_cannot_be_read_lets_nothing_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("policy.toml");
+        assert!(of_policy(&file).unwrap().is_default(), "no policy, no list");
+        std::fs::write(&file, format!("[models]\nallow_hashes = [\"{}\"]", "ab".repeat(32))).unwrap();
+        assert_eq!(of_policy(&file).unwrap().allow_hashes, ["ab".repeat(32)]);
+        std::fs::write(&file, "[models]\nallow_hashes = [\"ab\"]").unwrap();
+        assert_eq!(of_policy(&file).unwrap_err().code, "bad_policy");
     }
 }

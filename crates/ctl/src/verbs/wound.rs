@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
 
 fn mask(args: &Args, out: &Output) -> Result<Value, Refusal> {
     let photograph = read(&args.photo)?;
-    let trust = args.place.trust();
+    let trust = args.place.trust()?;
     let installed = wanted(args, &trust)?;
     let model = WoundModel::open(&installed, &trust, &Compute::cpu()).map_err(|error| match error {
         ModelError::Package(error) => models::refusal(&error),

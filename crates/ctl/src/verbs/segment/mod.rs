@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
 }
 
 fn segment(args: &Args, out: &Output) -> Result<Value, Refusal> {
-    let (store, trust) = (args.place.store()?, args.place.trust());
+    let (store, trust) = (args.place.store()?, args.place.trust()?);
     let installed = store.find(&args.model, &trust).map_err(|error| models::refusal(&error))?;
     let compute = compute(args.cpu)?;
     let begun = Instant::now();
