@@ -205,6 +205,9 @@ export const hotkeys = {
     "tool.pan": [
       "Shift+P"
     ],
+    "tool.pick": [
+      "U"
+    ],
     "tool.probe": [
       "P"
     ],
