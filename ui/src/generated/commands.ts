@@ -2,7 +2,7 @@
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, ClaimConflict, ClaimSettleRequest, CloseAnswer, CodeRequest, CompareRequest, DeskEvent, DeskState, DestinationTestRequest, DocumentsRequest, EchoAnswer, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FormsView, FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, Performed, ProviderForm, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, SourceForm, SpellingRequest, SpellingState, StartState, StudyDetails, StudyDocument, StudyRequest, SyncConflict, SyncDestinationRequest, SyncEntryRequest, SyncSettleRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
+import type { AuditExportRequest, AuditRequest, AuditRows, AuditState, ChooseImport, ClaimConflict, ClaimSettleRequest, CloseAnswer, CodeRequest, CompareRequest, DeskEvent, DeskState, DestinationTestRequest, DocumentsRequest, EchoAnswer, ExpectedOrders, ExpectedRequest, FilmFacts, FilmPiece, FilmPieceRequest, FilmRequest, FindRequest, FormsView, FoundStudies, ImportPaths, InboundView, NodeTest, NodeTestRequest, OfPatientRequest, Performed, ProviderForm, ReportChoice, ReportPage, ReportPdfRequest, ReportRequest, ReportSaved, ReportView, RetrievalChoice, RetrieveRequest, SaveDocumentRequest, SaveReportRequest, SecretRequest, ShowPlaceRequest, SignInRequest, SignReportRequest, SourceForm, SpellingRequest, SpellingState, StartState, StudyDetails, StudyDocument, StudyRequest, SyncConflict, SyncDestinationRequest, SyncEntryRequest, SyncSettleRequest, SyncView, TellCriticalRequest, TemplateRequest, TemplateStart, TextChange, Thumbnail, ThumbnailRequest, UnlockRequest, UnusualRequest, UnusualRow, WindowCommand, WorklistFacets, WorklistFilter, WorklistPage, WorklistRequest } from "./types";
 
 /** Everything the desk can be asked. A failure is thrown as a Problem. */
 export const commands = {
@@ -94,6 +94,8 @@ export const commands = {
   inboundView: () => invoke<InboundView>("inbound_view", { request: {} }),
   /** Asks every source of orders now. */
   askSources: () => invoke<null>("ask_sources", { request: {} }),
+  /** Asks the sources about the patient of a study: reports of every kind, or what comes after what was read. */
+  askOfPatient: (request: OfPatientRequest) => invoke<null>("ask_of_patient", { request }),
   /** Orders that no study here answers yet. */
   expectedOrders: (request: ExpectedRequest) => invoke<ExpectedOrders>("expected_orders", { request }),
   /** Has an entry tried again that was refused. */

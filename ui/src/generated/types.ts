@@ -762,6 +762,8 @@ images: number | null,
  */
 here: boolean, };
 
+export type FoundView = { "kind": "quantity", "with": [string, string] } | { "kind": "words", "with": string } | { "kind": "truth", "with": boolean } | { "kind": "absent", "with": string } | { "kind": "elsewhere", "with": string };
+
 export type FromForm = { "system": "fhir", "name": string } | { "system": "worklist", "name": string };
 
 export type Hl7Form = { 
@@ -1174,6 +1176,22 @@ export type Nothing = Record<symbol, never>;
 
 export type Notice = "light_box_ended" | "light_box_given_up" | "not_saved" | "import_resumed" | "retrieval_resumed";
 
+export type OfPatientForm = "reports" | "all_reports" | "wounds";
+
+export type OfPatientRequest = { 
+/**
+ * Study Instance UID.
+ */
+studyUid: string, 
+/**
+ * What for.
+ */
+what: OfPatientForm, 
+/**
+ * For what comes after what was read.
+ */
+further: boolean, };
+
 export type OrderTime = { 
 /**
  * Milliseconds since 1970.
@@ -1496,6 +1514,14 @@ serverReports: Array<ServerReportView>,
  */
 serverSources: Array<SourceView>, 
 /**
+ * What other systems observed of the patient's wounds, newest first.
+ */
+wounds: Array<WoundView>, 
+/**
+ * How these systems answered when they were asked for it.
+ */
+woundSources: Array<SourceView>, 
+/**
  * What the examination was asked for.
  */
 orders: Array<OrderView>, 
@@ -1538,7 +1564,11 @@ today: string,
 /**
  * A person has opened the page; else it is read again because something changed.
  */
-isOpened: boolean, };
+isOpened: boolean, 
+/**
+ * Earlier reports of other systems of every kind; else of radiology, and those that say of no kind that they are.
+ */
+allKinds: boolean, };
 
 export type ReportSaved = { 
 /**
@@ -1814,6 +1844,10 @@ isWithdrawn: boolean,
  */
 isGone: boolean, 
 /**
+ * Of what kind it is, in the source's words; empty where it is known to be of radiology, or says nothing.
+ */
+category: string, 
+/**
  * What it is a report of.
  */
 title: string, 
@@ -1960,6 +1994,10 @@ sources: Array<SourceForm>,
  */
 models: ModelsForm, 
 /**
+ * The policy of the site that is fetched; none where the machine's policy names no server.
+ */
+sitePolicy: SitePolicyView | null, 
+/**
  * Names of settings the site has fixed.
  */
 locked: Array<string>, 
@@ -2054,6 +2092,24 @@ title: string,
  */
 file: string, };
 
+export type SitePolicyView = { 
+/**
+ * Its server.
+ */
+url: string, 
+/**
+ * Number of the one that holds; none came yet, or none that is believed.
+ */
+serial: number | null, 
+/**
+ * When the server was last asked, milliseconds since 1970.
+ */
+askedMs: number | null, 
+/**
+ * Why none holds, or no newer one.
+ */
+problem: Problem | null, };
+
 export type SortColumn = "name" | "id" | "date" | "modality" | "description" | "images" | "state" | "accession" | "imported" | "priority";
 
 export type SourceForm = { 
@@ -2062,7 +2118,7 @@ export type SourceForm = {
  */
 name: string, 
 /**
- * Words of what it is asked for: `orders`, `reports`.
+ * Words of what it is asked for: `orders`, `reports`, `wounds`.
  */
 brings: string[], 
 /**
@@ -2100,7 +2156,7 @@ name: string,
  */
 system: string, 
 /**
- * Words of what it brings: `orders`, `reports`.
+ * Words of what it brings: `orders`, `reports`, `wounds`.
  */
 brings: Array<string>, 
 /**
@@ -2126,7 +2182,11 @@ attempts: number,
 /**
  * Why not, and what to do.
  */
-problem: Problem | null, };
+problem: Problem | null, 
+/**
+ * It has more of this patient than was read: it can be read further.
+ */
+hasMore: boolean, };
 
 export type SpellingRequest = { 
 /**
@@ -2851,3 +2911,87 @@ offset: number,
  * Number of rows, 500 at most.
  */
 limit: number, };
+
+export type WoundValueView = { 
+/**
+ * LOINC code of the part that it is the value of; empty for the whole and where there is none.
+ */
+code: string, 
+/**
+ * The part in the source's words; empty for the whole.
+ */
+what: string, 
+/**
+ * The value.
+ */
+found: FoundView, };
+
+export type WoundView = { 
+/**
+ * Name of the source.
+ */
+source: string, 
+/**
+ * What the source calls it.
+ */
+place: string, 
+/**
+ * Its version there.
+ */
+version: string, 
+/**
+ * FHIR's word of its status.
+ */
+status: string, 
+/**
+ * It was withdrawn: what it says does not hold.
+ */
+isWithdrawn: boolean, 
+/**
+ * The source no longer has it.
+ */
+isGone: boolean, 
+/**
+ * LOINC code of what was observed: its name is under `wound.code.`.
+ */
+code: string, 
+/**
+ * The same in the source's words.
+ */
+what: string, 
+/**
+ * Day, as the source's calendar has it; may be empty.
+ */
+effective: string, 
+/**
+ * The moment, where one is told, milliseconds since 1970.
+ */
+effectiveMs: number | null, 
+/**
+ * Where on the body, in the source's words.
+ */
+site: string, 
+/**
+ * How it was found, in the source's words.
+ */
+method: string, 
+/**
+ * Who did it.
+ */
+performer: string, 
+/**
+ * What was found.
+ */
+values: Array<WoundValueView>, 
+/**
+ * When the source last said so, milliseconds since 1970.
+ */
+seenMs: number, 
+/**
+ * The patient as the source has them; empty where it told only the number.
+ */
+identity: string, 
+/**
+ * What the source says of the patient is not what the study says: it may be somebody else with the same number.
+ */
+isDoubtful: boolean, };
