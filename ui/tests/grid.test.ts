@@ -21,7 +21,7 @@ const source = {
 test("the grid tells how many studies there are, draws few of them, and keys move the selection", async () => {
   desk.settings = {
     locale: "en", localeFromSystem: true, theme: "dark", density: "compact", cacheQuotaGib: 200, screenPxPerMm: null, serviceMinutes: { stat: 60, urgent: 240, routine: 1440 },
-    worklistColumns: ["name", "date", "modality"], nodes: [], listener: { on: false, ownAe: "MEDSIGHT", address: "0.0.0.0", port: 11112, tls: null, senders: [] }, identity: { provider: null, idleLockMin: 15, idleLockMaxMin: 60, offlineUnlockHours: 12, breakGlassMin: 60 }, destinations: [], sources: [], models: { folder: "", allowHashes: [], allowKeys: [], rules: [], refused: [] }, locked: [], keySource: { kind: "keyring", name: "" }, cacheFolder: "", cacheBytes: 0,
+    worklistColumns: ["name", "date", "modality"], nodes: [], listener: { on: false, ownAe: "MEDSIGHT", address: "0.0.0.0", port: 11112, tls: null, senders: [] }, identity: { provider: null, idleLockMin: 15, idleLockMaxMin: 60, offlineUnlockHours: 12, breakGlassMin: 60 }, destinations: [], sources: [], models: { folder: "", allowHashes: [], allowKeys: [], rules: [], refused: [] }, locked: [], keySource: { kind: "keyring", name: "" }, cacheFolder: "", cacheBytes: 0, sitePolicy: null,
   };
   desk.worklist = new Worklist(source);
   await desk.worklist.ask();

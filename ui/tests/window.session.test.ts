@@ -11,7 +11,7 @@ const tell = (change: Partial<SessionView>) => bridge.hear({ payload: { type: "s
 
 const settings = {
   locale: "en", theme: "dark", density: "compact", worklistColumns: ["name"], nodes: [], destinations: [], sources: [], models: { folder: "", allowHashes: [], allowKeys: [], rules: [], refused: [] }, listener: { on: false, ownAe: "M", address: "", port: 1, tls: null, senders: [] },
-  identity: { provider: null, idleLockMin: 15, idleLockMaxMin: 60, offlineUnlockHours: 12, breakGlassMin: 60 }, locked: [], keySource: { kind: "keyring", name: "" }, cacheFolder: "", cacheBytes: 0, cacheQuotaGib: 0, screenPxPerMm: null, serviceMinutes: {},
+  identity: { provider: null, idleLockMin: 15, idleLockMaxMin: 60, offlineUnlockHours: 12, breakGlassMin: 60 }, locked: [], keySource: { kind: "keyring", name: "" }, cacheFolder: "", cacheBytes: 0, sitePolicy: null, cacheQuotaGib: 0, screenPxPerMm: null, serviceMinutes: {},
 };
 
 const answers: Record<string, () => unknown> = {
