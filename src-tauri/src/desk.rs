@@ -2,6 +2,8 @@
 //!
 //! It knows no Tauri: how to reach the window and how to ask for files come in as [`Shell`].
 
+mod parts;
+
 use crate::args::Args;
 use crate::closing::Closing;
 use crate::dto::{
@@ -251,46 +253,6 @@ impl Desk {
 
     pub(crate) fn thumbnailer(&self) -> &Thumbnailer {
         &self.thumbnailer
-    }
-
-    pub(crate) fn importing(&self) -> &Importing {
-        &self.importing
-    }
-
-    pub(crate) fn retrieving(&self) -> &Retrieving {
-        &self.retrieving
-    }
-
-    pub(crate) fn listening(&self) -> &Listening {
-        &self.listening
-    }
-
-    pub(crate) fn syncing(&self) -> &Syncing {
-        &self.syncing
-    }
-
-    pub(crate) fn model_runs(&self) -> &ModelRuns {
-        &self.model_runs
-    }
-
-    pub(crate) fn inbounding(&self) -> &Inbounding {
-        &self.inbounding
-    }
-
-    pub(crate) fn asking(&self) -> &Asking {
-        &self.asking
-    }
-
-    pub(crate) fn steps(&self) -> &Steps {
-        &self.steps
-    }
-
-    pub(crate) fn forms(&self) -> &Forms {
-        &self.forms
-    }
-
-    pub(crate) fn closing(&self) -> &Closing {
-        &self.closing
     }
 
     pub(crate) fn speller(&self) -> Option<&Speller> {

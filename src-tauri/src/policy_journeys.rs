@@ -36,7 +36,7 @@ fn signed(folder: &Path, policy: &str) -> String {
 
 /// A server that has one text, until it goes away.
 fn serve() -> (u16, Arc<Mutex<String>>) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let text: Arc<Mutex<String>> = Arc::default();
     let told = Arc::clone(&text);

@@ -68,13 +68,18 @@ impl LightBox {
             dose: LayerDose::Unknown,
             form: LayerForm::Label(0, meaning.value),
         };
+        let layers: Vec<Layer> = meanings.iter().enumerate().map(layer).collect();
+        // What is stored has the colours that were seen.
+        let coloured = meanings.into_iter().zip(&layers);
+        let meanings =
+            coloured.map(|(meaning, layer)| LabelMeaning { rgb: Some(layer.rgb), ..meaning }).collect();
         let mut set = LayerSet {
             name,
             frame_of_reference,
             fill: FIRST_FILL,
             plane_distance_mm: volume.spacing_mm.z,
             grids: vec![Arc::new(Field::Labels(grid))],
-            layers: meanings.iter().enumerate().map(layer).collect(),
+            layers,
             series: None,
             meanings,
             proposed: Some(Box::new(proposed)),

@@ -202,7 +202,7 @@ export class Editor {
 
   /** Has the sources asked about the patient; what comes is told by a change of the study. */
   async ask(what: OfPatientForm, further: boolean): Promise<void> {
-    await this.#try(() => commands.askOfPatient({ studyUid: this.studyUid, what, further }));
+    await this.#try(async () => void (await commands.askOfPatient({ studyUid: this.studyUid, what, further })));
   }
 
   #readOwed(): void {

@@ -10,7 +10,7 @@ use medsight_codec::{
 };
 use medsight_dicom::{ImageInfo, Object, Stack, StackKind, instance_record, sort_frames};
 use medsight_image::Photometric;
-use medsight_record::{Manifest, Refusal};
+use medsight_record::{Manifest, Refusal, SeriesRecord};
 use medsight_viewport::SliceFacts;
 
 use super::{FoundSeries, FoundSlice, FoundStudy, News, Stage, Tell, Wanted, no_images};
@@ -68,7 +68,10 @@ impl Scout {
     fn candidates(&self) -> Vec<usize> {
         let with_pixels: Vec<usize> = match &self.manifest {
             Some(m) => {
-                let largest = m.series.iter().max_by_key(|s| s.frame_count).map(|s| s.uid.clone());
+                // What lies on images is the first thing seen only where there are no images.
+                let is_image = |s: &&SeriesRecord| !layers::LAYER_MODALITIES.contains(&s.modality.as_str());
+                let largest = m.series.iter().max_by_key(|s| (is_image(s), s.frame_count));
+                let largest = largest.map(|s| s.uid.clone());
                 let of_series = m
                     .instances
                     .iter()

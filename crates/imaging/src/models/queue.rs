@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use medsight_base::SeriesUid;
 use medsight_codec::ByteSource;
@@ -18,6 +18,10 @@ use winit::window::WindowId;
 use super::background::Series;
 use super::masks::OwnMask;
 use super::{Found, Input, ModelNews};
+
+/// Progress is told in steps of this part, and no more often than this.
+const LEAST_PART: f32 = 0.01;
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
 
 /// A run.
 pub(super) struct Job {
@@ -179,8 +183,16 @@ impl Queue {
         let failed = |why: String| Ended::Failed(why);
         let begun = Instant::now();
         let window = job.window();
+        let told = Mutex::new((0.0_f32, begun));
         let at = |part: f32| {
             let Some(window) = window else { return };
+            // A model tells after each layer; a window that drew each of them would draw nothing else.
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            if part < told.0 + LEAST_PART || told.1.elapsed() < LEAST_PAUSE {
+                return;
+            }
+            *told = (part, Instant::now());
+            drop(told);
             let seconds = begun.elapsed().as_secs_f64();
             // The first steps say little about the rest.
             let left_s = (part > 0.02 && seconds > 0.5).then(|| seconds * f64::from((1.0 - part) / part));

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::manifest::{CodedLabel, ManifestError};
+use super::labels::CodedLabel;
+use super::manifest::ManifestError;
 use crate::networks::Shape;
 
 /// A network that says what a whole picture shows. Its first answer is the label with the value 1.

@@ -4,13 +4,15 @@
 //! packages by it, or by the signature of who made them.
 
 mod classifier;
+mod labels;
 mod manifest;
 mod published;
 mod store;
 mod trust;
 
 pub use classifier::{ClassifierForm, GreyWindow, Likelihood, OwnRange, PictureFilter, PictureRules, Resize};
+pub use labels::{CodedLabel, Coding};
 pub(crate) use manifest::directions;
-pub use manifest::{CodedLabel, Coding, FileHash, Form, InputRules, Manifest, ManifestError, Measured};
+pub use manifest::{FileHash, Form, InputRules, Manifest, ManifestError, Measured};
 pub use store::{Draft, Installed, PackageError, Store, Verdict};
 pub use trust::{Trust, TrustError};

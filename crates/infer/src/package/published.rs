@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::manifest::{CodedLabel, FileHash, Form, Manifest};
+use super::labels::CodedLabel;
+use super::manifest::{FileHash, Form, Manifest};
 use super::store::{Draft, MANIFEST, PackageError, all_files, copy, fault, hex, read, write};
 use crate::channels::ChannelRule;
 use crate::monai::{BundleChoice, config_files, names_of};

@@ -54,20 +54,20 @@ pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
         light_box.whole(None).map(drop)
     })?;
     let proposed = volume(&light_box.state()?)?;
-    report.step("the eraser takes of it, in one step that is undone and done again", || {
-        light_box.key("shift+q")?;
+    report.step("the brush paints on its first part, in one step that is undone and done again", || {
+        light_box.key("q")?;
         for _ in 0..5 {
             light_box.key("plus")?;
         }
         light_box.drag((0.35, 0.5), (0.65, 0.5))?;
-        let is_less = |state: &Value| volume(state).is_ok_and(|ml| ml < proposed - 0.01);
-        light_box.wait("less of it", 15, is_less)?;
+        let is_more = |state: &Value| volume(state).is_ok_and(|ml| ml > proposed + 0.1);
+        light_box.wait("more of it", 15, is_more)?;
         light_box.whole(None)?;
         light_box.key("ctrl+z")?;
-        light_box
-            .wait("all of it", 15, |state| volume(state).is_ok_and(|ml| (ml - proposed).abs() < 1e-6))?;
+        let is_before = |state: &Value| volume(state).is_ok_and(|ml| (ml - proposed).abs() < 1e-6);
+        light_box.wait("as it was", 15, is_before)?;
         light_box.key("ctrl+shift+z")?;
-        light_box.wait("less of it again", 15, is_less).map(drop)
+        light_box.wait("more of it again", 15, is_more).map(drop)
     });
     report.must("Enter keeps it as changed", || {
         light_box.key("Return")?;
@@ -139,10 +139,9 @@ fn waits(state: &Value) -> Option<bool> {
     }
 }
 
-/// Millilitres of all parts of the proposal that waits.
+/// Millilitres of the first part of the proposal that waits.
 fn volume(state: &Value) -> Result<f64> {
-    let parts = state["open_proposals"][0]["ml"].as_array().context("no proposal waits")?;
-    Ok(parts.iter().filter_map(Value::as_f64).sum())
+    state["open_proposals"][0]["ml"][0].as_f64().context("no proposal waits")
 }
 
 fn decided(state: &Value, proposal: usize) -> Option<&str> {
