@@ -122,7 +122,9 @@ impl LabelGrid {
     pub fn new(dims: [usize; 3], voxel_from_patient: DMat4, labels: &[u16]) -> Self {
         let size = dims[0] * dims[1];
         let slice = |z: usize| {
-            let mut slice = labels.get(z * size..).unwrap_or_default().to_vec();
+            let end = labels.len().min((z + 1) * size);
+            let mut slice = Vec::with_capacity(size);
+            slice.extend_from_slice(labels.get(z * size..end).unwrap_or_default());
             slice.resize(size, 0);
             Arc::new(slice)
         };
@@ -296,6 +298,13 @@ mod tests {
         assert_eq!(grid.label_at(DVec3::new(4.9, 2.0, 0.0)), 7);
         assert_eq!(grid.label_at(DVec3::new(5.1, 2.0, 0.0)), 0);
         assert_eq!(grid.label_at(DVec3::new(-3.0, 2.0, 0.0)), 0);
+    }
+
+    #[test]
+    fn a_grid_takes_no_more_memory_than_its_voxels_and_what_is_missing_of_the_labels_is_none() {
+        let grid = LabelGrid::new([2, 2, 3], DMat4::IDENTITY, &[1, 2, 3, 4, 5]);
+        assert_eq!(grid.labels().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0]);
+        assert!(grid.slices.iter().all(|slice| slice.capacity() == 4), "a slice holds on to what is behind it");
     }
 
     #[test]
