@@ -8,7 +8,7 @@ use crate::support::open_desk;
 use medsight_pacs::CancellationToken;
 use medsight_record::settings::{SettingChange, Theme};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -36,7 +36,7 @@ fn signed(folder: &Path, policy: &str) -> String {
 
 /// A server that has one text, until it goes away.
 fn serve() -> (u16, Arc<Mutex<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let text: Arc<Mutex<String>> = Arc::default();
     let told = Arc::clone(&text);
