@@ -308,7 +308,7 @@ fn doctor_asks_each_server_of_the_settings_and_says_which_does_not_answer() {
 fn an_import_that_is_killed_is_finished_by_the_next_without_duplicates() {
     let bench = Bench::new();
     let source = bench.path("source");
-    let count = 3000;
+    let count = 9000;
     many_images(&source, count);
     let source = source.display().to_string();
     let mut import = bench.command(&["import", &source]).spawn().unwrap();
