@@ -304,7 +304,10 @@ mod tests {
     fn a_grid_takes_no_more_memory_than_its_voxels_and_what_is_missing_of_the_labels_is_none() {
         let grid = LabelGrid::new([2, 2, 3], DMat4::IDENTITY, &[1, 2, 3, 4, 5]);
         assert_eq!(grid.labels().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0]);
-        assert!(grid.slices.iter().all(|slice| slice.capacity() == 4), "a slice holds on to what is behind it");
+        assert!(
+            grid.slices.iter().all(|slice| slice.capacity() == 4),
+            "a slice holds on to what is behind it"
+        );
     }
 
     #[test]

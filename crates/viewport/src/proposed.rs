@@ -307,6 +307,8 @@ impl LightBox {
             None => {
                 self.done = Some(self.words.fill("proposal.reopened", &[("name", &name)]));
                 self.reopen = None;
+                let waits = self.layers.iter().find(|set| set.series.as_ref() == Some(proposal));
+                self.judged = waits.and_then(|set| set.proposed.as_ref()).map(|proposed| proposed.id);
             }
         }
     }

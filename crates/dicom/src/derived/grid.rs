@@ -51,6 +51,7 @@ impl FrameGrid {
         let scale = first.scale.ok_or_else(|| refuse(tags::PIXEL_SPACING, "is missing"))?;
         let origin = first.position_mm.ok_or_else(no_position)?;
         let z = x.cross(y);
+        let shear = shear(&frames, origin, z);
         let mut along = Vec::with_capacity(frames.len());
         for frame in &frames {
             let position = frame.position_mm.ok_or_else(no_position)?;
@@ -66,7 +67,7 @@ impl FrameGrid {
             }
             let from_first = position - origin;
             let offset_mm = from_first.dot(z);
-            let sideways_mm = (from_first - z * offset_mm).length();
+            let sideways_mm = (from_first - (z + shear) * offset_mm).length();
             if !sideways_mm.is_finite() || sideways_mm > 0.1 * scale.row_mm.min(scale.column_mm) {
                 return Err(refuse(tags::IMAGE_POSITION_PATIENT, "shifts frames sideways"));
             }
@@ -85,19 +86,31 @@ impl FrameGrid {
             Ok(at.round() as usize)
         };
         let slice_of_frame = along.iter().map(slice).collect::<Result<Vec<_>, _>>()?;
+        let mut patient_from_voxel = patient_from_voxel(
+            origin + (z + shear) * lowest,
+            [x, y, z],
+            DVec3::new(scale.column_mm, scale.row_mm, step_mm),
+        );
+        patient_from_voxel.z_axis = ((z + shear) * step_mm).extend(0.0);
         let slices = slice_of_frame.iter().max().map_or(1, |last| last + 1);
         let spacing_mm = DVec3::new(scale.column_mm, scale.row_mm, step_mm);
-        Ok(Self {
-            dims: [columns, rows, slices],
-            spacing_mm,
-            patient_from_voxel: patient_from_voxel(origin + z * lowest, [x, y, z], spacing_mm),
-            slice_of_frame,
-        })
+        Ok(Self { dims: [columns, rows, slices], spacing_mm, patient_from_voxel, slice_of_frame })
     }
 
     /// Volume of one voxel, cubic millimetres.
     pub fn voxel_mm3(&self) -> f64 {
         self.spacing_mm.element_product()
+    }
+}
+
+/// How far frames lie aside for each millimetre along their normal: with a tilted gantry each a little further than the one before. By the
+/// frame that lies furthest from the first; whether the others keep to it is for the caller to see.
+fn shear(frames: &[&FrameInfo], origin: DVec3, normal: DVec3) -> DVec3 {
+    let from_first = frames.iter().filter_map(|frame| Some(frame.position_mm? - origin));
+    let furthest = from_first.max_by(|a, b| a.dot(normal).abs().total_cmp(&b.dot(normal).abs()));
+    match furthest.map(|far| (far, far.dot(normal))) {
+        Some((far, offset_mm)) if offset_mm.abs() > SAME_PLACE_MM => far / offset_mm - normal,
+        _ => DVec3::ZERO,
     }
 }
 

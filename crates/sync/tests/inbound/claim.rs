@@ -119,6 +119,7 @@ fn helios_is_told_who_reads_the_study_of_its_order_and_that_nobody_does() {
 
 #[test]
 fn a_task_that_somebody_else_has_is_never_taken_from_them_and_the_conflict_is_kept() {
+    let _alone = crate::alone_with_tasks();
     let Some(peer) = peers::medplum() else { return };
     let folder = tempdir().unwrap();
     let scene = begun(folder.path(), &format!("http://127.0.0.1:{}/fhir", peer.port), "conflict");

@@ -20,10 +20,16 @@ use medsight_record::node::Node;
 use medsight_record::source::Source;
 use medsight_sync::{Answered, Inbound, OfPatient, Secrets, Trouble};
 use peers::bed::{bearer, fhir};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const SYSTEM: &str = "urn:oid:2.25.1";
+
+/// Held by tests that make tasks at a server, or count all that come: each would see those of the others.
+pub(crate) fn alone_with_tasks() -> MutexGuard<'static, ()> {
+    static TASKS: Mutex<()> = Mutex::new(());
+    TASKS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 pub(crate) fn source(more: &str) -> Source {
     let text = format!(

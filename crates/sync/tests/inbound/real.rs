@@ -140,6 +140,7 @@ fn accessions(cache: &Cache) -> BTreeSet<String> {
 }
 
 fn orders_come_in_pages_and_changes_after_them(server: &Server) {
+    let _alone = crate::alone_with_tasks();
     server.fill();
     let folder = tempdir().unwrap();
     let cache = cache(folder.path(), 0, 1);
