@@ -26,6 +26,8 @@ const TOUR: &[&str] = &[
     "x11-apps",
     "dbus-daemon",
     "gnome-keyring",
+    // Looks whether anything is in the keyring that should not be.
+    "libsecret-tools",
     "webkit2gtk-driver",
     // Films: what the web view plays them with.
     "gstreamer1.0-libav",
