@@ -96,6 +96,11 @@ fn of_two_that_claim_at_once_one_has_it(base: &str, port: u16, name: &str) {
             assert_eq!(stuck, expected, "{name}: {owner} has it, {} is told", desk.who);
         }
         firsts.push(owner);
+        // Others ask this server for all tasks of late.
+        for task in scene.tasks() {
+            let place = format!("{base}/Task/{}", task["id"].as_str().unwrap());
+            assert!((200..300).contains(&curl("DELETE", &place, None).0));
+        }
     }
     assert_eq!(firsts.len(), 2 * RACES);
 }
