@@ -68,6 +68,8 @@ pub fn annotations_of(
             }
         }
         let mut own_id = ours(&group.tracking_uid).filter(|_| group.regions.len() == 1);
+        // What hangs on a segment is seen with its segmentation.
+        regions.retain(|(region, _)| !matches!(region, Region::Segment(_)));
         for (region, mut numbers) in regions {
             let made = place(region, report, &evidence, series_of)
                 .and_then(|place| annotation(&group, region, place, &numbers).ok_or("it has no form here"));
