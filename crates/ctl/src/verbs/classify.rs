@@ -9,7 +9,7 @@ use medsight_codec::{FolderSource, FrameFile};
 use medsight_dicom::{ImageInfo, tags};
 use medsight_image::{Frame, Modality, Photometric, present};
 use medsight_infer::image::{ImageFormat, RgbImage};
-use medsight_infer::{ClassifierModel, Finding, InferError, ModelError, Picture, SeriesFacts};
+use medsight_infer::{ClassifierModel, Finding, InferError, Picture, SeriesFacts};
 use medsight_record::Refusal;
 use serde_json::{Value, json};
 use std::io::Read as _;
@@ -61,10 +61,7 @@ fn classify(args: &Args) -> Result<Value, Refusal> {
     let installed = store.find(&args.model, &trust).map_err(|error| models::refusal(&error))?;
     let compute = compute(args.cpu)?;
     let begun = Instant::now();
-    let model = ClassifierModel::open(&installed, &trust, &compute).map_err(|error| match error {
-        ModelError::Package(error) => models::refusal(&error),
-        other => Refusal::new("bad_model", format!("{other}.")),
-    })?;
+    let model = ClassifierModel::open(&installed, &trust, &compute).map_err(models::not_opened)?;
     let (decoded, series) = match is_picture(&args.path)? {
         true => {
             let none = || Refusal::new("no_modality", "A picture file names no modality: say --modality.");

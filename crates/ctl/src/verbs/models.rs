@@ -4,7 +4,9 @@ use crate::files::path_text;
 use crate::output::{Exit, Output};
 use clap::Subcommand;
 use medsight_cache::site_policy_file;
-use medsight_infer::{BundleChoice, Draft, InputRules, Installed, Manifest, PackageError, Store, Trust};
+use medsight_infer::{
+    BundleChoice, Draft, InputRules, Installed, Manifest, ModelError, PackageError, Store, Trust,
+};
 use medsight_record::{ModelSettings, Refusal, Settings};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -178,6 +180,14 @@ fn verify(place: &Place, out: &Output) -> Result<Exit, Refusal> {
         }
     });
     Ok(if bad > 0 { Exit::Damaged } else { Exit::Done })
+}
+
+/// Why an installed package is no model that runs here.
+pub(crate) fn not_opened(error: ModelError) -> Refusal {
+    match error {
+        ModelError::Package(error) => refusal(&error),
+        other => Refusal::new("bad_model", format!("{other}.")),
+    }
 }
 
 /// How a verb on models ends that is refused.

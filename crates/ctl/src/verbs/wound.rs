@@ -5,7 +5,7 @@ use super::models::{self, Place};
 use crate::files::path_text;
 use crate::output::{Exit, Output};
 use medsight_infer::image::{GrayImage, ImageReader, RgbImage};
-use medsight_infer::{Compute, Form, Installed, ModelError, Progress, Trust, WoundMask, WoundModel};
+use medsight_infer::{Compute, Form, Installed, Progress, Trust, WoundMask, WoundModel};
 use medsight_record::Refusal;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -47,10 +47,7 @@ fn mask(args: &Args, out: &Output) -> Result<Value, Refusal> {
     let photograph = read(&args.photo)?;
     let trust = args.place.trust()?;
     let installed = wanted(args, &trust)?;
-    let model = WoundModel::open(&installed, &trust, &Compute::cpu()).map_err(|error| match error {
-        ModelError::Package(error) => models::refusal(&error),
-        other => Refusal::new("bad_model", format!("{other}.")),
-    })?;
+    let model = WoundModel::open(&installed, &trust, &Compute::cpu()).map_err(models::not_opened)?;
     let tell = |part: f32| out.progress("Looking for the wound", (part * 4.0) as usize, 4);
     let mask = model.mask(&photograph, &Progress::new(&tell));
     out.progress("", 0, 0);

@@ -11,8 +11,7 @@ use crate::files::path_text;
 use crate::output::{Exit, Output};
 use medsight_image::Volume;
 use medsight_infer::{
-    ChannelVolume, CodedLabel, Compute, InferError, Manifest, Model, ModelError, Progress, SeriesTexts,
-    assigned,
+    ChannelVolume, CodedLabel, Compute, InferError, Manifest, Model, Progress, SeriesTexts, assigned,
 };
 use medsight_record::Refusal;
 use serde_json::{Value, json};
@@ -67,10 +66,7 @@ fn segment(args: &Args, out: &Output) -> Result<Value, Refusal> {
     let installed = store.find(&args.model, &trust).map_err(|error| models::refusal(&error))?;
     let compute = compute(args.cpu)?;
     let begun = Instant::now();
-    let model = Model::open(&installed, &trust, &compute).map_err(|error| match error {
-        ModelError::Package(error) => models::refusal(&error),
-        other => Refusal::new("bad_model", format!("{other}.")),
-    })?;
+    let model = Model::open(&installed, &trust, &compute).map_err(models::not_opened)?;
     let folder = Folder::open(&args.path, out)?;
     let channels = match model.channels().len() {
         0 | 1 if args.channel.is_empty() => vec![folder.largest(args.series.as_deref())?],
