@@ -16,11 +16,10 @@ from made_numbers import uniform, weight  # noqa: E402
 from network import WoundNet  # noqa: E402
 
 EDGE = 64
-network = WoundNet([8, 12, 16], [1, 2, 1]).eval()
-layers = []
-for key, value in network.state_dict().items():
-    layers.append([key, list(value.shape), "f32"])
-    value.copy_(torch.from_numpy(weight(key, value.shape)))
+network = WoundNet("lite0").eval()
+weights = {key: torch.from_numpy(weight(key, value.shape)) for key, value in network.folded().items()}
+layers = [[key, list(value.shape), "f32"] for key, value in weights.items()]
+network.take_folded(weights)
 # A smooth picture: noise at an eighth of the size, enlarged.
 coarse = torch.from_numpy(uniform("photograph", 3 * 8 * 8).reshape(1, 3, 8, 8))
 picture = (torch.nn.functional.interpolate(coarse, (EDGE, EDGE), mode="nearest") * 255).floor()

@@ -30,7 +30,8 @@ pub use model::{ChannelVolume, Model, ModelError, SeriesFacts};
 pub use monai::{BundleChoice, BundleError, BundlePlan, MonaiModel};
 pub use networks::{
     BasicUnetShape, ConvNextShape, DenseNetShape, DynUnetShape, EfficientNetShape, Merging, MonaiNorm,
-    MonaiUnetShape, Network, NnunetShape, ResNetShape, SegResNetShape, Shape, SwinUnetrShape, pass,
+    MonaiUnetShape, Network, NnunetShape, ResNetShape, SegResNetShape, Shape, SwinUnetrShape, WoundUnetShape,
+    pass,
 };
 pub use nnunet::{
     Dataset, Label, LabelValue, NnunetError, NnunetModel, Normalisation, Plan, PlanError, Resampling,

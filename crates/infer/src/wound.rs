@@ -5,7 +5,7 @@ use image::{ImageBuffer, Luma, Rgb, RgbImage, imageops};
 
 use crate::compute::Compute;
 use crate::model::ModelError;
-use crate::networks::{Network, NnunetShape, Shape, pass};
+use crate::networks::{Network, Shape, WoundUnetShape, pass};
 use crate::package::{Form, Installed, Manifest, Trust};
 use crate::run::{InferError, Progress};
 use crate::weights::Weights;
@@ -47,30 +47,16 @@ impl WoundModel {
     /// [`ModelError`] with the file or layer, or because the package is for something else.
     pub fn open(installed: &Installed, trust: &Trust, compute: &Compute) -> Result<Self, ModelError> {
         installed.verify(trust)?;
-        let Form::Wound { weights, features, blocks, edge_px, threshold } = &installed.manifest.form else {
+        let Form::Wound { weights, network, edge_px, threshold } = &installed.manifest.form else {
             return Err(ModelError::OtherUse("photographs of wounds"));
         };
-        let stages = features.len();
-        let of_stage = |stage: usize| if stage == 0 { [1; 3] } else { [1, 2, 2] };
-        let shape = Shape::Nnunet(NnunetShape {
-            spatial: 2,
-            inputs: 3,
-            outputs: 1,
-            features: features.clone(),
-            kernels: vec![[1, 3, 3]; stages],
-            strides: (0..stages).map(of_stage).collect(),
-            blocks: blocks.clone(),
-            residual: true,
-            decoder_blocks: vec![1; stages - 1],
-            bias: true,
-            epsilon: 1e-5,
-            slope: 0.01,
-        });
+        // A manifest that names no network is refused when it is read.
+        let shape = WoundUnetShape::by_name(network).ok_or(ModelError::OtherUse("photographs of wounds"))?;
         let weights = Weights::open(&installed.folder.join(weights), &[])?;
         Ok(Self {
             manifest: installed.manifest.clone(),
             sha256: installed.sha256.clone(),
-            network: shape.build(&weights, compute)?,
+            network: Shape::WoundUnet(shape).build(&weights, compute)?,
             edge_px: *edge_px,
             threshold: *threshold,
             compute: compute.clone(),

@@ -10,6 +10,8 @@ use crate::weights::{Layers, WeightsError};
 pub(crate) enum Activation {
     /// max(x, 0).
     Relu,
+    /// max(x, 0), 6 at most.
+    Relu6,
     /// x, or the slope times x where x is negative.
     LeakyRelu(f64),
     /// As leaky ReLU, the slope being a weight; one for all channels, or one each.
@@ -30,6 +32,7 @@ impl Activation {
     pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Relu => burn_activation::relu(x),
+            Self::Relu6 => x.clamp(0.0, 6.0),
             Self::LeakyRelu(slope) => burn_activation::leaky_relu(x, *slope),
             Self::PRelu(slope) => burn_activation::prelu(x, slope.as_ref().clone()),
             Self::Silu => burn_activation::silu(x),

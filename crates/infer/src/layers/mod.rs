@@ -19,4 +19,4 @@ pub(crate) use join::join;
 pub(crate) use linear::{LayerNorm, Linear};
 pub(crate) use norm::Norm;
 pub(crate) use pool::{adaptive_mean, avg_pool, max_pool, stem_pool};
-pub(crate) use upsample::linear_by_two;
+pub(crate) use upsample::{linear_by_two, nearest_by_two};

@@ -1,11 +1,19 @@
-//! Linear enlargement by two, PyTorch's `Upsample(scale_factor=2, align_corners=False)`; backends have it for pictures
-//! only.
+//! Enlargement by two: linear, PyTorch's `Upsample(scale_factor=2, align_corners=False)`, which backends have for pictures
+//! only; and of pictures by repetition.
 
 use burn::prelude::Tensor;
 
 /// Twice the size along each axis that has more than `1` when `spatial` is 2, along all axes when it is 3.
 pub(crate) fn linear_by_two(x: Tensor<5>, spatial: usize) -> Tensor<5> {
     (5 - spatial..5).fold(x, along)
+}
+
+/// Each pixel of a picture four times: PyTorch's `interpolate(scale_factor=2, mode="nearest")`.
+pub(crate) fn nearest_by_two(x: Tensor<5>) -> Tensor<5> {
+    let [images, channels, depth, rows, columns] = x.dims();
+    let apart: Tensor<6> = x.reshape([images, channels, depth * rows, 1, columns, 1]);
+    let four = apart.expand([images, channels, depth * rows, 2, columns, 2]);
+    four.reshape([images, channels, depth, 2 * rows, 2 * columns])
 }
 
 /// Each new pair lies a quarter before and after its old one: ¾ of it and ¼ of its neighbour; at an end all of it.

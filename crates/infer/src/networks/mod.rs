@@ -13,6 +13,7 @@ mod swin_unetr;
 mod swin_windows;
 mod torchvision;
 mod unet_blocks;
+mod wound_unet;
 
 use burn::prelude::Tensor;
 use burn::tensor::TensorData;
@@ -25,6 +26,8 @@ pub use nnunet::NnunetShape;
 pub use seg_resnet::SegResNetShape;
 pub use swin_unetr::{Merging, SwinUnetrShape};
 pub use torchvision::{ConvNextShape, EfficientNetShape, ResNetShape};
+pub(crate) use wound_unet::STEP_PX as WOUND_STEP_PX;
+pub use wound_unet::WoundUnetShape;
 
 use crate::compute::Compute;
 use crate::layers::Kept;
@@ -78,6 +81,8 @@ pub enum Shape {
     EfficientNet(EfficientNetShape),
     /// torchvision's ConvNeXt.
     ConvNext(ConvNextShape),
+    /// The wound segmenter's.
+    WoundUnet(WoundUnetShape),
 }
 
 impl Shape {
@@ -113,6 +118,7 @@ impl Shape {
             Self::ResNet(shape) => torchvision::build_resnet(shape, weights, compute),
             Self::EfficientNet(shape) => torchvision::build_efficientnet(shape, weights, compute),
             Self::ConvNext(shape) => torchvision::build_convnext(shape, weights, compute),
+            Self::WoundUnet(shape) => wound_unet::build(shape, weights, compute),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::labels::CodedLabel;
 
 use super::classifier::ClassifierForm;
 use crate::channels::{ChannelRule, words};
+use crate::networks::{WOUND_STEP_PX, WoundUnetShape};
 
 /// Why a manifest is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -48,14 +49,12 @@ pub enum Form {
     },
     /// A classifier of pictures.
     Classifier(Box<ClassifierForm>),
-    /// A residual U-Net of the plane that sees wounds in photographs (`models/wound/train`).
+    /// The U-Net that sees wounds in photographs (`models/wound/train`).
     Wound {
         /// The weights within the package.
         weights: String,
-        /// Channels of each level.
-        features: Vec<usize>,
-        /// Residual blocks of each level.
-        blocks: Vec<usize>,
+        /// The size of its way down: `lite0`, `lite1` or `lite2`.
+        network: String,
         /// Edge of the square that the network sees, pixels.
         edge_px: usize,
         /// The part from which on a pixel is wound, 0 to 1.
@@ -218,17 +217,15 @@ impl Manifest {
                 return wrong("form.weights", "is not among the files");
             }
         }
-        if let Form::Wound { features, blocks, edge_px, threshold, .. } = &self.form {
-            let levels = features.len();
-            if !(2..=10).contains(&levels)
-                || blocks.len() != levels
-                || features.contains(&0)
-                || blocks.contains(&0)
-            {
-                return wrong("form.features", "and `form.blocks` are not for the same levels, 2 to 10");
+        if let Form::Wound { weights, network, edge_px, threshold } = &self.form {
+            if !self.files.iter().any(|file| file.path == *weights) {
+                return wrong("form.weights", "is not among the files");
             }
-            if *edge_px == 0 || !edge_px.is_multiple_of(1 << (levels - 1)) || *edge_px > 4096 {
-                return wrong("form.edge_px", "is not a multiple of what the levels halve");
+            if WoundUnetShape::by_name(network).is_none() {
+                return wrong("form.network", "is none of lite0, lite1, lite2");
+            }
+            if *edge_px == 0 || !edge_px.is_multiple_of(WOUND_STEP_PX) || *edge_px > 4096 {
+                return wrong("form.edge_px", "is not a multiple of 32 up to 4096");
             }
             if !(0.0..1.0).contains(threshold) {
                 return wrong("form.threshold", "is not from 0 to below 1");

@@ -30,8 +30,7 @@ fn installed(folder: &std::path::Path, threshold: f32) -> medsight_infer::Instal
         card: "CARD.md".to_owned(),
         form: Form::Wound {
             weights: "weights.safetensors".to_owned(),
-            features: vec![8, 12, 16],
-            blocks: vec![1, 2, 1],
+            network: "lite0".to_owned(),
             edge_px: 64,
             threshold,
         },

@@ -35,7 +35,7 @@ impl EfficientNetShape {
 }
 
 /// Expansion, kernel, stride, channels in, channels out, blocks: B0's stages.
-const STAGES: [[usize; 6]; 7] = [
+pub(in crate::networks) const STAGES: [[usize; 6]; 7] = [
     [1, 3, 1, 32, 16, 1],
     [6, 3, 2, 16, 24, 2],
     [6, 5, 2, 24, 40, 2],
@@ -46,7 +46,7 @@ const STAGES: [[usize; 6]; 7] = [
 ];
 
 /// Channels as a multiple of 8, no more than a tenth below what was asked.
-fn rounded(channels: f64) -> usize {
+pub(in crate::networks) fn rounded(channels: f64) -> usize {
     let near = (((channels + 4.0) / 8.0) as usize * 8).max(8);
     if (near as f64) < 0.9 * channels { near + 8 } else { near }
 }

@@ -9,5 +9,6 @@ pub use convnext::ConvNextShape;
 pub(super) use convnext::build as build_convnext;
 pub use efficientnet::EfficientNetShape;
 pub(super) use efficientnet::build as build_efficientnet;
+pub(super) use efficientnet::{STAGES, rounded};
 pub use resnet::ResNetShape;
 pub(super) use resnet::build as build_resnet;
