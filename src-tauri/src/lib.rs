@@ -49,6 +49,7 @@ mod proposing;
 mod receiving;
 #[cfg(test)]
 mod report_journeys;
+mod report_pages;
 mod reports;
 mod retrieving;
 mod server_secret;

@@ -13,14 +13,13 @@ use crate::dto::{
     TemplateStart, TextChange, VersionView, annotation_id, report_id,
 };
 use crate::inbound;
-use crate::key_images;
 use crate::perform::perform;
 use crate::problem::{Fault, Problem};
+use crate::report_pages;
 use crate::studies::measurement;
 use medsight_base::{DicomDate, StudyUid};
 use medsight_cache::{Cache, CacheError};
 use medsight_link::ToLightBox;
-use medsight_paper::Around;
 use medsight_record::report::rules::SignAct;
 use medsight_record::report::template::{Code, KnownFinding, Phrases, Template};
 use medsight_record::report::{Content, Report, ReportToSave, ReportVersion, changes};
@@ -148,19 +147,7 @@ pub(crate) fn save_pdf(desk: &Arc<Desk>, request: ReportPdfRequest) -> Result<bo
     let (asker, cache) = (Asker::of(desk, Right::GiveOut), desk.cache()?);
     let report = cache.report(report_id(&request.report)?)?;
     let study = cache.study(&report.study)?.ok_or(Fault::StudyGone)?;
-    let version = report.versions.iter().find(|version| version.number == request.version);
-    let pictures = match version {
-        Some(version) => key_images::pictures(desk, &report.study, &version.content)?,
-        None => Vec::new(),
-    };
-    let around = Around {
-        identity: &study.patient.identity_line(study.date),
-        about: &about(&study),
-        utc_offset_min: request.utc_offset_min,
-        words: &desk.words(),
-        pictures: &pictures,
-    };
-    let pdf = medsight_paper::pdf(&report, request.version, &around).map_err(Fault::Paper)?;
+    let pdf = report_pages::pdf(desk, &study, &report, request.version, request.utc_offset_min)?;
     // A name with the patient in it would be for the person to give.
     let Some(path) = asker.save_as(desk, "report.pdf")? else { return Ok(false) };
     documents::write(&path, |file| file.write_all(&pdf))

@@ -11,7 +11,7 @@ use crate::dto::{
 };
 use crate::problem::{DestinationFault, Problem};
 use crate::reports::about;
-use crate::{network, server_secret, session};
+use crate::{network, report_pages, server_secret, session};
 use medsight_cache::{Cache, DestinationStatus, Failing, Stuck};
 use medsight_pacs::CancellationToken;
 use medsight_record::destination::{Destination, To};
@@ -65,6 +65,7 @@ impl Syncing {
         let account = session::system_account();
         match Engine::new(Arc::clone(&cache), destinations.clone(), nodes.clone(), secrets, &account) {
             Ok(engine) => {
+                let engine = engine.with_papers(report_pages::papers(Arc::downgrade(desk)));
                 let (engine, token) = (Arc::new(engine), stop.clone());
                 let runs = Arc::clone(&engine);
                 tauri::async_runtime::spawn(async move { runs.run(token).await });

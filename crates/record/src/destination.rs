@@ -205,7 +205,7 @@ impl Destination {
             To::Fhir(_) => {
                 &[Kind::Annotation, Kind::ReadState, Kind::Report, Kind::Critical, Kind::Claim, Kind::Audit]
             }
-            To::Pacs(_) => &[Kind::Study, Kind::Object],
+            To::Pacs(_) => &[Kind::Study, Kind::Object, Kind::Report],
             To::AuditRepository(_) => &[Kind::Audit],
             To::Hl7(_) => &[Kind::Report],
         };

@@ -1,7 +1,7 @@
 //! One destination's task: takes what waits to it, in order, and waits itself when there is nothing or nobody.
 
 use crate::backoff::Backoff;
-use crate::engine::Swept;
+use crate::engine::{Papers, Swept};
 use crate::link::Link;
 use crate::moment::now;
 use crate::{Secrets, Trouble};
@@ -25,6 +25,7 @@ pub(crate) struct Courier {
     pub(crate) nodes: Arc<Vec<Node>>,
     pub(crate) rules: Arc<Vec<Route>>,
     pub(crate) secrets: Secrets,
+    pub(crate) papers: Option<Papers>,
     pub(crate) wake: Arc<Notify>,
     /// Somebody says that the destination is back.
     pub(crate) hurry: Arc<Notify>,
@@ -64,6 +65,7 @@ impl Courier {
             nodes,
             rules,
             secrets,
+            papers: None,
             wake: Arc::new(Notify::new()),
             hurry: Arc::default(),
             cancel,
@@ -136,7 +138,8 @@ impl Courier {
 
     async fn step(&mut self) -> Result<Step, Trouble> {
         if self.link.is_none() {
-            let link = Link::new(&self.destination, &self.nodes, &self.cache, self.secrets.clone())?;
+            let hands = (self.secrets.clone(), self.papers.clone());
+            let link = Link::new(&self.destination, &self.nodes, &self.cache, hands)?;
             self.link = Some(link);
         }
         let due = match self.entries().await? {

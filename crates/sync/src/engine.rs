@@ -5,8 +5,10 @@ use crate::courier::Courier;
 use crate::moment::now;
 use medsight_cache::{Cache, CacheError, DestinationStatus, Route};
 use medsight_pacs::Auth;
+use medsight_record::StudyRecord;
 use medsight_record::destination::{Destination, Kind};
 use medsight_record::node::Node;
+use medsight_record::report::Report;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -16,6 +18,10 @@ use tokio_util::sync::CancellationToken;
 /// Gives what a destination is to be shown, out of the keyring or from the person who is signed in. The word of an error is
 /// for people.
 pub type Secrets = Arc<dyn Fn(&Destination) -> Result<Auth, String> + Send + Sync>;
+
+/// Makes the DICOM file with the pages of a report's newest version, always under the same UIDs; `None` where no version is for
+/// others. The word of an error is for people.
+pub type Papers = Arc<dyn Fn(&StudyRecord, &Report) -> Result<Option<Vec<u8>>, String> + Send + Sync>;
 
 /// What one pass over a destination did.
 #[derive(Debug, Default)]
@@ -39,6 +45,7 @@ pub struct Engine {
     nodes: Arc<Vec<Node>>,
     rules: Arc<Vec<Route>>,
     secrets: Secrets,
+    papers: Option<Papers>,
     who: String,
     /// Ends the pause of a destination that was tried in vain.
     hurry: BTreeMap<String, Arc<Notify>>,
@@ -69,7 +76,13 @@ impl Engine {
         cache.outbox_settle(&rules, now())?;
         let (nodes, rules) = (Arc::new(nodes), Arc::new(rules));
         let hurry = destinations.iter().map(|to| (to.name.clone(), Arc::default())).collect();
-        Ok(Self { cache, destinations, nodes, rules, secrets, who: who.to_owned(), hurry })
+        Ok(Self { cache, destinations, nodes, rules, secrets, papers: None, who: who.to_owned(), hurry })
+    }
+
+    /// With somebody who makes pages of reports. Without, those that are for a PACS wait for a program that has one.
+    #[must_use]
+    pub fn with_papers(self, papers: Papers) -> Self {
+        Self { papers: Some(papers), ..self }
     }
 
     /// Tries a destination now that is waited for after tries in vain: a person knows that it is back. Does nothing where
@@ -132,6 +145,7 @@ impl Engine {
                 self.who.clone(),
                 cancel.clone(),
             );
+            courier.papers = self.papers.clone();
             if let Some(hurry) = self.hurry.get(&destination.name) {
                 courier.hurry = Arc::clone(hurry);
             }

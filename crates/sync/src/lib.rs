@@ -24,7 +24,7 @@ pub mod site_policy;
 mod stream;
 mod trouble;
 
-pub use engine::{Engine, Secrets, Swept, rule_of};
+pub use engine::{Engine, Papers, Secrets, Swept, rule_of};
 pub use inbound::{Answered, Inbound, OfPatient};
 pub use medsight_pacs::Auth;
 #[doc(hidden)]

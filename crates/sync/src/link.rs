@@ -2,7 +2,7 @@
 
 use crate::Trouble;
 use crate::audit_repository::RepositoryLink;
-use crate::engine::Secrets;
+use crate::engine::{Papers, Secrets};
 use crate::fhir::FhirLink;
 use crate::hl7::Hl7Link;
 use crate::pacs::PacsLink;
@@ -40,7 +40,7 @@ impl Link {
         destination: &Destination,
         nodes: &[Node],
         cache: &Arc<Cache>,
-        secrets: Secrets,
+        (secrets, papers): (Secrets, Option<Papers>),
     ) -> Result<Self, Trouble> {
         destination.check().map_err(|why| Trouble::Settings(why.to_string()))?;
         Ok(match &destination.to {
@@ -48,7 +48,8 @@ impl Link {
                 Self::Fhir(Box::new(FhirLink::new(destination, server, Arc::clone(cache), secrets)?))
             }
             To::Pacs(pacs) => {
-                Self::Pacs(Box::new(PacsLink::new(pacs, nodes, Arc::clone(cache), destination, secrets)?))
+                let link = PacsLink::new(pacs, nodes, Arc::clone(cache), destination, secrets)?;
+                Self::Pacs(Box::new(link.with_papers(papers)))
             }
             To::AuditRepository(repository) => {
                 Self::Repository(RepositoryLink::new(repository, cache.audit_site())?)

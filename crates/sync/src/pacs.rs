@@ -1,21 +1,31 @@
-//! Objects made here, and files that came in, to a PACS: by STOW-RS or C-STORE. Not here: its promise to keep them.
+//! Objects made here, files that came in, and signed reports as pages, to a PACS: by STOW-RS or C-STORE. Not here: its promise to
+//! keep them, and what stands on the pages.
 
 mod promise;
 
 use crate::Trouble;
-use crate::engine::Secrets;
+use crate::engine::{Papers, Secrets};
 use crate::link::Round;
 use medsight_cache::{Cache, CacheError, Delivered, Entry, ObjectName, Outcome};
 use medsight_dicom::{Object, tags};
 use medsight_pacs::node::Node;
 use medsight_pacs::{Auth, Delivery as Sent, Outcome as Fate, Patience, SendReport, Source, WebClient, send};
-use medsight_record::destination::{Destination, PacsNode};
+use medsight_record::destination::{Destination, Kind, PacsNode};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// Why an entry's files are not there to be sent.
+#[derive(Debug, thiserror::Error)]
+enum NoFiles {
+    #[error("no pages: {0}")]
+    NoPages(String),
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
 
 /// Files, each with its name, that are sent together.
 type Group = Vec<(Source, ObjectName)>;
@@ -30,6 +40,7 @@ pub(crate) struct PacsLink {
     commitment: bool,
     destination: Destination,
     secrets: Secrets,
+    papers: Option<Papers>,
     /// It has not answered on the association that asked for its promise.
     answers_elsewhere: AtomicBool,
 }
@@ -53,7 +64,12 @@ impl PacsLink {
         }
         let (by_web, commitment, destination) = (pacs.by_web, pacs.commitment, destination.clone());
         let answers_elsewhere = AtomicBool::new(false);
-        Ok(Self { cache, node, by_web, commitment, destination, secrets, answers_elsewhere })
+        Ok(Self { cache, node, by_web, commitment, destination, secrets, papers: None, answers_elsewhere })
+    }
+
+    /// With somebody who makes pages of reports.
+    pub(crate) fn with_papers(self, papers: Option<Papers>) -> Self {
+        Self { papers, ..self }
     }
 
     pub(crate) async fn deliver(&self, entries: Vec<Entry>, cancel: &CancellationToken) -> Round {
@@ -77,6 +93,10 @@ impl PacsLink {
             }
         }
         let ended = |outcome| Ok(Delivered::plain(entry.id, outcome));
+        if entry.kind == Kind::Report.word() && self.papers.is_none() {
+            let why = "the pages of reports are made by the window of the workstation, and wait for it";
+            return Err(Trouble::Settings(why.to_owned()));
+        }
         let (mut groups, reading) = self.files(entry);
         let mut names = Vec::new();
         while let Some(group) = groups.recv().await {
@@ -92,11 +112,15 @@ impl PacsLink {
         }
         match reading.await {
             Ok(Ok(())) => {}
-            Ok(Err(CacheError::PixelsElsewhere)) => {
+            Ok(Err(NoFiles::NoPages(why))) => {
+                let words = format!("The report can't be made into pages: {why}.");
+                return ended(Outcome::Refused { code: "sync.no-pages", words });
+            }
+            Ok(Err(NoFiles::Cache(CacheError::PixelsElsewhere))) => {
                 let words = "Its files are no longer on this computer. Retrieve the study again, or drop it.";
                 return ended(Outcome::Refused { code: "sync.files-gone", words: words.to_owned() });
             }
-            Ok(Err(error)) => return Err(error.into()),
+            Ok(Err(NoFiles::Cache(error))) => return Err(error.into()),
             Err(_) => return Err(CacheError::BadCommand("a fault of the program while sending.").into()),
         }
         if names.is_empty() {
@@ -112,11 +136,21 @@ impl PacsLink {
 
     /// The files of an entry in groups that fit into memory, each file with its name. One group is sent, one waits and one is
     /// read: more are never in memory. Who takes no more ends the reading.
-    fn files(&self, entry: &Entry) -> (mpsc::Receiver<Group>, JoinHandle<Result<(), CacheError>>) {
+    fn files(&self, entry: &Entry) -> (mpsc::Receiver<Group>, JoinHandle<Result<(), NoFiles>>) {
         const NO_MORE: CacheError = CacheError::BadCommand("the sending ended before all was read.");
         let (cache, entry) = (Arc::clone(&self.cache), entry.clone());
         let (give, groups) = mpsc::channel(1);
+        let papers = self.papers.clone().filter(|_| entry.kind == Kind::Report.word());
         let read = move || {
+            if let Some(papers) = papers {
+                let Some((study, report)) = entry.content.study.zip(entry.content.report) else {
+                    return Ok(());
+                };
+                let Some(file) = papers(&study, &report).map_err(NoFiles::NoPages)? else { return Ok(()) };
+                let name = name_of(&file);
+                let group = vec![(Source::Memory(name.1.clone(), file.into()), name)];
+                return Ok(give.blocking_send(group).map_err(|_| NO_MORE)?);
+            }
             let (mut group, mut bytes) = (Group::new(), 0);
             cache.outbox_files(&entry, |file| {
                 if bytes + file.len() > AT_ONCE && bytes > 0 {
@@ -129,7 +163,10 @@ impl PacsLink {
                 group.push((Source::Memory(label, file.into()), name));
                 Ok(())
             })?;
-            if group.is_empty() { Ok(()) } else { give.blocking_send(group).map_err(|_| NO_MORE) }
+            if !group.is_empty() {
+                give.blocking_send(group).map_err(|_| NO_MORE)?;
+            }
+            Ok(())
         };
         (groups, tokio::task::spawn_blocking(read))
     }

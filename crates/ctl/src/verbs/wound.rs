@@ -5,7 +5,7 @@ use super::models::{self, Place};
 use crate::files::path_text;
 use crate::output::{Exit, Output};
 use medsight_infer::image::{GrayImage, ImageReader, RgbImage};
-use medsight_infer::{Compute, Form, Installed, Progress, Trust, WoundMask, WoundModel};
+use medsight_infer::{Compute, Form, Installed, Progress, Store, Trust, WoundMask, WoundModel};
 use medsight_record::Refusal;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,8 @@ pub(crate) struct Args {
     /// Where to write the mask: a PNG of the photograph's size, 255 where there is wound.
     #[arg(long, value_name = "FILE")]
     mask_out: Option<PathBuf>,
-    /// Name of an installed wound segmenter, or NAME@VERSION. Without it the only one that is installed.
+    /// Name of an installed wound segmenter, or NAME@VERSION. Without it the only one that is installed, else the one that came
+    /// with the program.
     #[arg(long)]
     model: Option<String>,
     #[command(flatten)]
@@ -59,6 +60,7 @@ fn mask(args: &Args, out: &Output) -> Result<Value, Refusal> {
     Ok(json!({
         "model": format!("{}@{}", model.manifest.name, model.manifest.version),
         "sha256": model.sha256,
+        "licence": model.manifest.licence,
         "pixels": mask.pixels.len(),
         "wound_px": wound_px,
         // Without a scale there are no centimetres, and no stage is guessed.
@@ -75,21 +77,26 @@ fn wanted(args: &Args, trust: &Trust) -> Result<Installed, Refusal> {
     if let Some(name) = &args.model {
         return store.find(name, trust).map_err(|error| models::refusal(&error));
     }
-    let mut names: Vec<String> = store
-        .list()
-        .into_iter()
-        .filter(|installed| matches!(installed.manifest.form, Form::Wound { .. }))
-        .map(|installed| installed.manifest.name)
-        .collect();
-    names.dedup();
-    match names.as_slice() {
-        [name] => store.find(name, trust).map_err(|error| models::refusal(&error)),
-        [] => Err(Refusal::new(
-            "no_model",
-            "No wound segmenter is installed: `medsightctl models install` brings one.",
-        )),
-        _ => Err(Refusal::new("no_model", "Several wound segmenters are installed: say --model.")),
+    // What somebody installed goes before what came with the program.
+    for store in [Some(store), Store::shipped()].into_iter().flatten() {
+        match of_wounds(&store).as_slice() {
+            [] => {}
+            [name] => return store.find(name, trust).map_err(|error| models::refusal(&error)),
+            _ => {
+                return Err(Refusal::new("no_model", "Several wound segmenters are installed: say --model."));
+            }
+        }
     }
+    Err(Refusal::new("no_model", "No wound segmenter is installed: `medsightctl models install` brings one."))
+}
+
+/// Names of the segmenters of wounds in a store, each once.
+fn of_wounds(store: &Store) -> Vec<String> {
+    let found = store.list().into_iter();
+    let found = found.filter(|installed| matches!(installed.manifest.form, Form::Wound { .. }));
+    let mut names: Vec<String> = found.map(|installed| installed.manifest.name).collect();
+    names.dedup();
+    names
 }
 
 /// A picture file as red, green, blue of 8 bits.

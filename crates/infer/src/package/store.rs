@@ -18,6 +18,9 @@ pub(super) const MANIFEST: &str = "model.toml";
 /// Its Ed25519 signature, 64 bytes.
 const SIGNATURE: &str = "model.toml.sig";
 
+/// From the program's folder: on Windows, on Linux, and of a program that was built and not installed.
+const SHIPPED: [&str; 3] = ["models", "../lib/medsight/models", "../../models"];
+
 /// Why a package is not installed, or not used.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
@@ -109,6 +112,17 @@ impl Store {
     /// The packages under a folder, which need not exist yet.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
+    }
+
+    /// The packages that came with the program: beside it, where an installer puts them, or in the sources that it was built
+    /// from. They are read like installed ones, hashes and the site's lists included, and never written.
+    pub fn shipped() -> Option<Self> {
+        let program = std::env::current_exe().ok()?;
+        let beside = program.parent()?;
+        let installed = SHIPPED.into_iter().map(|place| beside.join(place));
+        let sources =
+            cfg!(debug_assertions).then(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models"));
+        installed.chain(sources).find(|folder| folder.is_dir()).map(Self::new)
     }
 
     /// Installs the package in `from`, byte for byte. What is there already and the same stays.
