@@ -7,6 +7,8 @@ use common::*;
 use medsight_base::Timestamp;
 use medsight_cache::{Cache, Delivered, Outcome, Remote, Route};
 use medsight_record::{Annotation, AnnotationId, AnnotationKind, Measured, Place, RecordCommand};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 fn drawn(study: u32, number: u128) -> Annotation {
     let of = record(study, 1, 1);
@@ -172,6 +174,44 @@ fn a_refused_entry_is_read_retried_and_dropped_by_a_person() {
 }
 
 #[test]
+fn what_is_tried_again_is_found_by_who_remembers_how_far_it_has_come_whenever_it_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = filled(folder.path(), 1);
+    draw(&cache, 1, 1);
+    let entry = ids(&cache, "a", AT)[0];
+    let refused = || Outcome::Refused { code: "sync.refused", words: "It has no such code.".into() };
+    let (found, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let (mut generation, mut after) = (cache.outbox_generation(), 0);
+            while !done.load(Ordering::SeqCst) {
+                if generation != cache.outbox_generation() {
+                    (generation, after) = (cache.outbox_generation(), 0);
+                }
+                let next = cache.outbox_next(&rule("a"), after, 8, AT).unwrap();
+                after = next.done_to;
+                if !next.entries.is_empty() {
+                    cache.outbox_note("a", &[rule("a")], &delivered(entry, refused()), "sync", AT).unwrap();
+                    found.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        });
+        for round in 1..=100 {
+            let begun = Instant::now();
+            while found.load(Ordering::SeqCst) < round && begun.elapsed() < Duration::from_secs(10) {
+                std::thread::yield_now();
+            }
+            if found.load(Ordering::SeqCst) < round {
+                break;
+            }
+            cache.outbox_retry(entry, "a").unwrap();
+        }
+        done.store(true, Ordering::SeqCst);
+    });
+    assert!(found.load(Ordering::SeqCst) >= 100, "it was found {found:?} times and then no more");
+}
+
+#[test]
 fn a_destination_without_backlog_gets_only_what_comes_after_it() {
     let folder = tempfile::tempdir().unwrap();
     let cache = filled(folder.path(), 1);
@@ -190,7 +230,6 @@ fn a_destination_without_backlog_gets_only_what_comes_after_it() {
 
 #[test]
 fn who_waits_for_something_new_is_told() {
-    use std::sync::atomic::{AtomicU32, Ordering};
     let folder = tempfile::tempdir().unwrap();
     let cache = filled(folder.path(), 1);
     let told = std::sync::Arc::new(AtomicU32::new(0));

@@ -95,7 +95,6 @@ impl Cache {
         rules: &[Route],
         by: &Signature,
     ) -> Result<(), CacheError> {
-        self.wake.again();
         let Seen { entry, destination, identity, remote, theirs } = seen;
         let (who, at) = (by.account.as_str(), by.at);
         let reindex = self.write(|t| {
@@ -148,6 +147,7 @@ impl Cache {
             let (_, _, row) = report::signed(t, merge.report, &act, merge.base_version, by.clone())?;
             Ok(row)
         })?;
+        self.wake.again();
         self.reindex(reindex)
     }
 }

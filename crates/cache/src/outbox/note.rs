@@ -162,7 +162,6 @@ impl Cache {
     /// # Errors
     /// [`CacheError::NotFound`] when it is not stuck there, …
     pub fn outbox_retry(&self, entry: i64, destination: &str) -> Result<(), CacheError> {
-        self.wake.again();
         self.write(|t| {
             tables::promises::forget(t, entry, destination)?;
             let changed = t
@@ -172,7 +171,9 @@ impl Cache {
                 )?
                 .execute(rusqlite::params![entry, destination])?;
             if changed == 0 { Err(CacheError::NotFound("entry")) } else { Ok(()) }
-        })
+        })?;
+        self.wake.again();
+        Ok(())
     }
 
     /// An entry need not go to `destination`: a person says so.

@@ -19,7 +19,6 @@ impl Cache {
     /// # Errors
     /// [`CacheError`]; nothing is changed then.
     pub fn rename_destinations(&self, names: &[(String, String)]) -> Result<(), CacheError> {
-        self.wake.again();
         self.write(|t| {
             // What a promise and its transactions say is the same again when both are renamed.
             t.execute_batch("PRAGMA defer_foreign_keys = ON")?;
@@ -44,6 +43,8 @@ impl Cache {
                 )?;
             }
             Ok(())
-        })
+        })?;
+        self.wake.again();
+        Ok(())
     }
 }

@@ -22,9 +22,11 @@ impl Wake {
         }
     }
 
-    /// What was passed over is to be looked at again.
+    /// What was passed over is to be looked at again. To be called when that is committed: who looks before finds nothing, and
+    /// would not look a second time.
     pub(crate) fn again(&self) {
         self.again.fetch_add(1, Ordering::AcqRel);
+        self.all();
     }
 }
 
