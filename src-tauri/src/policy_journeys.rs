@@ -3,10 +3,11 @@
 use crate::desk::held;
 use crate::dto::SitePolicyView;
 use crate::settings::SettingsFile;
-use crate::site_policy::{NAME, ask};
+use crate::site_policy::ask;
 use crate::support::open_desk;
 use medsight_pacs::CancellationToken;
 use medsight_record::settings::{SettingChange, Theme};
+use medsight_sync::site_policy::KEPT;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -110,7 +111,7 @@ fn a_signed_policy_holds_from_its_arrival_on_also_while_its_server_is_away_and_n
     assert_eq!(desk.settings().settings.theme, Theme::Dark);
     assert_eq!(read().settings.theme, Theme::Dark);
     // What is kept is believed by its signature alone.
-    let kept = place.join(NAME);
+    let kept = place.join(KEPT);
     let changed = std::fs::read_to_string(&kept).unwrap().replace("theme = \"dark\"", "theme = \"light\"");
     std::fs::write(&kept, changed).unwrap();
     let file = read();

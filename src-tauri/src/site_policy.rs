@@ -14,16 +14,11 @@ use medsight_audit::Action;
 use medsight_base::Timestamp;
 use medsight_pacs::CancellationToken;
 use medsight_record::{Settings, SitePolicy};
-use medsight_sync::site_policy::{PolicyTrouble, Sent, believed, fetch};
+use medsight_sync::site_policy::{KEPT, PolicyTrouble, Sent, believed, fetch};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-/// Beside the account's settings.
-pub(crate) const NAME: &str = "site-policy.toml";
-/// Before what was fetched: what its server calls it.
-const ETAG: &str = "# etag: ";
 
 /// The fetched policy that holds, and how its server answered last.
 #[derive(Clone, Debug, Default)]
@@ -45,13 +40,10 @@ impl Kept {
         // A policy of the machine that can't be read is told by whoever reads the settings.
         let policy = Settings::layered(machine, "").ok().and_then(|settings| settings.site_policy);
         let (Some(policy), Some(person)) = (policy, person) else { return Self::default() };
-        let mut kept = Self { file: Some(person.with_file_name(NAME)), ..Self::default() };
+        let mut kept = Self { file: Some(person.with_file_name(KEPT)), ..Self::default() };
         let text = kept.file.as_deref().and_then(|file| std::fs::read_to_string(file).ok());
         let Some(text) = text else { return kept };
-        let sent = match text.strip_prefix(ETAG).and_then(|rest| rest.split_once('\n')) {
-            Some((etag, text)) => Sent { text: text.to_owned(), etag: Some(etag.to_owned()) },
-            None => Sent { text, etag: None },
-        };
+        let sent = Sent::of_kept(&text);
         match believed(&sent.text, &policy, machine) {
             Ok(fetched) => {
                 (kept.serial, kept.layer, kept.sent) = (Some(fetched.serial), fetched.layer, Some(sent));
@@ -146,8 +138,7 @@ fn take(desk: &Arc<Desk>, policy: &SitePolicy, sent: &Sent) -> Result<(), Proble
         return Err(PolicyTrouble::Older { found: fetched.serial, known }.into());
     }
     let place = before.file.ok_or(Fault::NoSettingsFile)?;
-    let etag = sent.etag.as_ref().map(|etag| format!("{ETAG}{etag}\n")).unwrap_or_default();
-    replace(&place, &format!("{etag}{}", sent.text)).map_err(Fault::SettingsNotWritten)?;
+    replace(&place, &sent.to_kept()).map_err(Fault::SettingsNotWritten)?;
     if is_same {
         desk.settings().fetched.sent = Some(sent.clone());
         return Ok(());

@@ -6,6 +6,7 @@
 mod files;
 mod output;
 mod picture;
+mod settings;
 mod verbs;
 
 use clap::{Parser, Subcommand};

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its files has failed")]
 
 use medsight_dicom::{Object, tags};
+use medsight_infer::image;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -169,4 +170,42 @@ fn series_of_a_model_of_two_images_are_found_by_their_words_or_said() {
     series(&study.join("b"), '2', "T3");
     let (_, document) = segment(&[]);
     assert!(document["error"]["reason"].as_str().unwrap().contains("(0008,103E)"), "{document}");
+}
+
+#[test]
+fn the_wound_segmenter_that_came_with_the_program_is_whole_and_marks_the_wounds_it_was_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, listed) = ctl(folder.path(), &["models", "ls"]);
+    let shipped = listed["shipped"].as_array().unwrap();
+    let wound = shipped.iter().find(|model| model["name"] == "wound").unwrap();
+    assert_eq!(wound["licence"], "CC-BY-NC-4.0");
+    let place = PathBuf::from(wound["folder"].as_str().unwrap());
+    assert_eq!(
+        ctl(folder.path(), &["models", "install", place.to_str().unwrap()]).0,
+        0,
+        "a file was changed"
+    );
+    std::fs::remove_dir_all(folder.path().join("wound")).unwrap();
+
+    let Some(corpus) = medsight_base::testing::corpus() else { return };
+    let train = corpus.join("wounds/fuseg/train");
+    let (mut both, mut sizes) = (0_u64, 0_u64);
+    for name in ["0100", "0140", "0391", "0500"] {
+        let (photograph, mask) =
+            (train.join(format!("images/{name}.webp")), folder.path().join(format!("{name}.png")));
+        let args = ["wound", photograph.to_str().unwrap(), "--mask-out", mask.to_str().unwrap()];
+        let (code, document) = ctl(folder.path(), &args);
+        assert_eq!(
+            (code, &document["licence"], &document["sha256"]),
+            (0, &wound["licence"], &wound["sha256"])
+        );
+        let read = |path: &Path| image::open(path).unwrap().to_luma8().into_raw();
+        let (ours, drawn) = (read(&mask), read(&train.join(format!("labels/{name}.png"))));
+        assert_eq!(ours.len(), drawn.len());
+        for (ours, drawn) in ours.iter().zip(&drawn) {
+            both += u64::from(*ours > 0 && *drawn > 0);
+            sizes += u64::from(*ours > 0) + u64::from(*drawn > 0);
+        }
+    }
+    assert!(2 * both > sizes * 85 / 100, "Dice {}", 2.0 * both as f64 / sizes as f64);
 }

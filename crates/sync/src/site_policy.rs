@@ -1,16 +1,18 @@
 //! The site's policy from its server: asked for with the ETag of the one that is here, and believed only with its signature.
 //!
-//! Nothing of a person or patient goes to the server. Not here: where the last good one is kept, which is the desk's
-//! business, and the form of the text (`medsight-record`).
+//! Nothing of a person or patient goes to the server. Not here: asking again and again, which is the desk's business, and the form
+//! of the text (`medsight-record`).
 
 use crate::Trouble;
 use crate::fhir::http::lost;
+use medsight_record::Settings;
 use medsight_record::node::Tls;
 use medsight_record::settings::SettingsError;
 use medsight_record::site_policy::{FetchedPolicy, SitePolicy, signed_part};
 use reqwest::header::{ACCEPT, ETAG, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Client, StatusCode, Url, redirect};
 use ring::signature::{ED25519, UnparsedPublicKey};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -68,6 +70,46 @@ pub struct Sent {
     pub text: String,
     /// What the server calls it: its ETag as it stands in the header.
     pub etag: Option<String>,
+}
+
+/// Name of the file beside an account's settings in which the last good one is kept.
+pub const KEPT: &str = "site-policy.toml";
+/// Before what is kept: what its server calls it.
+const ETAG_LINE: &str = "# etag: ";
+
+impl Sent {
+    /// As it is kept.
+    #[must_use]
+    pub fn to_kept(&self) -> String {
+        let etag = self.etag.as_ref().map(|etag| format!("{ETAG_LINE}{etag}\n")).unwrap_or_default();
+        format!("{etag}{}", self.text)
+    }
+
+    /// What was kept.
+    #[must_use]
+    pub fn of_kept(text: &str) -> Self {
+        match text.strip_prefix(ETAG_LINE).and_then(|rest| rest.split_once('\n')) {
+            Some((etag, text)) => Self { text: text.to_owned(), etag: Some(etag.to_owned()) },
+            None => Self { text: text.to_owned(), etag: None },
+        }
+    }
+}
+
+/// The settings of the policy that is kept beside the settings in `person`; empty where there is none, or where the machine's
+/// policy names no server.
+///
+/// # Errors
+/// The file, and why it is not believed.
+pub fn kept_layer(person: &Path, machine: &str) -> Result<String, (PathBuf, PolicyTrouble)> {
+    let policy = Settings::layered(machine, "").ok().and_then(|settings| settings.site_policy);
+    let kept = person.with_file_name(KEPT);
+    let Some((policy, text)) = policy.zip(std::fs::read_to_string(&kept).ok()) else {
+        return Ok(String::new());
+    };
+    match believed(&Sent::of_kept(&text).text, &policy, machine) {
+        Ok(fetched) => Ok(fetched.layer),
+        Err(why) => Err((kept, why)),
+    }
 }
 
 /// Checks signature and content of a text. `machine`: the policy of the machine, which names the key and lies above.

@@ -1,9 +1,8 @@
 //! The servers of the settings, for `doctor`: whether each answers, and whether the certificates they need are there.
 
 use super::doctor::{Row, Status};
-use super::pacs::person_settings;
+use crate::settings::in_force;
 use medsight_pacs::{Auth, CancellationToken, Keys, Level, NetError, WebClient, WebQuery};
-use medsight_record::Settings;
 use medsight_record::node::{Node, Tls, Web};
 use std::path::Path;
 
@@ -31,10 +30,7 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 fn nodes() -> Result<Vec<Node>, String> {
-    let Some(path) = person_settings().filter(|path| path.exists()) else { return Ok(Vec::new()) };
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let read = Settings::layered("", &text).map_err(|why| format!("{}: {why}", path.display()))?;
-    Ok(read.nodes)
+    in_force(None).map(|settings| settings.nodes).map_err(|refusal| refusal.reason)
 }
 
 /// Asks all of them at once.

@@ -2,14 +2,14 @@
 
 use crate::files::path_text;
 use crate::output::{Exit, Output};
+use crate::settings::in_force;
 use clap::Subcommand;
-use medsight_cache::site_policy_file;
 use medsight_infer::{
     BundleChoice, Draft, InputRules, Installed, Manifest, ModelError, PackageError, Store, Trust,
 };
-use medsight_record::{ModelSettings, Refusal, Settings};
+use medsight_record::Refusal;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Models that are installed on this workstation.
 #[derive(clap::Args)]
@@ -82,35 +82,29 @@ impl Place {
         folder.map(Store::new).ok_or_else(none)
     }
 
-    /// The site's lists where it has any, else those of the options.
+    /// The lists of the settings, the site's above the person's, where there are any, else those of the options.
     ///
     /// # Errors
     /// `bad_policy` when the site's policy cannot be used: then nobody knows what may run.
     pub(crate) fn trust(&self) -> Result<Trust, Refusal> {
-        let site =
-            site_policy_file().map_or_else(|| Ok(ModelSettings::default()), |file| of_policy(&file))?;
+        let bad = |refusal: Refusal| Refusal::new("bad_policy", refusal.reason);
+        let site = in_force(None).map_err(bad)?.models;
         let site = Trust { hashes: site.allow_hashes, keys: site.allow_keys };
         let own = || Trust { hashes: self.allow_hash.clone(), keys: self.allow_key.clone() };
         Ok(if site.is_restricting() { site } else { own() })
     }
 }
 
-/// What the site's policy says of models; nothing where there is none.
-fn of_policy(file: &Path) -> Result<ModelSettings, Refusal> {
-    let bad = |why: String| Refusal::new("bad_policy", format!("{} cannot be used: {why}.", file.display()));
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(bad(error.to_string())),
-    };
-    Settings::layered(&text, "").map(|settings| settings.models).map_err(|error| bad(error.to_string()))
-}
-
 pub(crate) fn run(args: &Args, out: &Output) -> Exit {
     let done = match &args.what {
         What::Ls(place) => place.store().map(|store| {
-            let rows: Vec<Value> = store.list().iter().map(row).collect();
-            out.document(&json!({ "models": rows }), |_| listing(&store.list()));
+            let (installed, shipped) = (store.list(), Store::shipped().map_or_else(Vec::new, |s| s.list()));
+            let rows = |models: &[Installed]| models.iter().map(row).collect::<Vec<Value>>();
+            let document = json!({ "models": rows(&installed), "shipped": rows(&shipped) });
+            out.document(&document, |_| match shipped.as_slice() {
+                [] => listing(&installed),
+                _ => format!("{}\nWith the program:\n{}", listing(&installed), listing(&shipped)),
+            });
             Exit::Done
         }),
         What::Install(install) => install.run(out),
@@ -239,22 +233,5 @@ fn listing(models: &[Installed]) -> String {
     match models.is_empty() {
         true => "No model is installed.".to_owned(),
         false => models.iter().map(line).collect::<Vec<_>>().join("\n"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-    use super::*;
-
-    #[test]
-    fn the_sites_list_of_packages_holds_and_a_policy_that_cannot_be_read_lets_nothing_run() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("policy.toml");
-        assert!(of_policy(&file).unwrap().is_default(), "no policy, no list");
-        std::fs::write(&file, format!("[models]\nallow_hashes = [\"{}\"]", "ab".repeat(32))).unwrap();
-        assert_eq!(of_policy(&file).unwrap().allow_hashes, ["ab".repeat(32)]);
-        std::fs::write(&file, "[models]\nallow_hashes = [\"ab\"]").unwrap();
-        assert_eq!(of_policy(&file).unwrap_err().code, "bad_policy");
     }
 }

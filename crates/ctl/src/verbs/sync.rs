@@ -1,10 +1,10 @@
 //! `sync --once` and `sync status`: sends what waits in the outbox, and tells what waits, since when and why. Not here: what is
 //! asked of other systems (`sources`).
 
-use super::pacs::person_settings;
 use super::sources;
 use super::store::{Store, fail, now, who};
 use crate::output::{Exit, Output};
+use crate::settings::in_force;
 use clap::Subcommand;
 use medsight_cache::{Cache, CacheError, DestinationStatus};
 use medsight_pacs::CancellationToken;
@@ -55,7 +55,7 @@ struct Entry {
 
 #[derive(clap::Args)]
 pub(super) struct Given {
-    /// Settings file with the destinations. Without it: the person's.
+    /// Settings file with the destinations. Without it: the person's. The site's policy lies above either.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     #[command(flatten)]
@@ -64,17 +64,9 @@ pub(super) struct Given {
 
 impl Given {
     fn settings(&self) -> Result<Settings, Refusal> {
-        let refused = |why: String| Refusal::new("settings", why);
-        let Some(path) = self.settings.clone().or_else(|| person_settings().filter(|path| path.exists()))
-        else {
-            return Settings::layered("", "").map_err(|why| refused(why.to_string()));
-        };
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| refused(format!("{}: {error}", path.display())))?;
-        let settings =
-            Settings::layered("", &text).map_err(|why| refused(format!("{}: {why}", path.display())))?;
+        let settings = in_force(self.settings.as_deref())?;
         medsight_record::destination::check_all(&settings.destinations)
-            .map_err(|why| refused(format!("{}: {why}", path.display())))?;
+            .map_err(|why| Refusal::new("settings", format!("destinations: {why}.")))?;
         Ok(settings)
     }
 }

@@ -10,8 +10,6 @@ mod send;
 mod sink;
 mod web;
 
-pub(super) use peer::person_settings;
-
 use crate::output::{Exit, Output};
 use clap::Subcommand;
 use medsight_cache::CacheError;

@@ -1,5 +1,6 @@
 //! Which peer: from the command line, or by its name from a settings file.
 
+use crate::settings::in_force;
 use medsight_pacs::node::{Dimse, Node, Tls, Web};
 use medsight_pacs::{Auth, NetError, WebClient};
 use std::path::{Path, PathBuf};
@@ -204,26 +205,7 @@ impl EitherPeer {
 
 /// A node of the settings.
 fn named(file: Option<&Path>, name: &str) -> Result<Node, NetError> {
-    let path = match file {
-        Some(path) => path.to_path_buf(),
-        None => person_settings().ok_or_else(|| settings("a peer is written AE@HOST:PORT"))?,
-    };
-    let text = std::fs::read_to_string(&path).map_err(|source| NetError::Io {
-        what: "reading the settings with the nodes (a peer can also be written AE@HOST:PORT)",
-        source,
-    })?;
-    let read = medsight_record::Settings::layered("", &text).map_err(|why| settings(why.to_string()))?;
+    let read = in_force(file).map_err(|refusal| settings(refusal.reason))?;
     let node = read.nodes.into_iter().find(|node| node.name == name);
     node.ok_or_else(|| settings(format!("no node of the settings is called {name}")))
-}
-
-/// The settings of this person, where the desk keeps them.
-pub(crate) fn person_settings() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = if cfg!(windows) {
-        variable("APPDATA")
-    } else {
-        variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")))
-    };
-    base.map(|base| base.join("medsight/settings.toml"))
 }
