@@ -6,6 +6,8 @@ mod promise;
 use crate::Trouble;
 use crate::engine::{Papers, Secrets};
 use crate::link::Round;
+use crate::moment::now;
+use medsight_base::Timestamp;
 use medsight_cache::{Cache, CacheError, Delivered, Entry, ObjectName, Outcome};
 use medsight_dicom::{Object, tags};
 use medsight_pacs::node::Node;
@@ -29,6 +31,9 @@ enum NoFiles {
 
 /// Files, each with its name, that are sent together.
 type Group = Vec<(Source, ObjectName)>;
+
+/// A report that this program makes no pages of is left for the window so long.
+const UNTIL_A_WINDOW_MS: i64 = 60_000;
 
 /// Bytes of such a group, about.
 const AT_ONCE: usize = 64 << 20;
@@ -94,8 +99,11 @@ impl PacsLink {
         }
         let ended = |outcome| Ok(Delivered::plain(entry.id, outcome));
         if entry.kind == Kind::Report.word() && self.papers.is_none() {
-            let why = "the pages of reports are made by the window of the workstation, and wait for it";
-            return Err(Trouble::Settings(why.to_owned()));
+            let words =
+                "The pages of reports are made by the window of the workstation. It waits for it.".to_owned();
+            let next_try = Timestamp(now().0.saturating_add(UNTIL_A_WINDOW_MS));
+            let again = Outcome::Again { code: "sync.needs-window", words, next_try };
+            return Ok(Delivered::plain(entry.id, again));
         }
         let (mut groups, reading) = self.files(entry);
         let mut names = Vec::new();

@@ -10,7 +10,7 @@ use medsight_record::destination::Destination;
 use medsight_record::node::Node;
 use medsight_record::report::ReportId;
 use medsight_record::report::rules::SignAct;
-use medsight_sync::{Auth, Engine, Papers, Secrets, Trouble};
+use medsight_sync::{Auth, Engine, Papers, Secrets};
 use peers::bed::{self, key, now, sweep};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -119,7 +119,11 @@ fn a_signed_report_waits_for_who_makes_its_pages_and_one_that_has_none_waits_for
         }
     };
     let swept = sweep(&engine(None)).remove(0);
-    assert!(matches!(&swept.trouble, Some(Trouble::Settings(why)) if why.contains("window")), "{swept:?}");
+    assert_eq!((swept.again, swept.sent, swept.trouble.is_none()), (1, 0, true), "{swept:?}");
+    let waiting = engine(None).status().unwrap().remove(0).stuck.remove(0);
+    assert_eq!((waiting.code.as_str(), waiting.state.as_str()), ("sync.needs-window", "waiting"));
+    // A person does not want to wait.
+    cache.outbox_retry(waiting.id, "pacs").unwrap();
     let cannot: Papers = Arc::new(|_, _| Err("a sign that the font does not have".into()));
     let cannot = engine(Some(cannot));
     let swept = sweep(&cannot).remove(0);

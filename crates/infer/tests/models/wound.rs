@@ -96,3 +96,30 @@ fn a_package_for_photographs_is_no_model_for_volumes() {
     let refused = Model::open(&installed, &Trust::default(), &Compute::cpu()).unwrap_err();
     assert!(matches!(refused, ModelError::OtherUse("volumes")), "{refused}");
 }
+
+#[test]
+fn a_package_that_names_no_network_that_there_is_or_weights_of_elsewhere_is_refused_by_the_field() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = installed(folder.path(), 0.5).manifest;
+    let refused = |network: &str, weights: &str, edge_px: usize| {
+        let (network, weights) = (network.to_owned(), weights.to_owned());
+        let form = Form::Wound { weights, network, edge_px, threshold: 0.5 };
+        Manifest { form, ..whole.clone() }.text().unwrap_err().to_string()
+    };
+    assert!(refused("lite9", "weights.safetensors", 64).contains("form.network"));
+    assert!(refused("lite0", "../weights.safetensors", 64).contains("form.weights"));
+    assert!(refused("lite0", "weights.safetensors", 100).contains("form.edge_px"));
+}
+
+#[test]
+fn weights_of_another_size_of_network_are_refused_by_the_layer() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut installed = installed(folder.path(), 0.5);
+    let place = installed.folder.clone();
+    if let Form::Wound { network, .. } = &mut installed.manifest.form {
+        *network = "lite2".to_owned();
+    }
+    std::fs::write(place.join("model.toml"), installed.manifest.text().unwrap()).unwrap();
+    let refused = WoundModel::open(&installed, &Trust::default(), &Compute::cpu()).unwrap_err();
+    assert!(refused.to_string().contains("encoder.blocks."), "{refused}");
+}

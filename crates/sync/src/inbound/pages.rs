@@ -50,6 +50,8 @@ pub(super) struct Pages<'a> {
     pages: usize,
     empty: usize,
     offset: usize,
+    /// The last question was for a page by our own count: a server that knows none of it tells the first again.
+    is_by_count: bool,
     is_sorted: bool,
     /// The last question went on from the last change that was seen: what was changed in that moment comes once more.
     is_overlap: bool,
@@ -82,6 +84,7 @@ impl<'a> Pages<'a> {
             pages: 0,
             empty: 0,
             offset: 0,
+            is_by_count: false,
             is_sorted: from.is_some(),
             is_overlap: false,
             began: None,
@@ -127,6 +130,7 @@ impl<'a> Pages<'a> {
 
     /// Goes on where [`Self::place`] was.
     pub(super) fn from(mut self, offset: usize, link: Option<String>) -> Self {
+        self.by_links = link.is_some();
         (self.offset, self.next) = (offset, link);
         self
     }
@@ -248,9 +252,15 @@ impl<'a> Pages<'a> {
     ) -> Result<Page, Trouble> {
         page.sorted_to = self.newest.filter(|_| self.is_sorted);
         self.empty = if count == 0 { self.empty + 1 } else { 0 };
-        let goes_on = link.is_some() || count >= COUNT;
+        // A server that told where its pages are tells it of all but the last, which may be full too.
+        let goes_on = link.is_some() || (count >= COUNT && !self.by_links);
         let was_overlap = std::mem::take(&mut self.is_overlap);
+        let was_by_count = std::mem::take(&mut self.is_by_count);
         if goes_on && ((count > 0 && !is_new && !was_overlap) || self.empty > MOST_EMPTY) {
+            if was_by_count && self.total.is_none_or(|total| self.seen.len() >= total) {
+                page.is_last = true;
+                return Ok(page);
+            }
             return Err(ENDLESS);
         }
         let further = page.sorted_to.filter(|to| self.from.is_some_and(|from| *to > from));
@@ -264,7 +274,7 @@ impl<'a> Pages<'a> {
                 self.next = Some(link);
             }
             // A server without links of pages: by counting.
-            (None, None) => self.offset += count,
+            (None, None) => (self.offset, self.is_by_count) = (self.offset + count, true),
         }
         Ok(page)
     }

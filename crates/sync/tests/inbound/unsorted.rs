@@ -81,8 +81,12 @@ fn known(cache: &Cache) -> BTreeSet<String> {
 
 /// Twice as many as can be read at once here: 500 pages of two, or, for long runs, of a hundred.
 fn start(counts: bool, moves_at: usize) -> (Arc<Server>, Fake, usize) {
-    let (per_page, count) =
-        if std::env::var_os("MEDSIGHT_SLOW").is_some() { (100, 60_000) } else { (2, 1300) };
+    let is_slow = std::env::var_os("MEDSIGHT_SLOW").is_some();
+    let (per_page, count) = if is_slow { (100, 60_000) } else { (2, 1300) };
+    start_with(counts, moves_at, per_page, count)
+}
+
+fn start_with(counts: bool, moves_at: usize, per_page: usize, count: usize) -> (Arc<Server>, Fake, usize) {
     let first = now().0 - 86_400_000;
     let changed = (0..count as i64).map(|n| Timestamp(first + n * 1000)).collect();
     let asked = AtomicUsize::new(0);
@@ -134,4 +138,15 @@ fn more_changes_in_one_moment_than_are_read_at_once_are_refused_with_the_reason(
     assert!(refused.to_string().contains("in one moment"), "{refused}");
     assert!(known(&cache).len() < count);
     assert_eq!(mark(&cache), None);
+}
+
+#[test]
+fn a_last_page_that_is_as_full_as_was_asked_for_is_the_last() {
+    for (counts, count) in [(true, 100), (false, 100), (true, 300), (false, 300)] {
+        let (_server, fake, count) = start_with(counts, usize::MAX, 100, count);
+        let folder = tempdir().unwrap();
+        let cache = cache(folder.path(), 0, 1);
+        ask(&inbound(&cache, &fake.url(), "")).unwrap();
+        assert_eq!(known(&cache).len(), count, "counted: {counts}");
+    }
 }
