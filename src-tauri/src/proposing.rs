@@ -234,6 +234,7 @@ mod tests {
                 version: "2.1".into(),
                 sha256: "ab".into(),
                 is_guided: false,
+                arithmetic: String::new(),
             },
             meanings: vec![named(1, "haematoma"), named(2, "nothing here")],
             labels: LabelRuns::of([1, 1, 0, 0, 1, 0, 0, 0]),

@@ -21,9 +21,12 @@ impl Cache {
             let row = require(t, study)?;
             tables::proposals::add(t, row, proposal)?;
             let maker = &proposal.maker;
-            let detail = json!({
+            let mut detail = json!({
                 "series": proposal.series, "by": maker.text(), "sha256": maker.sha256, "guided": maker.is_guided,
             });
+            if !maker.arithmetic.is_empty() {
+                detail["arithmetic"] = json!(maker.arithmetic);
+            }
             note(t, who, Action::Proposed, proposal.made_at, study, detail)
         })
     }

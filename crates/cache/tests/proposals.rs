@@ -9,7 +9,13 @@ use medsight_cache::{AuditFilter, Cache, CacheError, Route};
 use medsight_record::{Decision, Maker, Proposal};
 
 fn maker() -> Maker {
-    Maker { name: "liver".into(), version: "1.0.0".into(), sha256: "ab".repeat(32), is_guided: false }
+    Maker {
+        name: "liver".into(),
+        version: "1.0.0".into(),
+        sha256: "ab".repeat(32),
+        is_guided: false,
+        arithmetic: "f16".into(),
+    }
 }
 
 /// A study with a proposal; its images stand for the object.

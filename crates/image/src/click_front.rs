@@ -15,7 +15,7 @@
 //! Not here: what several clicks mean together (`click_segment.rs`).
 
 use crate::click_segment::Click;
-use crate::geodesic::{Front, Lattice, spread};
+use crate::geodesic::{Front, Landscape, Lattice, Spreader, StepCost, spread};
 use crate::smooth::{diffuse, median, robust_sd, step_sd};
 use crate::{ToolError, Volume, Work, blocks, mask};
 
@@ -46,7 +46,9 @@ const STALL: f32 = 1.2;
 const BEYOND: f32 = 2.5;
 
 /// What the fronts grow over.
-pub(crate) struct Ground {
+pub(crate) struct Ground<'a> {
+    /// Finds costs, where there is one.
+    spreader: Option<&'a dyn Spreader>,
     pub(crate) lattice: Lattice,
     /// Voxels of the volume in a voxel of the lattice, along x, y, z.
     pub(crate) block: [usize; 3],
@@ -73,9 +75,14 @@ pub(crate) struct Stop {
     pub(crate) is_stall: bool,
 }
 
-impl Ground {
+impl<'a> Ground<'a> {
     /// The box that reaches `reach_mm` beyond the clicks on all sides.
-    pub(crate) fn new(volume: &Volume, clicks: &[Click], reach_mm: f64) -> Result<Self, ToolError> {
+    pub(crate) fn new(
+        volume: &Volume,
+        clicks: &[Click],
+        reach_mm: f64,
+        spreader: Option<&'a dyn Spreader>,
+    ) -> Result<Self, ToolError> {
         let steps = mask::steps_mm(volume)?;
         let dims = [volume.dims[0], volume.dims[1], volume.dims[2]];
         for (point, click) in clicks.iter().enumerate() {
@@ -110,7 +117,7 @@ impl Ground {
         let noise = step_sd(&lattice, &values, center, 15.0, spacing_mm).max(range * 1e-3);
         diffuse(&lattice, &mut values, spacing_mm, 2.0 * noise, 6);
         let dims = [0, 1, 2].map(|a| dims[a].div_ceil(block[a]));
-        Ok(Self { lattice, block, dims, spacing_mm, values, noise })
+        Ok(Self { spreader, lattice, block, dims, spacing_mm, values, noise })
     }
 
     /// Grows from a click until it is plain where to stop.
@@ -153,13 +160,15 @@ impl Ground {
         let seed = lattice.index(at);
         let step = step_sd(lattice, values, at, 12.0, self.spacing_mm).max(self.noise * 0.1);
         let (tissue, spread_of_tissue) = self.tissue(seed, work)?;
-        let sd = spread_of_tissue.max(self.noise * TISSUE_FLOOR);
-        let step_cost = |from: usize, to: usize, length_mm: f32| {
-            let unlike = ((values[to] - tissue).abs() / sd - ALIKE).max(0.0);
-            let change = ((values[to] - values[from]).abs() / step - 1.0).max(0.0);
-            (length_mm * (1.0 + unlike * unlike)).min(DEAREST) + CHANGE * change
+        let step = StepCost {
+            tissue,
+            tissue_sd: spread_of_tissue.max(self.noise * TISSUE_FLOOR),
+            alike: ALIKE,
+            step_sd: step,
+            change: CHANGE,
+            dearest: DEAREST,
         };
-        spread(lattice, &[seed], limit, DEAREST, step_cost, settled, work)
+        Landscape { lattice, values, step }.spread(seed, limit, self.spreader, settled, work)
     }
 
     /// Middle value of the tissue around a voxel, and its spread.

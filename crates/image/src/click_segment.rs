@@ -10,7 +10,7 @@
 //! two million voxels are computed on block means, and the border lies between their centres.
 
 use crate::click_front::Ground;
-use crate::geodesic::{Front, Lattice};
+use crate::geodesic::{Front, Lattice, Spreader};
 use crate::{Mask, ToolError, Volume, Work, components};
 
 /// A further plus click adds what is within so many times its cost to what the earlier ones found.
@@ -127,6 +127,20 @@ pub fn from_clicks(
     reach_mm: f64,
     work: &Work<'_>,
 ) -> Result<Proposal, ToolError> {
+    from_clicks_by(volume, clicks, reach_mm, None, work)
+}
+
+/// The same with costs that `spreader` finds, where there is one that can.
+///
+/// # Errors
+/// As [`from_clicks`].
+pub fn from_clicks_by(
+    volume: &Volume,
+    clicks: &[Click],
+    reach_mm: f64,
+    spreader: Option<&dyn Spreader>,
+    work: &Work<'_>,
+) -> Result<Proposal, ToolError> {
     // No box is larger than the volume. The smaller of a number and none is the number.
     let (low, high) = volume.bounds_mm();
     let reach_mm = low.distance(high).min(reach_mm).max(0.0);
@@ -136,7 +150,7 @@ pub fn from_clicks(
         let is_last = reach >= reach_mm;
         // Each box is larger than all before it together.
         let end = if is_last { 1.0 } else { done + (1.0 - done) * 0.4 };
-        if let Some(proposal) = in_box(volume, clicks, reach, is_last, &work.part(done, end))? {
+        if let Some(proposal) = in_box(volume, clicks, (reach, is_last), spreader, &work.part(done, end))? {
             return Ok(proposal);
         }
         (reach, done) = ((reach * 2.0).min(reach_mm), end);
@@ -147,11 +161,11 @@ pub fn from_clicks(
 fn in_box(
     volume: &Volume,
     clicks: &[Click],
-    reach_mm: f64,
-    is_last: bool,
+    (reach_mm, is_last): (f64, bool),
+    spreader: Option<&dyn Spreader>,
     work: &Work<'_>,
 ) -> Result<Option<Proposal>, ToolError> {
-    let ground = Ground::new(volume, clicks, reach_mm)?;
+    let ground = Ground::new(volume, clicks, reach_mm, spreader)?;
     work.tell(0.2)?;
     let (plus, minus): (Vec<Click>, Vec<Click>) = clicks.iter().partition(|c| c.inside);
     let share = 0.8 / (clicks.len() as f32);

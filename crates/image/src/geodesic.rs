@@ -10,6 +10,7 @@
 //! grid of cubes. Not here: what a step costs (`click_segment.rs`, `centerline.rs`).
 
 use glam::DVec3;
+use rayon::prelude::*;
 
 use crate::{ToolError, Work};
 
@@ -119,8 +120,7 @@ pub fn spread(
     mut settled: impl FnMut(usize, f32) -> Front,
     work: &Work<'_>,
 ) -> Result<Vec<f32>, ToolError> {
-    // A little below, so that rounding cannot leave a step in the bucket that it came from.
-    let width = lattice.shortest_mm * 0.99;
+    let width = bucket_width(lattice);
     let mut cost = lattice.filled(-1.0_f32, |_| f32::INFINITY);
     let mut buckets: Vec<Vec<u32>> = vec![Vec::new(); (dearest / width).ceil() as usize + 2];
     let count = buckets.len();
@@ -172,6 +172,106 @@ pub fn spread(
         cost.iter_mut().filter(|c| **c >= last).for_each(|c| *c = f32::INFINITY);
     }
     Ok(cost)
+}
+
+/// What a step costs that grows through tissue, as GeoS has it with the tissue's look: its length, more in what is unlike the
+/// tissue, and more across a change of values that noise does not explain.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepCost {
+    /// Middle value of the tissue, and its spread.
+    pub tissue: f32,
+    /// Spread of the tissue, above 0.
+    pub tissue_sd: f32,
+    /// Within so many of its standard deviations tissue is as good as its middle.
+    pub alike: f32,
+    /// Standard deviation of the differences of neighbours, above 0.
+    pub step_sd: f32,
+    /// Cost of a change by one such deviation beyond the first.
+    pub change: f32,
+    /// Length and unlikeness together cost no more; a dearer step is not gone.
+    pub dearest: f32,
+}
+
+impl StepCost {
+    /// From a value to the next one, so many millimetres away.
+    pub fn of(&self, from: f32, to: f32, length_mm: f32) -> f32 {
+        let unlike = ((to - self.tissue).abs() / self.tissue_sd - self.alike).max(0.0);
+        let change = ((to - from).abs() / self.step_sd - 1.0).max(0.0);
+        (length_mm * (1.0 + unlike * unlike)).min(self.dearest) + self.change * change
+    }
+}
+
+/// Values over a lattice, and what a step between two of them costs.
+#[derive(Clone, Copy, Debug)]
+pub struct Landscape<'a> {
+    /// The box.
+    pub lattice: &'a Lattice,
+    /// Values over its arrays; those of the wall do not matter.
+    pub values: &'a [f32],
+    /// What a step costs.
+    pub step: StepCost,
+}
+
+/// Something that finds all costs at once: a graphics device.
+pub trait Spreader: Send + Sync {
+    /// What [`spread`] finds from `seed` when nobody ends it: costs up to `limit`, infinite beyond, −1 in the wall. `None` when
+    /// it cannot, for want of room or because the device is gone; the processor does it then.
+    ///
+    /// # Errors
+    /// [`ToolError::Stopped`].
+    fn costs(
+        &self,
+        landscape: &Landscape<'_>,
+        seed: usize,
+        limit: f32,
+        work: &Work<'_>,
+    ) -> Result<Option<Vec<f32>>, ToolError>;
+}
+
+impl Landscape<'_> {
+    /// [`spread`] over this landscape, by `spreader` where there is one that can. The answer is the same: the cheapest way is
+    /// one, however it is found. `settled` is called in the same order.
+    ///
+    /// # Errors
+    /// [`ToolError::Stopped`].
+    pub fn spread(
+        &self,
+        seed: usize,
+        limit: f32,
+        spreader: Option<&dyn Spreader>,
+        settled: impl FnMut(usize, f32) -> Front,
+        work: &Work<'_>,
+    ) -> Result<Vec<f32>, ToolError> {
+        if let Some(spreader) = spreader {
+            if let Some(mut costs) = spreader.costs(self, seed, limit, work)? {
+                settle(self.lattice, &mut costs, settled);
+                return Ok(costs);
+            }
+        }
+        let step = |from: usize, to: usize, mm: f32| self.step.of(self.values[from], self.values[to], mm);
+        spread(self.lattice, &[seed], limit, self.step.dearest, step, settled, work)
+    }
+}
+
+/// Calls `settled` on costs that are known already, as [`spread`] does, until it answers [`Front::End`]; what lies behind that
+/// has no cost then.
+fn settle(lattice: &Lattice, costs: &mut [f32], mut settled: impl FnMut(usize, f32) -> Front) {
+    let width = bucket_width(lattice);
+    let bucket = |index: u32| (costs[index as usize] / width) as usize;
+    let is_reached = |index: &u32| costs[*index as usize] >= 0.0 && costs[*index as usize].is_finite();
+    let mut order: Vec<u32> = (0..costs.len() as u32).filter(is_reached).collect();
+    order.par_sort_unstable_by_key(|index| (bucket(*index), *index));
+    let ended = order.iter().find(|index| settled(**index as usize, costs[**index as usize]) == Front::End);
+    let Some(at) = ended.map(|index| bucket(*index)) else { return };
+    if order.last().is_some_and(|last| bucket(*last) > at) {
+        let last = at as f32 * width;
+        costs.iter_mut().filter(|cost| **cost >= last).for_each(|cost| *cost = f32::INFINITY);
+    }
+}
+
+/// A little below the cheapest step, so that rounding cannot leave a step in the bucket that it came from.
+fn bucket_width(lattice: &Lattice) -> f32 {
+    lattice.shortest_mm * 0.99
 }
 
 #[cfg(test)]
@@ -233,6 +333,42 @@ mod tests {
         assert!((at([5, 0, 0]) - 4.0).abs() < 1e-5 && (at([0, 0, 2]) - 4.0).abs() < 1e-5);
         assert!((at([3, 3, 0]) - 0.8 * 3.0 * 2.0_f32.sqrt()).abs() < 1e-5);
         assert!(at([7, 0, 0]).is_infinite() && at([0, 0, 3]).is_infinite());
+    }
+
+    /// Costs by the processor, as a device would give them.
+    struct AllAtOnce;
+
+    impl Spreader for AllAtOnce {
+        fn costs(
+            &self,
+            landscape: &Landscape<'_>,
+            seed: usize,
+            limit: f32,
+            work: &Work<'_>,
+        ) -> Result<Option<Vec<f32>>, ToolError> {
+            landscape.spread(seed, limit, None, |_, _| Front::Grow, work).map(Some)
+        }
+    }
+
+    #[test]
+    fn costs_that_were_found_all_at_once_settle_as_those_that_were_found_one_by_one() {
+        let (lattice, values) = landscape();
+        let step =
+            StepCost { tissue: 4.0, tissue_sd: 2.0, alike: 1.0, step_sd: 1.0, change: 4.0, dearest: 60.0 };
+        let landscape = Landscape { lattice: &lattice, values: &values, step };
+        let seed = lattice.index([5, 4, 3]);
+        for enough in [1, 37, 400, usize::MAX] {
+            let run = |spreader: Option<&dyn Spreader>| {
+                let mut seen = Vec::new();
+                let note = |index: usize, cost: f32| {
+                    seen.push((index, cost));
+                    if seen.len() < enough { Front::Grow } else { Front::End }
+                };
+                let costs = landscape.spread(seed, 200.0, spreader, note, &Work::silent()).unwrap();
+                (costs, seen)
+            };
+            assert!(run(None) == run(Some(&AllAtOnce)), "{enough}");
+        }
     }
 
     #[test]

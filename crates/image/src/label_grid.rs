@@ -240,8 +240,10 @@ pub enum Edge {
     Dashed,
 }
 
+/// Opacity of the edge of a label, of 255.
+pub const EDGE_OPACITY: u8 = 230;
 /// Length of a dash and of a gap, pixels along the diagonals.
-const DASH_PX: usize = 5;
+pub const DASH_PX: usize = 5;
 
 /// Colours over a picture: red, green, blue, opacity for each pixel; the edges of a label are opaque, its inside has
 /// `fill` opacity, 0 to 1. `color` is `None` for labels that are not shown.
@@ -275,7 +277,7 @@ pub fn painted(
                 || (row > 0 && labels[at - columns] != label)
                 || (row + 1 < rows && labels[at + columns] != label);
             let is_drawn = edge == Edge::Solid || ((row + column) / DASH_PX).is_multiple_of(2);
-            out.push([r, g, b, if is_edge && is_drawn { 230 } else { inside }]);
+            out.push([r, g, b, if is_edge && is_drawn { EDGE_OPACITY } else { inside }]);
         }
     }
     out

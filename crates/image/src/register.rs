@@ -12,6 +12,7 @@
 use glam::{DMat3, DMat4, DQuat, DVec3};
 
 use crate::similarity::Compared;
+pub use crate::similarity::{BINS, Histogram, Histograms, ToCompare};
 use crate::{ToolError, Volume, Work, mask};
 
 /// How one volume lies in the other.
@@ -55,6 +56,20 @@ const ARM_MM: f64 = 80.0;
 /// # Errors
 /// [`ToolError::NoOverlap`], [`ToolError::NoAgreement`], [`ToolError::Uneven`], [`ToolError::Stopped`].
 pub fn rigid(fixed: &Volume, moving: &Volume, work: &Work<'_>) -> Result<Registration, ToolError> {
+    rigid_by(fixed, moving, None, work)
+}
+
+/// The same with joint histograms that `histograms` counts, where there is one that can. They differ from the processor's by
+/// rounding only, so the result is the same within a tenth of a millimetre and of a degree.
+///
+/// # Errors
+/// As [`rigid`].
+pub fn rigid_by(
+    fixed: &Volume,
+    moving: &Volume,
+    histograms: Option<&dyn Histograms>,
+    work: &Work<'_>,
+) -> Result<Registration, ToolError> {
     mask::steps_mm(fixed)?;
     mask::steps_mm(moving)?;
     let mut best: Vec<Candidate> = Vec::new();
@@ -62,7 +77,7 @@ pub fn rigid(fixed: &Volume, moving: &Volume, work: &Work<'_>) -> Result<Registr
     for (level, (grid_mm, samples)) in LEVELS.into_iter().enumerate() {
         let step = work.part(level as f32 / 3.0, (level + 1) as f32 / 3.0);
         step.tell(0.0)?;
-        let pair = Pair::new(fixed, moving, grid_mm, samples, pivot_mm);
+        let pair = Pair::new(fixed, moving, (grid_mm, samples), pivot_mm, histograms);
         if level == 0 {
             best = starts(fixed, moving, &pair);
         }
@@ -134,10 +149,16 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(fixed: &Volume, moving: &Volume, grid_mm: f64, count: usize, pivot_mm: DVec3) -> Self {
+    fn new(
+        fixed: &Volume,
+        moving: &Volume,
+        (grid_mm, count): (f64, usize),
+        pivot_mm: DVec3,
+        histograms: Option<&dyn Histograms>,
+    ) -> Self {
         let ml = |v: &Volume| v.voxels_per_time() as f64 * v.patient_from_voxel.determinant().abs();
         let most = (ml(fixed) / ml(moving)).min(1.0);
-        Self { compared: Compared::new(fixed, moving, grid_mm, count), pivot_mm, most }
+        Self { compared: Compared::new(fixed, moving, grid_mm, count, histograms), pivot_mm, most }
     }
 
     fn similarity(&self, pose: &Pose) -> (f64, f64) {

@@ -11,7 +11,32 @@ use crate::Volume;
 use crate::blocks::Blocks;
 
 /// Bins of values, in each volume.
-const BINS: usize = 48;
+pub const BINS: usize = 48;
+
+/// What a joint histogram is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct ToCompare<'a> {
+    /// Voxels of the fixed volume along columns, rows, slices.
+    pub dims: [usize; 3],
+    /// Its values as fractional bins, x fastest.
+    pub bins: &'a [f32],
+    /// Patient positions in the moving volume, millimetres, with its fractional bin there.
+    pub samples: &'a [(DVec3, f32)],
+}
+
+/// Something that counts joint histograms: a graphics device.
+pub trait Histograms: Send + Sync {
+    /// Takes what is compared; `None` when it cannot, for want of room. The processor counts then.
+    fn begin(&self, what: &ToCompare<'_>) -> Option<Box<dyn Histogram>>;
+}
+
+/// Two volumes whose joint histogram is counted.
+pub trait Histogram: Send + Sync {
+    /// With the samples at places of the fixed volume: [`BINS`] rows of [`BINS`] counts (those of the fixed volume's bins are
+    /// the rows), each sample shared between two neighbouring bins of each volume, linear; and how many samples lie in the fixed
+    /// volume. `None` when the device is gone. The same each time it is asked.
+    fn at(&self, fixed_voxel_from_patient: &DMat4) -> Option<(Vec<f64>, usize)>;
+}
 
 /// Two volumes on grids of one size, and where they are compared.
 pub(crate) struct Compared {
@@ -19,23 +44,32 @@ pub(crate) struct Compared {
     moving: Coarse,
     /// Patient positions in the moving volume, with its bins there.
     samples: Vec<(DVec3, f32)>,
+    elsewhere: Option<Box<dyn Histogram>>,
 }
 
 impl Compared {
-    /// On grids of about `grid_mm`, at `count` positions of the moving volume.
-    pub(crate) fn new(fixed: &Volume, moving: &Volume, grid_mm: f64, count: usize) -> Self {
+    /// On grids of about `grid_mm`, at `count` positions of the moving volume; counted by `histograms` where there are any.
+    pub(crate) fn new(
+        fixed: &Volume,
+        moving: &Volume,
+        grid_mm: f64,
+        count: usize,
+        histograms: Option<&dyn Histograms>,
+    ) -> Self {
         let (fixed, moving) = (Coarse::new(fixed, grid_mm), Coarse::new(moving, grid_mm));
         let last = DVec3::from_array(moving.dims.map(|n| n as f64 - 1.0));
         // An additive recurrence fills a cube evenly and never falls into step with the voxels (Roberts 2018:
         // R3). The same positions in every run.
         let turn = DVec3::new(0.819_172_513_396_164_4, 0.671_043_606_703_789_2, 0.549_700_477_901_970_4);
-        let samples = (0..count)
+        let samples: Vec<(DVec3, f32)> = (0..count)
             .filter_map(|n| {
                 let place = (turn * n as f64 + 0.5).fract_gl() * last;
                 Some((moving.patient_from_voxel.transform_point3(place), moving.at(place)?))
             })
             .collect();
-        Self { fixed, moving, samples }
+        let what = ToCompare { dims: fixed.dims, bins: &fixed.bins, samples: &samples };
+        let elsewhere = histograms.and_then(|histograms| histograms.begin(&what));
+        Self { fixed, moving, samples, elsewhere }
     }
 
     /// From the centre of mass of the moving volume to that of the fixed one.
@@ -47,6 +81,13 @@ impl Compared {
     /// do.
     pub(crate) fn at(&self, fixed_from_moving: &DMat4) -> (f64, f64) {
         let to_voxel = self.fixed.voxel_from_patient * *fixed_from_moving;
+        let counted = self.elsewhere.as_ref().and_then(|histogram| histogram.at(&to_voxel));
+        let (joint, count) = counted.unwrap_or_else(|| self.counted(&to_voxel));
+        (normalised_mutual_information(&joint), count as f64 / self.samples.len().max(1) as f64)
+    }
+
+    /// The joint histogram, and the samples that lie in both.
+    fn counted(&self, to_voxel: &DMat4) -> (Vec<f64>, usize) {
         let chunk = self.samples.len().div_ceil(8).max(1);
         let empty = || (vec![0.0_f32; BINS * BINS], 0_usize);
         let count_chunk = |chunk: &[(DVec3, f32)]| {
@@ -72,7 +113,7 @@ impl Compared {
             joint.iter_mut().zip(part).for_each(|(sum, p)| *sum += f64::from(p));
             count += n;
         }
-        (normalised_mutual_information(&joint), count as f64 / self.samples.len().max(1) as f64)
+        (joint, count)
     }
 }
 
@@ -167,7 +208,7 @@ mod tests {
     #[test]
     fn a_volume_is_most_alike_to_itself_where_it_lies_and_less_the_farther_it_is_away() {
         let head = phantom::head([60, 60, 60], 3.0);
-        let compared = Compared::new(&head, &head, 4.0, 10_000);
+        let compared = Compared::new(&head, &head, 4.0, 10_000, None);
         let at = |x: f64| compared.at(&DMat4::from_translation(DVec3::X * x));
         let (same, overlap) = at(0.0);
         assert!(same > 1.4 && overlap > 0.99, "{same} {overlap}");

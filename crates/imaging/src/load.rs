@@ -14,7 +14,8 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use medsight_base::{InstanceUid, SeriesUid, StudyUid};
 use medsight_codec::ByteSource;
-use medsight_image::click_segment::{Click, from_clicks};
+use medsight_image::click_segment::{Click, from_clicks_by};
+use medsight_image::geodesic::Spreader;
 use medsight_image::work::Work;
 use medsight_image::{Frame, Photometric, Volume, VolumeWarning};
 use medsight_record::{Annotation, Manifest, Patient, Refusal};
@@ -170,14 +171,22 @@ impl Loader {
         });
     }
 
-    /// What is clicked on in a volume, found on the pool.
-    pub(crate) fn want_outline(&self, turn: u64, volume: Arc<Volume>, clicks: Vec<Click>, size: f32) {
+    /// What is clicked on in a volume, found on the pool; costs by `spreader` where there is a graphics card.
+    pub(crate) fn want_outline(
+        &self,
+        turn: u64,
+        volume: Arc<Volume>,
+        clicks: Vec<Click>,
+        size: f32,
+        spreader: Option<Arc<dyn Spreader>>,
+    ) {
         /// No further than this from the clicks, millimetres; where it stops is decided by the image long before.
         const REACH_MM: f64 = 250.0;
         let (tell, cancel) = (self.tell.clone(), self.cancel.clone());
         rayon::spawn(move || {
             let is_over = || cancel.load(Ordering::SeqCst);
-            let found = from_clicks(&volume, &clicks, REACH_MM, &Work::new(&|_| (), &is_over));
+            let work = Work::new(&|_| (), &is_over);
+            let found = from_clicks_by(&volume, &clicks, REACH_MM, spreader.as_deref(), &work);
             let found = found.map(|found| found.mask(size).inside).map_err(|error| error.code().to_owned());
             if !is_over() {
                 tell(News::Outlined { turn, volume, found });

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use medsight_base::SeriesUid;
 use medsight_codec::ByteSource;
-use medsight_gpu::Gpu;
+use medsight_gpu::{DeviceLabels, Gpu};
 use medsight_image::Volume;
 use medsight_infer::{Installed, Store, Trust};
 use medsight_link::ModelsPlace;
@@ -27,10 +27,20 @@ pub(crate) enum ModelNews {
     Listed(Vec<Installed>),
     /// How far the model is that a window waits for, and the seconds that are left.
     At(WindowId, f32, Option<f64>),
+    /// What it found is in device memory, and is shown from there while it is brought back.
+    Shown(WindowId, Box<Shown>),
     /// What it found, or why nothing; `None`: it was stopped.
     Found(WindowId, Option<Result<Box<Found>, String>>),
     /// What a model that ran by itself found, or why nothing.
     ByRule { manifest: Box<Manifest>, series: SeriesUid, found: Result<Box<LabelsToWrite>, String> },
+}
+
+/// What a model found on a series, in device memory.
+pub(crate) struct Shown {
+    pub(crate) images: SeriesUid,
+    pub(crate) volume: Arc<Volume>,
+    pub(crate) meanings: Vec<LabelMeaning>,
+    pub(crate) labels: Arc<DeviceLabels>,
 }
 
 /// What a model found on a series.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use egui::TextureId;
 use medsight_gpu::Gpu;
-use medsight_image::{Frame, Solids, Volume};
-use medsight_render::{FrameTexture, Renderer, SolidsTexture, Target, VolumeTexture};
+use medsight_image::{Frame, LabelDraw, Solids, Volume};
+use medsight_render::{DeviceLabels, FrameTexture, Renderer, SolidsTexture, Target, VolumeTexture};
 use medsight_viewport::{LightBox, Picture, Textures};
 
 /// Stored images kept on the device, in bytes.
@@ -16,6 +16,14 @@ struct Slot {
     target: Target,
     id: TextureId,
     picture: Picture,
+}
+
+/// Labels over a cell, and where they are drawn.
+struct LabelSlot {
+    target: Target,
+    id: TextureId,
+    /// What is in it; `None`: nothing that is to be shown.
+    drawn: Option<LabelDraw>,
 }
 
 /// A volume on the device, or why it is not there.
@@ -31,6 +39,9 @@ pub(crate) struct Painter {
     egui: egui_wgpu::Renderer,
     cells: Vec<Option<Slot>>,
     lens: Option<Slot>,
+    /// Labels that a model left in device memory, until the processor has them.
+    fresh: Option<Arc<DeviceLabels>>,
+    labels: Vec<Option<LabelSlot>>,
     frames: Vec<(Arc<Frame>, Arc<FrameTexture>)>,
     volumes: Vec<(Arc<Volume>, OnDevice)>,
     solids: Vec<(Arc<Solids>, SolidsOnDevice)>,
@@ -48,6 +59,8 @@ impl Painter {
             egui,
             cells: (0..9).map(|_| None).collect(),
             lens: None,
+            fresh: None,
+            labels: (0..9).map(|_| None).collect(),
             frames: Vec::new(),
             volumes: Vec::new(),
             solids: Vec::new(),
@@ -59,8 +72,10 @@ impl Painter {
     /// Ids of the textures for the next frame of the window.
     pub(crate) fn textures(&self) -> Textures {
         let id = |slot: &Option<Slot>| slot.as_ref().filter(|s| s.picture != Picture::None).map(|s| s.id);
+        let of_labels = |slot: &Option<LabelSlot>| slot.as_ref().filter(|s| s.drawn.is_some()).map(|s| s.id);
         Textures {
             cells: self.cells.iter().map(id).collect(),
+            labels: self.labels.iter().map(of_labels).collect(),
             lens: id(&self.lens),
             thumbnails: self
                 .thumbnails
@@ -94,6 +109,7 @@ impl Painter {
                 Ok(new) => appeared |= new,
                 Err(why) => failed.push((index, why)),
             }
+            appeared |= self.fill_labels(index, light_box.fresh_labels(index, size_px), size_px);
         }
         if let Some((cell, rect, picture)) = light_box.lens_picture(pixels_per_point) {
             match self.fill(None, picture, size_of(rect, pixels_per_point)) {
@@ -135,22 +151,54 @@ impl Painter {
         result
     }
 
-    fn resized(&mut self, old: Option<Slot>, size_px: [u32; 2]) -> Slot {
-        let target = Target::new(&self.gpu, size_px);
-        let filter = wgpu::FilterMode::Linear;
-        let id = match old {
-            Some(old) => {
-                self.egui.update_egui_texture_from_wgpu_texture(
-                    &self.gpu.device,
-                    target.view(),
-                    filter,
-                    old.id,
-                );
-                old.id
+    /// Labels in device memory, to be drawn over the cells that [`LightBox::fresh_labels`] names.
+    pub(crate) fn put_fresh(&mut self, labels: Arc<DeviceLabels>) {
+        self.fresh = Some(labels);
+        self.labels.iter_mut().flatten().for_each(|slot| slot.drawn = None);
+    }
+
+    /// Draws labels over a cell. True when they were not there before.
+    fn fill_labels(&mut self, cell: usize, look: Option<LabelDraw>, size_px: [u32; 2]) -> bool {
+        let Some((look, labels)) = look.zip(self.fresh.clone()) else {
+            if let Some(slot) = &mut self.labels[cell] {
+                slot.drawn = None;
             }
-            None => self.egui.register_native_texture(&self.gpu.device, target.view(), filter),
+            return false;
         };
+        let old = self.labels[cell].take().map(|slot| (slot.target, slot.id, slot.drawn));
+        let (target, id, drawn) = match old {
+            Some(old) if old.0.size_px() == size_px => old,
+            old => {
+                let (target, id) = self.target(old.map(|(_, id, _)| id), size_px);
+                (target, id, None)
+            }
+        };
+        let is_new = drawn.is_none();
+        if drawn.as_ref() != Some(&look) {
+            let _submitting = self.gpu.submitting();
+            self.renderer.draw_labels(&target, &labels, &look);
+        }
+        self.labels[cell] = Some(LabelSlot { target, id, drawn: Some(look) });
+        is_new
+    }
+
+    fn resized(&mut self, old: Option<Slot>, size_px: [u32; 2]) -> Slot {
+        let (target, id) = self.target(old.map(|slot| slot.id), size_px);
         Slot { target, id, picture: Picture::None }
+    }
+
+    /// A picture that egui shows, by the same name as the one before.
+    fn target(&mut self, old: Option<TextureId>, size_px: [u32; 2]) -> (Target, TextureId) {
+        let target = Target::new(&self.gpu, size_px);
+        let (device, filter) = (&self.gpu.device, wgpu::FilterMode::Linear);
+        let id = match old {
+            Some(id) => {
+                self.egui.update_egui_texture_from_wgpu_texture(device, target.view(), filter, id);
+                id
+            }
+            None => self.egui.register_native_texture(device, target.view(), filter),
+        };
+        (target, id)
     }
 
     fn draw(&mut self, target: &Target, picture: &Picture) -> Result<(), String> {
@@ -215,6 +263,9 @@ impl Painter {
         self.volumes.retain(|(v, _)| {
             light_box.series.iter().any(|s| s.volume().is_some_and(|own| Arc::ptr_eq(own, v)))
         });
+        if !light_box.has_fresh_labels() {
+            self.fresh = None;
+        }
         self.solids.retain(|(s, _)| light_box.solids.values().any(|own| Arc::ptr_eq(&own.solids, s)));
         // One reference is this cache's own.
         self.frames.retain(|(f, _)| Arc::strong_count(f) > 1);

@@ -17,13 +17,14 @@ mod nnunet;
 mod package;
 mod resample;
 mod run;
+mod tensor_memory;
 mod volume;
 mod weights;
 mod wound;
 
 pub use channels::{ChannelError, ChannelRule, SeriesTexts, assigned};
 pub use classifier::{ClassifierModel, Finding, Picture};
-pub use compute::{Compute, Stop};
+pub use compute::{Compute, Precision, Stop};
 pub use grid::{Grid, Region};
 pub use image;
 pub use model::{ChannelVolume, Model, ModelError, SeriesFacts};

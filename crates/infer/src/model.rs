@@ -1,5 +1,8 @@
 //! An installed package as a model that takes volumes.
 
+use std::sync::Arc;
+
+use medsight_gpu::DeviceLabels;
 use medsight_image::{Volume, regular};
 use medsight_record::Maker;
 
@@ -7,10 +10,10 @@ use crate::channels::{ChannelRule, onto};
 use crate::compute::Compute;
 use crate::grid::{Grid, transposed};
 use crate::monai::{BundleChoice, BundleError, MonaiModel};
-use crate::nnunet::{NnunetError, NnunetModel};
+use crate::nnunet::{Found, NnunetError, NnunetModel};
 use crate::package::{Form, Installed, Manifest, PackageError, Trust};
 use crate::run::{InferError, Progress};
-use crate::volume::turned;
+use crate::volume::{Turned, turned};
 use crate::weights::WeightsError;
 
 /// Why a package is no model here.
@@ -142,6 +145,7 @@ impl Model {
             version: self.manifest.version.clone(),
             sha256: self.sha256.clone(),
             is_guided: false,
+            arithmetic: self.compute().precision().word().to_owned(),
         }
     }
 
@@ -168,10 +172,25 @@ impl Model {
         series: &SeriesFacts,
         progress: &Progress<'_>,
     ) -> Result<Vec<u16>, InferError> {
+        self.segment_shown(volume, series, progress, &|_| ())
+    }
+
+    /// The same; where the labels are made on the graphics device, `shown` is given them there first, so that they can be
+    /// drawn while they are brought back. Those of an nnU-Net are, where there is room (`nnunet::device`); a bundle's are
+    /// made on the processor.
+    ///
+    /// # Errors
+    /// As [`Self::segment`].
+    pub fn segment_shown(
+        &self,
+        volume: &Volume,
+        series: &SeriesFacts,
+        progress: &Progress<'_>,
+        shown: &dyn Fn(Arc<DeviceLabels>),
+    ) -> Result<Vec<u16>, InferError> {
         fits(&self.manifest, volume, series)?;
         let turned = turned(volume, &self.manifest);
-        let labels = self.run(std::slice::from_ref(&turned.grid), turned.spacing_mm, progress)?;
-        Ok(turned.back(&labels))
+        self.run(std::slice::from_ref(&turned.grid), &turned, progress, shown)
     }
 
     /// The same for a model that takes several images, in the order of [`Self::channels`]. The labels are those of the first
@@ -210,19 +229,28 @@ impl Model {
             let other = onto(&even, channel.volume).map_err(|error| named(place, error))?;
             grids.push(turned(&other, &self.manifest).grid);
         }
-        let labels = self.run(&grids, first.spacing_mm, progress)?;
-        Ok(first.back(&labels))
+        self.run(&grids, &first, progress, &|_| ())
     }
 
-    /// Labels on the model's grid.
+    /// Labels on the voxels of the volume that `turned` was made of.
     fn run(
         &self,
         grids: &[Grid],
-        spacing_mm: [f64; 3],
+        turned: &Turned,
         progress: &Progress<'_>,
+        shown: &dyn Fn(Arc<DeviceLabels>),
     ) -> Result<Vec<u16>, InferError> {
         match &self.kind {
-            Kind::Nnunet(network) => network.segment(grids, spacing_mm, progress),
+            Kind::Nnunet(network) => {
+                match network.segment_to(grids, turned.spacing_mm, Some(&turned.placing()), progress)? {
+                    Found::Here(labels) => Ok(turned.back(&labels)),
+                    Found::There(labels) => {
+                        let labels = Arc::new(labels);
+                        shown(labels.clone());
+                        labels.read_back().map_err(|error| InferError::Device(error.to_string()))
+                    }
+                }
+            }
             // A bundle's arrays have x as their slowest axis.
             Kind::Monai(bundle) => {
                 let dims = grids[0].dims;
@@ -232,9 +260,9 @@ impl Model {
                     Grid { dims, values }
                 };
                 let grids: Vec<Grid> = grids.iter().map(over).collect();
-                let [z, y, x] = spacing_mm;
+                let [z, y, x] = turned.spacing_mm;
                 let labels = bundle.segment(&grids, [x, y, z], progress)?;
-                Ok(transposed(&labels, to, [2, 1, 0]).0)
+                Ok(turned.back(&transposed(&labels, to, [2, 1, 0]).0))
             }
         }
     }

@@ -115,18 +115,46 @@ fn stepped(grid: &Grid, dims: [usize; 3], steps: [f64; 3], order: Order) -> Grid
 
 /// The axis that shrinks most goes first.
 fn along_axes(grid: Grid, dims: [usize; 3], order: [Order; 3]) -> Grid {
+    changed_axes(grid.dims, dims).fold(grid, |grid, axis| {
+        let place = place_along(grid.dims[axis], dims[axis]);
+        along(&grid, axis, dims[axis], order[axis], &place)
+    })
+}
+
+/// The axes that get another length, those that shrink most first: less is left to do for the others.
+fn changed_axes(from: [usize; 3], to: [usize; 3]) -> impl Iterator<Item = usize> {
     let mut axes = [0, 1, 2];
     axes.sort_by(|a, b| {
-        let growth = |axis: usize| dims[axis] as f64 / grid.dims[axis] as f64;
+        let growth = |axis: usize| to[axis] as f64 / from[axis] as f64;
         growth(*a).total_cmp(&growth(*b))
     });
-    axes.into_iter().fold(grid, |grid, axis| match grid.dims[axis] == dims[axis] {
-        true => grid,
-        false => {
-            let scale = grid.dims[axis] as f64 / dims[axis] as f64;
-            along(&grid, axis, dims[axis], order[axis], &|index| (index as f64 + 0.5) * scale - 0.5)
-        }
-    })
+    axes.into_iter().filter(move |axis| from[*axis] != to[*axis])
+}
+
+/// Where a new index lies among the old ones: both grids have one extent.
+fn place_along(from: usize, to: usize) -> impl Fn(usize) -> f64 {
+    let scale = from as f64 / to as f64;
+    move |index| (index as f64 + 0.5) * scale - 0.5
+}
+
+/// A resampling along one axis that looks at two neighbouring places at most, for the graphics device.
+pub(crate) struct AxisTaps {
+    /// The axis.
+    pub(crate) axis: usize,
+    /// Places that a new one looks at: 1 or 2.
+    pub(crate) taps: usize,
+    /// For each new place the first old one, and the parts of it and of the next.
+    pub(crate) places: Vec<(u32, [f32; 2])>,
+}
+
+/// [`resized`], or a part of [`resized_by_slices`], axis by axis; `None` where an axis is cubic.
+pub(crate) fn axis_taps(from: [usize; 3], to: [usize; 3], order: Order) -> Option<Vec<AxisTaps>> {
+    let of_axis = |axis: usize| {
+        let found = taps(from[axis], to[axis], order, &place_along(from[axis], to[axis]));
+        let part = |(first, [a, b, ..]): (usize, [f64; 4])| (first as u32, [a as f32, b as f32]);
+        AxisTaps { axis, taps: found.taps, places: found.places.into_iter().map(part).collect() }
+    };
+    (order != Order::Cubic).then(|| changed_axes(from, to).map(of_axis).collect())
 }
 
 /// `place` tells for each new index where it lies among the old ones.

@@ -3,6 +3,7 @@
 use medsight_image::{Volume, regular};
 
 use crate::grid::{Grid, flipped, transposed};
+use crate::nnunet::Placing;
 use crate::package::Manifest;
 
 /// A volume as a model takes it, and how to bring labels back to its own slices.
@@ -60,6 +61,18 @@ impl Turned {
         let (labels, _) = transposed(&labels, dims, inverse);
         let slice = self.even_dims[1] * self.even_dims[2];
         self.slices.iter().flat_map(|at| &labels[at * slice..(at + 1) * slice]).copied().collect()
+    }
+}
+
+impl Turned {
+    /// The same for the graphics device.
+    pub(crate) fn placing(&self) -> Placing {
+        Placing {
+            axes: [0, 1, 2].map(|axis| (self.order[axis], self.flips[axis])),
+            image_dims: self.grid.dims,
+            slices: self.slices.iter().map(|slice| *slice as u32).collect(),
+            size: [self.even_dims[1], self.even_dims[2]],
+        }
     }
 }
 

@@ -21,6 +21,10 @@ pub struct Maker {
     /// A person pointed at something and the program found its edges; a model alone where this is false.
     #[serde(default)]
     pub is_guided: bool,
+    /// How its numbers were computed, where there was a choice: `f16` for half precision. Empty for single precision, in which
+    /// packages are trained and measured.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub arithmetic: String,
 }
 
 impl Maker {

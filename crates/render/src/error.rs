@@ -1,6 +1,7 @@
 //! Why something cannot be drawn.
 
 use medsight_gpu::OutOfGpuMemory;
+use medsight_gpu::kernel::KernelError;
 
 /// Why something cannot be uploaded or drawn.
 #[derive(Debug, thiserror::Error)]
@@ -35,4 +36,10 @@ pub enum RenderError {
     /// The picture could not be read back from the device.
     #[error("the picture could not be read back: {0}")]
     ReadBack(String),
+}
+
+impl From<KernelError> for RenderError {
+    fn from(error: KernelError) -> Self {
+        Self::Shader { name: error.name, reason: error.reason }
+    }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Slot {
     Uniform,
     Texture(wgpu::TextureSampleType, wgpu::TextureViewDimension),
     Sampler,
+    /// Words that are read.
+    Storage,
 }
 
 /// A float texture read by coordinates, without filtering.
@@ -145,6 +147,11 @@ impl Slot {
                 multisampled: false,
             },
             Self::Sampler => wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Filtering),
+            Self::Storage => wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Storage { read_only: true },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
         };
         wgpu::BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::FRAGMENT, ty, count: None }
     }

@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use medsight_gpu::{Gpu, MemoryBudget, Tier};
-use medsight_image::{Frame, PlaneDraw, Solids, StackDraw, Volume, VolumeDraw};
+use medsight_gpu::{DeviceLabels, Gpu, MemoryBudget, Tier};
+use medsight_image::{Frame, LabelDraw, PlaneDraw, Solids, StackDraw, Volume, VolumeDraw};
 use wgpu::{BindingResource, TextureViewDimension};
 
+use crate::labels::LabelsPass;
 use crate::pass::{Canvas, FILTERED, Pass, Slot};
 use crate::plane::PlanePass;
 use crate::stack::StackPass;
@@ -23,6 +24,7 @@ pub struct Renderer {
     stack: StackPass,
     plane: PlanePass,
     view: ViewPass,
+    labels: LabelsPass,
     upscale: Pass,
     linear: wgpu::Sampler,
 }
@@ -45,6 +47,7 @@ impl Renderer {
             stack: StackPass::new(device, &gpu.queue)?,
             plane: PlanePass::new(device)?,
             view: ViewPass::new(device, linear.clone())?,
+            labels: LabelsPass::new(device)?,
             upscale: Pass::new(device, "upscale", shaders::UPSCALE, "fs_main", &upscale)?,
             linear,
             device: device.clone(),
@@ -105,6 +108,12 @@ impl Renderer {
         self.at_quality(target, draw.quality, |canvas| {
             self.plane.draw(&self.device, &self.queue, canvas, volume, draw);
         });
+    }
+
+    /// Draws labels that are in device memory, transparent where there are none: colours are multiplied by their opacity.
+    /// Returns when the work is submitted, not when it is done.
+    pub fn draw_labels(&self, target: &Target, labels: &DeviceLabels, look: &LabelDraw) {
+        self.labels.draw(&self.device, &self.queue, target, labels, look);
     }
 
     /// Puts the labels of segments on the device.

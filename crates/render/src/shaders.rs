@@ -18,6 +18,12 @@ pub const STACK: &str = include_str!("../../../shaders/stack.wgsl");
 pub const PLANE: &str = include_str!("../../../shaders/plane.wgsl");
 /// `shaders/volume.wgsl`
 pub const VOLUME: &str = include_str!("../../../shaders/volume.wgsl");
+/// `shaders/labels.wgsl`
+pub const LABELS: &str = include_str!("../../../shaders/labels.wgsl");
+/// `shaders/geodesic.wgsl`
+pub const GEODESIC: &str = include_str!("../../../shaders/geodesic.wgsl");
+/// `shaders/similarity.wgsl`
+pub const SIMILARITY: &str = include_str!("../../../shaders/similarity.wgsl");
 /// `shaders/upscale.wgsl`
 pub const UPSCALE: &str = include_str!("../../../shaders/upscale.wgsl");
 

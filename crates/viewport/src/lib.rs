@@ -13,6 +13,7 @@ mod cine;
 mod draw_shape;
 mod ecg_sheet;
 mod effect;
+mod fresh_labels;
 mod gesture;
 mod inside;
 mod layers;
@@ -43,6 +44,7 @@ mod writing;
 
 pub use apply::Action;
 pub use cell::{Cell, Crop, Orientation, View3d};
+pub use fresh_labels::FreshLabels;
 pub use gesture::Button;
 pub use layers::{FIRST_FILL, Layer, LayerContour, LayerDose, LayerForm, LayerSet};
 pub use light_box::{Effect, LightBox, Overlays, Popup, SaveState, StudyFacts};

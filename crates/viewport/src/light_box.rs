@@ -100,6 +100,7 @@ pub struct LightBox {
     pub layers_shown: bool,
     /// Labels of their parts, by series, where 3D has asked for them.
     pub solids: BTreeMap<usize, crate::SolidsOf>,
+    pub(crate) fresh: Option<crate::FreshLabels>,
     pub(crate) layer_textures: RefCell<crate::ui::LayerTextures>,
     /// Presentation states of the study.
     pub looks: Vec<crate::Look>,
@@ -193,6 +194,7 @@ impl LightBox {
             volumes_wanted: BTreeSet::new(),
             layers_shown: true,
             solids: BTreeMap::new(),
+            fresh: None,
             layer_textures: RefCell::default(),
             looks: Vec::new(),
             look: None,

@@ -100,7 +100,7 @@ impl LightBox {
 
     /// A model has ended; why without a result, where there is none.
     pub fn model_ended(&mut self, failed: Option<String>) {
-        self.model_run = None;
+        (self.model_run, self.fresh) = (None, None);
         if failed.is_some() {
             self.notice = failed;
         }

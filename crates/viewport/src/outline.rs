@@ -118,6 +118,7 @@ impl LightBox {
             version: version.to_owned(),
             sha256: String::new(),
             is_guided: true,
+            arithmetic: String::new(),
         };
         let meaning = LabelMeaning {
             value: LABEL,

@@ -16,6 +16,11 @@ use crate::painted::measure;
 const COLORS: [[u8; 3]; 6] =
     [[176, 132, 240], [92, 176, 236], [122, 200, 110], [240, 160, 72], [236, 124, 176], [72, 204, 190]];
 
+/// The colour in which a label is shown first.
+pub(crate) fn first_color(index: usize, meaning: &LabelMeaning) -> [u8; 3] {
+    meaning.rgb.unwrap_or(COLORS[index % COLORS.len()])
+}
+
 /// What makes a layer set a proposal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Proposed {
@@ -45,6 +50,7 @@ impl LightBox {
         meanings: Vec<LabelMeaning>,
         labels: &[u16],
     ) {
+        self.fresh = None;
         let Some(of) = self.series.get(series) else { return };
         let (id, is_guided) = ((self.new_id)(), maker.is_guided);
         let grid = LabelGrid::over(volume, labels);
@@ -61,7 +67,7 @@ impl LightBox {
         let frame_of_reference = of.frame_of_reference.clone();
         let layer = |(index, meaning): (usize, &LabelMeaning)| Layer {
             name: meaning.name.clone(),
-            rgb: meaning.rgb.unwrap_or(COLORS[index % COLORS.len()]),
+            rgb: first_color(index, meaning),
             on: true,
             volume_ml: None,
             is_body: false,

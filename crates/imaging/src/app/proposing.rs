@@ -50,6 +50,11 @@ impl App {
                     window.model_at(part, left_s);
                 }
             }
+            ModelNews::Shown(id, shown) => {
+                if let Some((window, _)) = self.windows.get_mut(&id) {
+                    window.model_shown(*shown);
+                }
+            }
             ModelNews::Found(id, found) => {
                 if let Some((window, _)) = self.windows.get_mut(&id) {
                     window.model_found(found);

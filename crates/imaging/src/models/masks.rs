@@ -42,6 +42,7 @@ impl OwnMask {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             sha256: String::new(),
             is_guided: false,
+            arithmetic: String::new(),
         }
     }
 

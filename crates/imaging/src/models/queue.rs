@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use medsight_base::SeriesUid;
 use medsight_codec::ByteSource;
 use medsight_dicom::{Object, tags};
-use medsight_gpu::Gpu;
+use medsight_gpu::{DeviceLabels, Gpu};
 use medsight_image::Volume;
 use medsight_image::work::{ToolError, Work};
 use medsight_infer::{CodedLabel, Compute, InferError, Model, Progress, SeriesFacts, Stop, Store, Trust};
@@ -17,7 +17,7 @@ use winit::window::WindowId;
 
 use super::background::Series;
 use super::masks::OwnMask;
-use super::{Found, Input, ModelNews};
+use super::{Found, Input, ModelNews, Shown};
 
 /// Progress is told in steps of this part, and no more often than this.
 const LEAST_PART: f32 = 0.01;
@@ -231,11 +231,18 @@ impl Queue {
             running.stop = Some(model.compute().stop().clone());
         }
         let (series, volume, facts) = job.input.read().map_err(failed)?;
-        let labels = model.segment(&volume, &facts, &Progress::new(&at)).map_err(|error| match error {
+        let meanings: Vec<LabelMeaning> = model.manifest.labels.iter().map(CodedLabel::meaning).collect();
+        let shown = |labels: Arc<DeviceLabels>| {
+            if let Input::Shown { window, images, volume, .. } = &*job.input {
+                let (images, volume, meanings) = (images.clone(), volume.clone(), meanings.clone());
+                tell(ModelNews::Shown(*window, Box::new(Shown { images, volume, meanings, labels })));
+            }
+        };
+        let labels = model.segment_shown(&volume, &facts, &Progress::new(&at), &shown);
+        let labels = labels.map_err(|error| match error {
             InferError::Stopped => Ended::Stopped,
             other => failed(other.to_string()),
         })?;
-        let meanings = model.manifest.labels.iter().map(CodedLabel::meaning).collect();
         Labelled { maker: model.maker(), meanings, labels, series }.found()
     }
 }

@@ -1,12 +1,17 @@
 //! Models in a window: one is started when the volume that it needs is there, and what it found is shown.
 
+use std::sync::{Arc, OnceLock};
+
 use medsight_base::SeriesUid;
+use medsight_gpu::Gpu;
 use medsight_image::Volume;
 use medsight_image::click_segment::Click;
+use medsight_image::geodesic::Spreader;
+use medsight_render::GpuSpreader;
 use medsight_viewport::VolumeState;
 
 use super::StudyWindow;
-use crate::models::{Found, Input};
+use crate::models::{Found, Input, Shown};
 
 /// What a window knows of its models.
 #[derive(Default)]
@@ -15,6 +20,8 @@ pub(super) struct WindowModels {
     wanted: Option<(SeriesUid, String)>,
     /// Clicks wait for their volume.
     outline_wanted: bool,
+    /// Finds what is clicked on; made with the first click, `None` where there is no graphics card.
+    spreader: OnceLock<Option<Arc<dyn Spreader>>>,
     /// To be given to the models of the program.
     pub(super) due: Option<(String, Input)>,
 }
@@ -69,6 +76,17 @@ impl StudyWindow {
         self.window.request_redraw();
     }
 
+    /// What the model found is in device memory: drawn from there until the processor has it.
+    pub(crate) fn model_shown(&mut self, shown: Shown) {
+        let Some(series) = self.light_box.series.iter().position(|series| series.uid == shown.images) else {
+            return;
+        };
+        if self.light_box.put_fresh(series, &shown.volume, &shown.meanings) {
+            self.screen.painter.put_fresh(shown.labels);
+        }
+        self.window.request_redraw();
+    }
+
     /// The model has ended: with labels, without (why), or because it was stopped.
     pub(crate) fn model_found(&mut self, found: Option<Result<Box<Found>, String>>) {
         let words = &self.light_box.words;
@@ -118,7 +136,8 @@ impl StudyWindow {
             Click { voxel: [within(voxel.x, x), within(voxel.y, y), within(voxel.z, z)], inside: click.adds }
         };
         let clicks = outlining.clicks.iter().map(click).collect();
-        loader.want_outline(outlining.turn, volume.clone(), clicks, outlining.size as f32);
+        let spreader = self.models.spreader.get_or_init(|| spreader(&self.gpu)).clone();
+        loader.want_outline(outlining.turn, volume.clone(), clicks, outlining.size as f32, spreader);
         self.models.outline_wanted = false;
     }
 
@@ -146,5 +165,20 @@ impl StudyWindow {
         self.light_box.model_ended(notice);
         self.light_box.volumes_wanted.clear();
         self.window.request_redraw();
+    }
+}
+
+/// Costs on the graphics card. A software device computes on the processor itself, whose own way is quicker.
+fn spreader(gpu: &Arc<Gpu>) -> Option<Arc<dyn Spreader>> {
+    if gpu.is_software {
+        return None;
+    }
+    match GpuSpreader::new(gpu.clone()) {
+        Ok(spreader) => Some(Arc::new(spreader)),
+        Err(error) => {
+            // The tool works without; what the device said is in its log.
+            gpu.errors.record(&error.to_string());
+            None
+        }
     }
 }

@@ -127,7 +127,7 @@ impl Conv {
     pub(crate) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         let ConvSpec { kernel, stride, padding, groups, .. } = self.spec;
         if self.stop.is_asked() {
-            return Tensor::zeros(self.spec.output_dims(x.dims()), &x.device());
+            return nothing(self.spec.output_dims(x.dims()), &x);
         }
         let (weight, bias) = match &self.kernels {
             Kernels::Here { kernels, bias } => {
@@ -195,7 +195,7 @@ impl TransposedConv {
                 (size - 1) * stride[axis] + kernel[axis] + output_padding[axis] - 2 * padding[axis]
             };
             let dims = [images, self.spec.outputs, size(0, depth), size(1, rows), size(2, columns)];
-            return Tensor::zeros(dims, &x.device());
+            return nothing(dims, &x);
         }
         if kernel == stride && padding == [0; 3] && output_padding == [0; 3] {
             return match &self.kernels {
@@ -241,6 +241,11 @@ impl TransposedConv {
             None => joined,
         }
     }
+}
+
+/// Zeros, in the precision of `like`.
+fn nothing(dims: [usize; 5], like: &Tensor<5>) -> Tensor<5> {
+    Tensor::zeros(dims, (&like.device(), like.dtype()))
 }
 
 fn without_depth(x: Tensor<5>) -> Tensor<4> {

@@ -1,7 +1,7 @@
 //! Normalisations of a feature map by channel. All have ε = 1e-5, PyTorch's default, unless a model says otherwise.
 
 use burn::prelude::Tensor;
-use burn::tensor::TensorData;
+use burn::tensor::{DType, TensorData};
 
 use super::activation::Activation;
 use super::cpu::{self, Affine, Map};
@@ -101,7 +101,12 @@ impl Norm {
         }
     }
 
+    /// Sums over an image are beyond half precision: always in single.
     pub(crate) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        let given = x.dtype();
+        if given != DType::F32 {
+            return self.forward(x.cast(DType::F32)).cast(given);
+        }
         match self {
             Self::OfTraining { scale, shift } => x * scale.clone() + shift.clone(),
             Self::OfImage { groups, epsilon, affine, numbers } => {

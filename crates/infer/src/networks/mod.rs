@@ -29,7 +29,7 @@ pub use torchvision::{ConvNextShape, EfficientNetShape, ResNetShape};
 pub(crate) use wound_unet::STEP_PX as WOUND_STEP_PX;
 pub use wound_unet::WoundUnetShape;
 
-use crate::compute::Compute;
+use crate::compute::{Compute, single};
 use crate::layers::Kept;
 use crate::run::InferError;
 use crate::weights::{Weights, WeightsError};
@@ -52,9 +52,9 @@ pub fn pass(
     dims: [usize; 5],
 ) -> Result<Vec<f32>, InferError> {
     let _kept = Kept;
-    let x = Tensor::from_data(TensorData::new(values, dims), compute.device());
+    let x = compute.placed(Tensor::from_data(TensorData::new(values, dims), compute.device()));
     let failed = |reason: String| InferError::Device(reason);
-    let data = network.forward(x).try_into_data().map_err(|error| failed(error.to_string()))?;
+    let data = single(network.forward(x)).try_into_data().map_err(|error| failed(error.to_string()))?;
     data.try_into_vec().map_err(|error| failed(format!("{error:?}")))
 }
 

@@ -6,7 +6,8 @@ use pytorch_reader::{PickleValue, PytorchReader};
 
 use super::dataset::Dataset;
 use super::plans::{Plan, PlanError};
-use crate::compute::Compute;
+use super::precision::decide;
+use crate::compute::{Compute, Precision};
 use crate::networks::{Network, Shape};
 use crate::weights::{Weights, WeightsError};
 
@@ -91,6 +92,8 @@ impl NnunetModel {
         let checkpoints = checkpoints(folder)?;
         let mut plan: Option<(Plan, Vec<usize>)> = None;
         let mut folds = Vec::with_capacity(checkpoints.len());
+        // Of the first fold's weights: whether all run in half precision.
+        let mut chosen: Option<Compute> = None;
         for (fold, path) in checkpoints {
             let in_fold = |error: WeightsError| NnunetError::Weights { fold: fold.clone(), error };
             // The weights first: a checkpoint that calls anything is refused before more of it is read.
@@ -107,7 +110,15 @@ impl NnunetModel {
                     plan.insert((read, told.mirroring))
                 }
             };
-            folds.push(Shape::Nnunet(plan.shape.clone()).build(&weights, compute).map_err(in_fold)?);
+            let shape = Shape::Nnunet(plan.shape.clone());
+            let network = match &chosen {
+                Some(chosen) => shape.build(&weights, chosen),
+                None => first_fold(&shape, plan, &dataset, &weights, compute).map(|(network, on)| {
+                    chosen = Some(on);
+                    network
+                }),
+            };
+            folds.push(network.map_err(in_fold)?);
         }
         let (plan, mirroring) = plan.ok_or(NnunetError::NoFold)?;
         let first_axis = 5 - plan.shape.spatial;
@@ -117,7 +128,8 @@ impl NnunetModel {
             Some(previous) => Some(Box::new(Self::open(&beside(folder, &plan, previous)?, compute)?)),
             None => None,
         };
-        Ok(Self { plan, dataset, folds, mirrored_axes, lower, compute: compute.clone() })
+        let compute = chosen.unwrap_or_else(|| compute.clone());
+        Ok(Self { plan, dataset, folds, mirrored_axes, lower, compute })
     }
 
     /// What is done to the image.
@@ -145,6 +157,23 @@ impl NnunetModel {
 
     pub(super) fn lower(&self) -> Option<&Self> {
         self.lower.as_deref()
+    }
+}
+
+/// The first fold's network, and where all folds run.
+fn first_fold(
+    shape: &Shape,
+    plan: &Plan,
+    dataset: &Dataset,
+    weights: &Weights,
+    compute: &Compute,
+) -> Result<(Box<dyn Network>, Compute), WeightsError> {
+    let single = shape.build(weights, compute)?;
+    let in_half = |half: &Compute| shape.build(weights, half);
+    let precision = decide(single.as_ref(), plan, dataset, compute, in_half)?;
+    match compute.in_half().filter(|_| precision == Precision::Half) {
+        Some(half) => Ok((shape.build(weights, &half)?, half)),
+        None => Ok((single, compute.clone())),
     }
 }
 

@@ -5,13 +5,18 @@
 
 mod architecture;
 mod dataset;
+mod device;
 mod folder;
+mod logits_shader;
 mod memory;
 mod plans;
+mod precision;
 mod predict;
 mod prepare;
 mod sliding;
 
 pub use dataset::{Dataset, Label, LabelValue};
+pub(crate) use device::Placing;
 pub use folder::{NnunetError, NnunetModel};
 pub use plans::{Normalisation, Plan, PlanError, Resampling};
+pub(crate) use predict::Found;

@@ -1,21 +1,51 @@
-//! From an image to its labels: prepare, run all folds over all patches, bring the logits back, decide.
+//! From an image to its labels: prepare, run all folds over all patches, put the logits together, decide. Where there is a
+//! graphics device with room for the sums, the last two are done there (`device`); else on the processor.
 
 use burn::prelude::Tensor;
 use burn::tensor::TensorData;
 use half::f16;
+use medsight_gpu::{DeviceLabels, Reservation};
 use rayon::prelude::*;
 
 use super::dataset::Dataset;
+use super::device::{OnDevice, Placing};
 use super::folder::NnunetModel;
 use super::memory::room;
 use super::plans::Plan;
+use super::precision::input;
 use super::prepare::{Prepared, prepare, resample, untransposed};
-use super::sliding::{Sums, gaussian, patches};
-use crate::compute::{Compute, Stop};
+use super::sliding::{Gathering, OnProcessor, patches};
+use crate::compute::{Compute, Stop, single};
 use crate::grid::{Grid, Region, transposed};
 use crate::layers::Kept;
 use crate::networks::Network;
 use crate::run::{InferError, Progress};
+
+/// Labels on the volume's voxels in device memory, or on the image's in the processor's.
+pub(crate) enum Found {
+    Here(Vec<u16>),
+    There(DeviceLabels),
+}
+
+/// An image as it goes through the network patch by patch.
+pub(super) struct Cut {
+    pub(super) patch: [usize; 3],
+    /// The prepared grid, where it is smaller than a patch with a frame around it.
+    pub(super) padded: [usize; 3],
+    /// The image in it.
+    pub(super) inner: Region,
+    channels: Vec<Grid>,
+    regions: Vec<Region>,
+    /// Held until the last patch is done.
+    _room: Reservation,
+}
+
+impl Cut {
+    /// The patches.
+    pub(super) fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+}
 
 impl NnunetModel {
     /// The labels of an image, slices, rows, columns as the image has them. `images` are the channels in the order of the
@@ -29,15 +59,47 @@ impl NnunetModel {
         spacing_mm: [f64; 3],
         progress: &Progress<'_>,
     ) -> Result<Vec<u16>, InferError> {
+        match self.segment_to(images, spacing_mm, None, progress)? {
+            Found::Here(labels) => Ok(labels),
+            // Only where a place for them is given.
+            Found::There(labels) => labels.read_back().map_err(|error| InferError::Device(error.to_string())),
+        }
+    }
+
+    /// The same; where `placing` is given and there is room on the device ([`OnDevice::planned`]), the labels are left there,
+    /// on the volume's voxels. The stage of a cascade that another one builds on is always done on the processor: it is
+    /// prepared for the next one there.
+    pub(crate) fn segment_to(
+        &self,
+        images: &[Grid],
+        spacing_mm: [f64; 3],
+        placing: Option<&Placing>,
+        progress: &Progress<'_>,
+    ) -> Result<Found, InferError> {
         self.check(images, spacing_mm)?;
         self.compute().stop().begin();
         let _kept = Kept;
         let stages = 1 + usize::from(self.lower().is_some());
         let lower = match self.lower() {
-            Some(lower) => Some(lower.stage(images, spacing_mm, None, &progress.part(0, stages))?),
+            Some(lower) => {
+                let progress = progress.part(0, stages);
+                let prepared = lower.prepared(images, spacing_mm, None);
+                let cut = lower.cut(&prepared)?;
+                Some(lower.stage_here(&prepared, &cut, &progress)?)
+            }
             None => None,
         };
-        self.stage(images, spacing_mm, lower.as_deref(), &progress.part(stages - 1, stages))
+        let progress = progress.part(stages - 1, stages);
+        let prepared = self.prepared(images, spacing_mm, lower.as_deref());
+        let cut = self.cut(&prepared)?;
+        match placing.and_then(|placing| OnDevice::planned(self, &prepared, &cut, placing)) {
+            Some(gathering) => {
+                let mut gathering = gathering?;
+                self.gather(&cut, &mut gathering, &progress)?;
+                gathering.labels(self.dataset(), &prepared).map(Found::There)
+            }
+            None => self.stage_here(&prepared, &cut, &progress).map(Found::Here),
+        }
     }
 
     fn check(&self, images: &[Grid], spacing_mm: [f64; 3]) -> Result<(), InferError> {
@@ -61,19 +123,40 @@ impl NnunetModel {
         }
     }
 
-    fn stage(
+    fn prepared(&self, images: &[Grid], spacing_mm: [f64; 3], lower: Option<&[u16]>) -> Prepared {
+        let foreground: Vec<u16> = self.dataset().foreground().collect();
+        prepare(self.plan(), images, spacing_mm, lower.map(|labels| (labels, foreground.as_slice())))
+    }
+
+    fn cut(&self, prepared: &Prepared) -> Result<Cut, InferError> {
+        let plan = self.plan();
+        let dims = prepared.channels[0].dims;
+        let (patch, room) = room(&plan.shape, plan.patch, self.compute())?;
+        let padded = [0, 1, 2].map(|axis| dims[axis].max(patch[axis]));
+        let before = [0, 1, 2].map(|axis| (padded[axis] - dims[axis]) / 2);
+        let framed = |channel: &Grid| channel.boxed(before.map(|before| -(before as i64)), padded);
+        Ok(Cut {
+            patch,
+            padded,
+            inner: Region { from: before, dims },
+            channels: prepared.channels.iter().map(framed).collect(),
+            regions: patches(padded, patch, plan.shape.spatial),
+            _room: room,
+        })
+    }
+
+    /// Sums, averages and decides on the processor.
+    fn stage_here(
         &self,
-        images: &[Grid],
-        spacing_mm: [f64; 3],
-        lower: Option<&[u16]>,
+        prepared: &Prepared,
+        cut: &Cut,
         progress: &Progress<'_>,
     ) -> Result<Vec<u16>, InferError> {
-        let plan = self.plan();
-        let foreground: Vec<u16> = self.dataset().foreground().collect();
-        let lower = lower.map(|labels| (labels, foreground.as_slice()));
-        let prepared = prepare(plan, images, spacing_mm, lower);
-        let logits = self.logits(&prepared, progress)?;
-        let labels = decided(self.dataset(), plan, &prepared, &logits, self.compute().stop())?;
+        let (plan, heads) = (self.plan(), self.dataset().heads());
+        let mut gathering = OnProcessor::new(heads, cut.padded, cut.patch);
+        self.gather(cut, &mut gathering, progress)?;
+        let logits = unframed(gathering.logits()?, heads, cut.padded, cut.inner);
+        let labels = decided(self.dataset(), plan, prepared, &logits, self.compute().stop())?;
         drop(logits);
         // The part in its place, and the axes as they were.
         let mut whole = vec![0_u16; prepared.image_dims.iter().product()];
@@ -84,50 +167,24 @@ impl NnunetModel {
         Ok(transposed(&whole, prepared.image_dims, untransposed([0, 1, 2], plan.transpose)).0)
     }
 
-    /// Averages over patches, mirrored ones and folds, head by head on the prepared grid.
-    fn logits(&self, prepared: &Prepared, progress: &Progress<'_>) -> Result<Vec<f16>, InferError> {
-        let plan = self.plan();
-        let dims = prepared.channels[0].dims;
-        // Held until the last patch is done.
-        let (patch, _room) = room(&plan.shape, plan.patch, self.compute())?;
-        let padded = [0, 1, 2].map(|axis| dims[axis].max(patch[axis]));
-        let before = [0, 1, 2].map(|axis| (padded[axis] - dims[axis]) / 2);
-        let channels: Vec<Grid> = prepared
-            .channels
-            .iter()
-            .map(|channel| channel.boxed(before.map(|before| -(before as i64)), padded))
-            .collect();
-        let regions = patches(padded, patch, plan.shape.spatial);
-        let (heads, weights) = (self.dataset().heads(), gaussian(patch));
-        let runs = regions.len() * self.folds().len();
-        let mut total: Option<Vec<f16>> = None;
+    /// Runs all folds over all patches.
+    fn gather(
+        &self,
+        cut: &Cut,
+        gathering: &mut dyn Gathering,
+        progress: &Progress<'_>,
+    ) -> Result<(), InferError> {
+        let runs = cut.regions.len() * self.folds().len();
         for (fold, network) in self.folds().iter().enumerate() {
-            let mut sums = Sums::new(heads, padded);
-            for (place, region) in regions.iter().enumerate() {
-                let values = channels.iter().flat_map(|channel| channel.part(*region).values).collect();
-                let logits = self.mirrored(network.as_ref(), values, patch)?;
-                sums.add(*region, &logits, &weights);
-                progress.tell((fold * regions.len() + place + 1) as f32 / runs as f32);
+            for (place, region) in cut.regions.iter().enumerate() {
+                let values = cut.channels.iter().flat_map(|channel| channel.part(*region).values).collect();
+                let logits = self.mirrored(network.as_ref(), values, cut.patch)?;
+                gathering.add(*region, logits)?;
+                progress.tell((fold * cut.regions.len() + place + 1) as f32 / runs as f32);
             }
-            let averages = sums.averages();
-            total = Some(match total {
-                None => averages,
-                Some(total) => total
-                    .par_iter()
-                    .zip(&averages)
-                    .map(|(sum, logit)| f16::from_f32(sum.to_f32() + logit.to_f32()))
-                    .collect(),
-            });
+            gathering.end_fold()?;
         }
-        let mut logits = total.unwrap_or_default();
-        if self.folds().len() > 1 {
-            let count = self.folds().len() as f32;
-            logits.par_iter_mut().for_each(|logit| *logit = f16::from_f32(logit.to_f32() / count));
-        }
-        if logits.par_iter().any(|logit| !logit.is_finite()) {
-            return Err(InferError::Overflow);
-        }
-        Ok(unframed(logits, heads, padded, Region { from: before, dims }))
+        Ok(())
     }
 
     /// The mean over a patch and its mirror images.
@@ -136,15 +193,15 @@ impl NnunetModel {
         network: &dyn Network,
         values: Vec<f32>,
         [depth, rows, columns]: [usize; 3],
-    ) -> Result<Vec<f32>, InferError> {
+    ) -> Result<Tensor<5>, InferError> {
         let data = TensorData::new(values, [1, self.plan().shape.inputs, depth, rows, columns]);
-        let x: Tensor<5> = Tensor::from_data(data, self.compute().device());
+        let x = input(data, self.compute());
         let mirrors = mirrors(self.mirrored_axes());
         let count = mirrors.len() as f32;
         let mut sum: Option<Tensor<5>> = None;
         for axes in mirrors {
             let flip = |x: Tensor<5>| axes.iter().fold(x, |x, axis| x.flip([*axis]));
-            let logits = flip(network.forward(flip(x.clone())));
+            let logits = flip(single(network.forward(flip(x.clone()))));
             sum = Some(match sum {
                 None => logits,
                 Some(sum) => sum + logits,
@@ -153,9 +210,7 @@ impl NnunetModel {
             settle(self.compute())?;
         }
         let mean = sum.map(|sum| if count > 1.0 { sum / count } else { sum });
-        let mean = mean.ok_or(InferError::Stopped)?;
-        let data = mean.try_into_data().map_err(|error| InferError::Device(error.to_string()))?;
-        data.try_to_vec().map_err(|error| InferError::Device(format!("{error:?}")))
+        mean.ok_or(InferError::Stopped)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::plans::{Normalisation, Plan, Resampling};
 use crate::grid::{Grid, Region, transposed};
-use crate::resample::{Order, resized, resized_by_slices};
+use crate::resample::{AxisTaps, Order, axis_taps, resized, resized_by_slices};
 
 /// An image as the network takes it, and the way back.
 pub(super) struct Prepared {
@@ -175,6 +175,26 @@ pub(super) fn resample(
     match slices_apart(how, from_mm, to_mm) {
         Some(axis) => resized_by_slices(grid, dims, axis, how.order, how.between),
         None => resized(grid, dims, how.order),
+    }
+}
+
+/// The same as steps along the axes; `None` where it is a cubic one.
+pub(super) fn resample_steps(
+    from: [usize; 3],
+    to: [usize; 3],
+    how: Resampling,
+    from_mm: [f64; 3],
+    to_mm: [f64; 3],
+) -> Option<Vec<AxisTaps>> {
+    match slices_apart(how, from_mm, to_mm).filter(|_| from != to) {
+        Some(axis) => {
+            let mut in_plane = to;
+            in_plane[axis] = from[axis];
+            let mut steps = axis_taps(from, in_plane, how.order)?;
+            steps.extend(axis_taps(in_plane, to, how.between)?);
+            Some(steps)
+        }
+        None => axis_taps(from, to, how.order),
     }
 }
 

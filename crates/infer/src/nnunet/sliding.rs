@@ -3,10 +3,21 @@
 //! Sums are kept in half precision, as the original keeps them: they are the largest array of a run, and with them the answer
 //! is the original's to the voxel.
 
+use burn::prelude::Tensor;
 use half::f16;
 use rayon::prelude::*;
 
 use crate::grid::Region;
+use crate::run::InferError;
+
+/// Where the logits of patches are put together.
+pub(super) trait Gathering {
+    /// Adds a patch: `[1, heads, slices, rows, columns]`.
+    fn add(&mut self, region: Region, logits: Tensor<5>) -> Result<(), InferError>;
+
+    /// All patches of a fold are there.
+    fn end_fold(&mut self) -> Result<(), InferError>;
+}
 
 /// Where patches begin along an axis: half a patch apart at most, evenly from end to end.
 fn starts(size: usize, patch: usize) -> Vec<usize> {
@@ -114,6 +125,63 @@ impl Sums {
             }
         });
         self.logits
+    }
+}
+
+/// Sums in the processor's memory; the mean of all folds' averages.
+pub(super) struct OnProcessor {
+    heads: usize,
+    dims: [usize; 3],
+    gaussian: Vec<f16>,
+    sums: Sums,
+    total: Option<Vec<f16>>,
+    folds: usize,
+}
+
+impl OnProcessor {
+    pub(super) fn new(heads: usize, dims: [usize; 3], patch: [usize; 3]) -> Self {
+        let sums = Sums::new(heads, dims);
+        Self { heads, dims, gaussian: gaussian(patch), sums, total: None, folds: 0 }
+    }
+
+    /// Head by head.
+    ///
+    /// # Errors
+    /// [`InferError::Overflow`].
+    pub(super) fn logits(self) -> Result<Vec<f16>, InferError> {
+        let mut logits = self.total.unwrap_or_default();
+        if self.folds > 1 {
+            let count = self.folds as f32;
+            logits.par_iter_mut().for_each(|logit| *logit = f16::from_f32(logit.to_f32() / count));
+        }
+        match logits.par_iter().any(|logit| !logit.is_finite()) {
+            true => Err(InferError::Overflow),
+            false => Ok(logits),
+        }
+    }
+}
+
+impl Gathering for OnProcessor {
+    fn add(&mut self, region: Region, logits: Tensor<5>) -> Result<(), InferError> {
+        let data = logits.try_into_data().map_err(|error| InferError::Device(error.to_string()))?;
+        let logits: Vec<f32> = data.try_to_vec().map_err(|error| InferError::Device(format!("{error:?}")))?;
+        self.sums.add(region, &logits, &self.gaussian);
+        Ok(())
+    }
+
+    fn end_fold(&mut self) -> Result<(), InferError> {
+        let sums = std::mem::replace(&mut self.sums, Sums::new(self.heads, self.dims));
+        let averages = sums.averages();
+        self.folds += 1;
+        self.total = Some(match self.total.take() {
+            None => averages,
+            Some(total) => total
+                .par_iter()
+                .zip(&averages)
+                .map(|(sum, logit)| f16::from_f32(sum.to_f32() + logit.to_f32()))
+                .collect(),
+        });
+        Ok(())
     }
 }
 

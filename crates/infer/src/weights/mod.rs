@@ -227,7 +227,7 @@ impl<'a> Layers<'a> {
     /// As [`Self::numbers`].
     pub fn tensor<const D: usize>(&self, name: &str, shape: [usize; D]) -> Result<Tensor<D>, WeightsError> {
         let numbers = self.numbers(name, &shape)?;
-        Ok(Tensor::from_data(TensorData::new(numbers, shape), self.device()))
+        Ok(self.compute.placed(Tensor::from_data(TensorData::new(numbers, shape), self.device())))
     }
 
     /// The kernels of a convolution as five axes: outputs, inputs, depth, rows, columns. A network of the plane has
@@ -245,7 +245,7 @@ impl<'a> Layers<'a> {
         let [depth, rows, columns] = size;
         let numbers = self.kernel_numbers(name, outputs, inputs, size)?;
         let data = TensorData::new(numbers, [outputs, inputs, depth, rows, columns]);
-        Ok(Tensor::from_data(data, self.device()))
+        Ok(self.compute.placed(Tensor::from_data(data, self.device())))
     }
 
     /// The same as numbers in row-major order.

@@ -9,5 +9,6 @@ mod classifiers;
 mod made;
 mod networks;
 mod nnunet;
+mod on_device;
 mod packages;
 mod wound;

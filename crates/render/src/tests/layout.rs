@@ -2,8 +2,11 @@
 
 use std::mem::{offset_of, size_of};
 
+use crate::geodesic::SpreadUniform;
+use crate::labels::LabelsUniform;
 use crate::plane::PlaneUniform;
 use crate::shaders;
+use crate::similarity::PoseUniform;
 use crate::stack::StackUniform;
 use crate::view::ViewUniform;
 
@@ -41,7 +44,10 @@ macro_rules! check_layout {
 
 #[test]
 fn every_shader_is_valid_after_expansion() {
-    for source in [shaders::STACK, shaders::PLANE, shaders::VOLUME, shaders::UPSCALE] {
+    for source in [shaders::STACK, shaders::PLANE, shaders::VOLUME, shaders::LABELS, shaders::UPSCALE] {
+        module(source);
+    }
+    for source in [shaders::GEODESIC, shaders::SIMILARITY] {
         module(source);
     }
     module(&shaders::volume_with_manual_sampling());
@@ -81,6 +87,46 @@ fn stack_uniform_has_one_layout_in_rust_and_wgsl() {
             pad_1,
             pad_2,
         ]
+    );
+}
+
+#[test]
+fn spread_and_pose_uniforms_have_one_layout_in_rust_and_wgsl() {
+    check_layout!(
+        shaders::GEODESIC,
+        "Spread",
+        SpreadUniform,
+        [
+            size,
+            limit,
+            tiles,
+            tissue,
+            tissue_sd,
+            alike,
+            step_sd,
+            change,
+            dearest,
+            shortest_mm,
+            pad_0,
+            pad_1,
+            lengths,
+        ]
+    );
+    check_layout!(
+        shaders::SIMILARITY,
+        "Pose",
+        PoseUniform,
+        [row_x, row_y, row_z, dims, samples, whole, pad_0, pad_1, pad_2]
+    );
+}
+
+#[test]
+fn labels_uniform_has_one_layout_in_rust_and_wgsl() {
+    check_layout!(
+        shaders::LABELS,
+        "Labels",
+        LabelsUniform,
+        [origin, inside, right, edge, down, dash_px, dims, colors, size_px, pad_0, pad_1]
     );
 }
 

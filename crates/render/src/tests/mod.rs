@@ -1,8 +1,10 @@
 //! Pictures of the device against the CPU twins, and shaders against their Rust mirrors.
 
+mod labels;
 mod layout;
 mod plane;
 mod stack;
+mod tools;
 mod view;
 
 use std::sync::OnceLock;

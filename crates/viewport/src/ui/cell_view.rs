@@ -21,7 +21,7 @@ pub(super) fn show(
     light_box: &LightBox,
     index: usize,
     rect: Rect,
-    texture: Option<TextureId>,
+    [texture, labels]: [Option<TextureId>; 2],
     out: &mut Vec<Action>,
 ) -> Response {
     let response = ui.interact(rect, cell_id(index), Sense::click_and_drag());
@@ -42,6 +42,9 @@ pub(super) fn show(
     }
     if let Some(surface) = light_box.surface(index) {
         graphics::show(&painter, light_box, index, &surface);
+        if let Some(labels) = labels {
+            painter.image(labels, rect, WHOLE, egui::Color32::WHITE);
+        }
         layers::show(&painter, light_box, index, rect, &surface);
         if light_box.crosshair {
             crosshair::show(&painter, light_box, index, &surface);

@@ -5,11 +5,12 @@ use egui::{
     pos2,
 };
 use glam::DVec2;
-use medsight_image::label_grid::{Edge, PixelPlane, painted};
+use medsight_image::label_grid::{Edge, painted};
 use medsight_record::words::Words;
 
 use super::panel::heading;
 use crate::apply::Action;
+use crate::fresh_labels::pixel_plane;
 use crate::layers::{LayerDose, LayerForm, LayerSet, cuts};
 use crate::light_box::LightBox;
 use crate::surface::Surface;
@@ -71,14 +72,8 @@ fn labels(
 /// The colours of all labels over a cell, a pixel a point.
 fn colors(surface: &Surface, rect: Rect, sets: &[&LayerSet]) -> Option<ColorImage> {
     let size_px = [rect.width().round() as usize, rect.height().round() as usize];
-    let at = |x: f32, y: f32| surface.patient(surface.local(rect.min + egui::vec2(x, y)));
-    let origin_mm = at(0.5, 0.5)?;
-    let plane = PixelPlane {
-        origin_mm,
-        right_mm: at(1.5, 0.5)? - origin_mm,
-        down_mm: at(0.5, 1.5)? - origin_mm,
-        size_px,
-    };
+    let rect = Rect::from_min_size(rect.min, egui::vec2(size_px[0] as f32, size_px[1] as f32));
+    let plane = pixel_plane(surface, rect, size_px)?;
     let mut image = ColorImage::filled(size_px, Color32::TRANSPARENT);
     for set in sets {
         for (grid, labels) in set.grids.iter().enumerate() {

@@ -39,6 +39,8 @@ pub use theme::apply as setup;
 pub struct Textures {
     /// Of each cell, when there is something in it.
     pub cells: Vec<Option<TextureId>>,
+    /// Over each cell: labels that are in device memory only.
+    pub labels: Vec<Option<TextureId>>,
     /// Of the magnifier.
     pub lens: Option<TextureId>,
     /// Of each series in the strip: the texture and its width over its height.
@@ -203,7 +205,7 @@ fn cells(ui: &mut Ui, light_box: &LightBox, textures: &Textures, out: &mut Vec<A
             // What is laid out by the old place is drawn again at the new one.
             ui.ctx().request_discard("cell placed");
         }
-        let texture = textures.cells.get(*index).copied().flatten();
+        let texture = [&textures.cells, &textures.labels].map(|of| of.get(*index).copied().flatten());
         responses.push((*index, *rect, cell_view::show(ui, light_box, *index, *rect, texture, out)));
     }
     if rects.len() > 1 {

@@ -23,7 +23,13 @@ fn liver() -> ModelOffer {
 }
 
 fn maker() -> Maker {
-    Maker { name: "liver".into(), version: "1.0.0".into(), sha256: String::new(), is_guided: false }
+    Maker {
+        name: "liver".into(),
+        version: "1.0.0".into(),
+        sha256: String::new(),
+        is_guided: false,
+        arithmetic: String::new(),
+    }
 }
 
 fn meanings() -> Vec<LabelMeaning> {
