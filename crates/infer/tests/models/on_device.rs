@@ -13,14 +13,14 @@ use medsight_infer::{
 use crate::made;
 
 /// A volume of a pattern, with its columns along the patient's back: turned before it goes through the network.
-fn volume(dims: [usize; 3], spacing_mm: f64) -> Volume {
+fn volume(dims: [usize; 3], spacing_mm: [f64; 3]) -> Volume {
     let values: Vec<i16> =
         made::image(dims.iter().product()).iter().map(|value| (value * 500.0) as i16).collect();
     let axes = [glam::DVec3::Y, -glam::DVec3::X, glam::DVec3::Z];
-    let columns = axes.map(|axis| (axis * spacing_mm).extend(0.0));
+    let columns = [0, 1, 2].map(|axis| (axes[axis] * spacing_mm[axis]).extend(0.0));
     Volume {
         dims: [dims[0], dims[1], dims[2], 1],
-        spacing_mm: glam::DVec3::splat(spacing_mm),
+        spacing_mm: glam::DVec3::from_array(spacing_mm),
         origin_mm: glam::DVec3::ZERO,
         axes,
         patient_from_voxel: glam::DMat4::from_cols(columns[0], columns[1], columns[2], glam::DVec4::W),
@@ -70,7 +70,7 @@ fn mismatches(results: &str, volume: &Volume) -> (usize, usize, usize) {
 
 #[test]
 fn labels_made_on_the_device_are_those_of_the_processor_to_the_voxel() {
-    let volume = volume([31, 45, 27], 3.0);
+    let volume = volume([31, 45, 27], [3.0; 3]);
     let (wrong, _, labels) = mismatches("regions/nnUNetTrainer__nnUNetPlans__3d_fullres", &volume);
     assert_eq!(wrong, 0);
     assert!(labels > 1);
@@ -78,11 +78,21 @@ fn labels_made_on_the_device_are_those_of_the_processor_to_the_voxel() {
 
 #[test]
 fn an_ensemble_that_is_resampled_gives_on_the_device_what_it_gives_on_the_processor() {
-    let volume = volume([60, 61, 29], 3.0);
+    let volume = volume([60, 61, 29], [3.0; 3]);
     let (wrong, of, labels) = mismatches("ensemble/nnUNetTrainer__nnUNetPlans__3d_fullres", &volume);
     // Resampled in single instead of double precision: two labels of equal logits may change places.
     assert!(wrong * 10_000 <= of, "{wrong} of {of}");
     assert!(labels > 1);
+}
+
+#[test]
+fn axes_in_another_order_and_slices_far_apart_come_out_in_their_places() {
+    let plane = mismatches("plane/nnUNetTrainer__nnUNetPlans__2d", &volume([44, 38, 7], [3.0; 3]));
+    let thick = volume([41, 39, 9], [3.0, 3.0, 10.0]);
+    let thick = mismatches("thick_slices/nnUNetTrainer__nnUNetPlans__3d_fullres", &thick);
+    for (wrong, of, labels) in [plane, thick] {
+        assert!(wrong * 10_000 <= of && labels > 1, "{wrong} of {of}, {labels} labels");
+    }
 }
 
 #[test]

@@ -85,6 +85,38 @@ fn ml(h: &Harness<'_, LightBox>) -> f64 {
 }
 
 #[test]
+fn what_a_model_has_just_found_is_shown_until_it_can_be_decided_on() {
+    let mut b = light_box();
+    b.series[0].frame_of_reference = "1.2.9".into();
+    let mut h = harness(b);
+    let volume = h.state().series[0].volume().unwrap().clone();
+    let size_px = [200, 100];
+    assert!(h.state().fresh_labels(0, size_px).is_none());
+    assert!(h.state_mut().put_fresh(0, &volume, &meanings()));
+    h.run();
+    let look = h.state().fresh_labels(0, size_px).unwrap();
+    assert_eq!((look.plane.size_px, look.color(0)), ([200, 100], None));
+    let shown = [1, 2].map(|label| look.color(label).unwrap());
+    // Half of the pixels across: each is twice as wide.
+    let wide = h.state().fresh_labels(0, [100, 100]).unwrap().plane.right_mm;
+    assert!(wide.distance(look.plane.right_mm * 2.0) < 1e-3);
+    h.state_mut().layers_shown = false;
+    assert!(h.state().fresh_labels(0, size_px).is_none());
+    h.state_mut().put_proposed(0, &volume, maker(), meanings(), &vec![1; 200_000]);
+    assert!(!h.state().has_fresh_labels());
+    // In the colours in which it was seen already.
+    assert_eq!([0, 1].map(|layer| h.state().layers[0].layers[layer].rgb), shown);
+    // Slices that are uneven are drawn from the processor's memory alone.
+    let mut uneven = (*volume).clone();
+    uneven.slice_offsets_mm = (0..volume.dims[2]).map(|z| (z * z) as f64).collect();
+    assert!(!h.state_mut().put_fresh(0, &uneven, &meanings()));
+    // A run that ends without a result leaves nothing on the screen.
+    assert!(h.state_mut().put_fresh(0, &volume, &meanings()));
+    h.state_mut().model_ended(None);
+    assert!(!h.state().has_fresh_labels());
+}
+
+#[test]
 fn a_model_is_chosen_and_run_with_the_keyboard_and_one_for_another_modality_says_so() {
     let mut b = light_box();
     b.series[0].frame_of_reference = "1.2.9".into();
