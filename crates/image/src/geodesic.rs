@@ -262,9 +262,12 @@ fn settle(lattice: &Lattice, costs: &mut [f32], mut settled: impl FnMut(usize, f
     let mut order: Vec<u32> = (0..costs.len() as u32).filter(is_reached).collect();
     order.par_sort_unstable_by_key(|index| (bucket(*index), *index));
     let ended = order.iter().find(|index| settled(**index as usize, costs[**index as usize]) == Front::End);
-    let Some(at) = ended.map(|index| bucket(*index)) else { return };
-    if order.last().is_some_and(|last| bucket(*last) > at) {
-        let last = at as f32 * width;
+    let Some(ended) = ended.copied() else { return };
+    let at = bucket(ended);
+    // At the seed itself nothing else was looked at.
+    let is_first = order.first() == Some(&ended);
+    let last = if is_first { f32::MIN_POSITIVE } else { at as f32 * width };
+    if order.last().is_some_and(|index| bucket(*index) > at) {
         costs.iter_mut().filter(|cost| **cost >= last).for_each(|cost| *cost = f32::INFINITY);
     }
 }

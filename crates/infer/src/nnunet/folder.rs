@@ -6,8 +6,8 @@ use pytorch_reader::{PickleValue, PytorchReader};
 
 use super::dataset::Dataset;
 use super::plans::{Plan, PlanError};
-use super::precision::decide;
-use crate::compute::{Compute, Precision};
+use super::precision::in_half;
+use crate::compute::Compute;
 use crate::networks::{Network, Shape};
 use crate::weights::{Weights, WeightsError};
 
@@ -169,12 +169,8 @@ fn first_fold(
     compute: &Compute,
 ) -> Result<(Box<dyn Network>, Compute), WeightsError> {
     let single = shape.build(weights, compute)?;
-    let in_half = |half: &Compute| shape.build(weights, half);
-    let precision = decide(single.as_ref(), plan, dataset, compute, in_half)?;
-    match compute.in_half().filter(|_| precision == Precision::Half) {
-        Some(half) => Ok((shape.build(weights, &half)?, half)),
-        None => Ok((single, compute.clone())),
-    }
+    let half = in_half(single.as_ref(), plan, dataset, compute, |half| shape.build(weights, half))?;
+    Ok(half.unwrap_or_else(|| (single, compute.clone())))
 }
 
 /// The folds' names and checkpoints, in order.

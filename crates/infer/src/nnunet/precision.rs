@@ -8,34 +8,31 @@ use burn::tensor::TensorData;
 use super::dataset::Dataset;
 use super::memory::room;
 use super::plans::Plan;
-use crate::compute::{Compute, Precision};
+use crate::compute::Compute;
 use crate::networks::{Network, pass};
 
 /// The part of a patch's voxels that must have the same label.
 const LEAST_AGREEMENT: f64 = 0.999;
 
-/// What one network runs in: half precision where it holds, else single. `in_half` builds the same network once more for a
-/// device that computes in half precision.
-pub(super) fn decide<E>(
+/// The network in half precision with the device that computes so, where that holds; else `None`. `build` makes the network of
+/// `single` for another device.
+pub(super) fn in_half<E>(
     single: &dyn Network,
     plan: &Plan,
     dataset: &Dataset,
     compute: &Compute,
-    in_half: impl FnOnce(&Compute) -> Result<Box<dyn Network>, E>,
-) -> Result<Precision, E> {
-    let Some(half) = compute.in_half() else { return Ok(Precision::Single) };
+    build: impl FnOnce(&Compute) -> Result<Box<dyn Network>, E>,
+) -> Result<Option<(Box<dyn Network>, Compute)>, E> {
+    let Some(half) = compute.in_half() else { return Ok(None) };
     // No room for a patch: the run will say so, with its figures.
-    let Ok((patch, _room)) = room(&plan.shape, plan.patch, compute) else { return Ok(Precision::Single) };
+    let Ok((patch, _room)) = room(&plan.shape, plan.patch, compute) else { return Ok(None) };
     let dims = [1, plan.shape.inputs, patch[0], patch[1], patch[2]];
     let values = test_patch(dims.iter().product());
-    let Ok(expected) = pass(single, compute, values.clone(), dims) else { return Ok(Precision::Single) };
-    let network = in_half(&half)?;
+    let Ok(expected) = pass(single, compute, values.clone(), dims) else { return Ok(None) };
+    let network = build(&half)?;
     // A device that fails here computes in single precision.
-    let Ok(found) = pass(network.as_ref(), &half, values, dims) else { return Ok(Precision::Single) };
-    Ok(match holds(dataset, &expected, &found) {
-        true => Precision::Half,
-        false => Precision::Single,
-    })
+    let Ok(found) = pass(network.as_ref(), &half, values, dims) else { return Ok(None) };
+    Ok(holds(dataset, &expected, &found).then_some((network, half)))
 }
 
 /// Smooth values with noise, about as large as normalised images have them: the same for every model and each time.
@@ -85,6 +82,7 @@ pub(super) fn input(data: TensorData, compute: &Compute) -> Tensor<5> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compute::Precision;
 
     fn dataset() -> Dataset {
         let json = br#"{"channel_names": {"0": "CT"}, "labels": {"background": 0, "a": 1, "b": 2}}"#;

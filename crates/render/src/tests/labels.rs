@@ -46,6 +46,7 @@ fn labels_in_device_memory_look_as_those_of_the_processor() {
         let twin: Vec<u8> =
             twin.iter().flat_map(|[r, g, b, a]| [share(*r, *a), share(*g, *a), share(*b, *a), *a]).collect();
         let apart = difference(&drawn, &twin);
-        assert!(apart.max <= 1, "{apart:?}");
+        // A pixel whose centre lies between two voxels falls to either side: the device has single precision.
+        assert!(apart.beyond_one <= 0.001, "{apart:?}");
     }
 }
