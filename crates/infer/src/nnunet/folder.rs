@@ -6,7 +6,7 @@ use pytorch_reader::{PickleValue, PytorchReader};
 
 use super::dataset::Dataset;
 use super::plans::{Plan, PlanError};
-use super::precision::in_half;
+use super::precision::{Placed, in_half};
 use crate::compute::Compute;
 use crate::networks::{Network, Shape};
 use crate::weights::{Weights, WeightsError};
@@ -167,7 +167,7 @@ fn first_fold(
     dataset: &Dataset,
     weights: &Weights,
     compute: &Compute,
-) -> Result<(Box<dyn Network>, Compute), WeightsError> {
+) -> Result<Placed, WeightsError> {
     let single = shape.build(weights, compute)?;
     let half = in_half(single.as_ref(), plan, dataset, compute, |half| shape.build(weights, half))?;
     Ok(half.unwrap_or_else(|| (single, compute.clone())))

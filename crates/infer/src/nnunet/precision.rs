@@ -14,6 +14,9 @@ use crate::networks::{Network, pass};
 /// The part of a patch's voxels that must have the same label.
 const LEAST_AGREEMENT: f64 = 0.999;
 
+/// A network, and the device that it computes on.
+pub(super) type Placed = (Box<dyn Network>, Compute);
+
 /// The network in half precision with the device that computes so, where that holds; else `None`. `build` makes the network of
 /// `single` for another device.
 pub(super) fn in_half<E>(
@@ -22,7 +25,7 @@ pub(super) fn in_half<E>(
     dataset: &Dataset,
     compute: &Compute,
     build: impl FnOnce(&Compute) -> Result<Box<dyn Network>, E>,
-) -> Result<Option<(Box<dyn Network>, Compute)>, E> {
+) -> Result<Option<Placed>, E> {
     let Some(half) = compute.in_half() else { return Ok(None) };
     // No room for a patch: the run will say so, with its figures.
     let Ok((patch, _room)) = room(&plan.shape, plan.patch, compute) else { return Ok(None) };
@@ -66,7 +69,7 @@ fn holds(dataset: &Dataset, single: &[f32], half: &[f32]) -> bool {
 fn label(logits: &[f32], voxel: usize, voxels: usize, is_region: bool) -> Option<usize> {
     let heads = logits.iter().skip(voxel).step_by(voxels).enumerate();
     match is_region {
-        true => heads.filter(|(_, logit)| **logit > 0.0).last().map(|(head, _)| head),
+        true => heads.filter(|(_, logit)| **logit > 0.0).map(|(head, _)| head).max(),
         false => {
             let best = heads.reduce(|best, next| if next.1 > best.1 { next } else { best });
             best.map(|(head, _)| head)

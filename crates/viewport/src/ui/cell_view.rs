@@ -42,7 +42,8 @@ pub(super) fn show(
     }
     if let Some(surface) = light_box.surface(index) {
         graphics::show(&painter, light_box, index, &surface);
-        if let Some(labels) = labels {
+        // The texture outlives by a frame what it shows.
+        if let Some(labels) = labels.filter(|_| light_box.has_fresh_labels()) {
             painter.image(labels, rect, WHOLE, egui::Color32::WHITE);
         }
         layers::show(&painter, light_box, index, rect, &surface);
