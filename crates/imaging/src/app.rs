@@ -533,6 +533,8 @@ impl App {
             | Effect::RunModel { .. }
             | Effect::StopModel
             | Effect::Outline
+            | Effect::Compute(_)
+            | Effect::StopComputing
             | Effect::LayersChanged => {}
         }
     }

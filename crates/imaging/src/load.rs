@@ -7,6 +7,7 @@
 mod derived;
 mod reader;
 mod scout;
+mod tools;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,12 +15,15 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use medsight_base::{InstanceUid, SeriesUid, StudyUid};
 use medsight_codec::ByteSource;
+use medsight_image::centerline::Centerline;
 use medsight_image::click_segment::{Click, from_clicks_by};
+use medsight_image::curved::CurvedImage;
 use medsight_image::geodesic::Spreader;
-use medsight_image::work::Work;
+use medsight_image::register::Registration;
+use medsight_image::work::{ToolError, Work};
 use medsight_image::{Frame, Photometric, Volume, VolumeWarning};
 use medsight_record::{Annotation, Manifest, Patient, Refusal};
-use medsight_viewport::{LayerSet, Look, Page, SliceFacts, SolidsOf};
+use medsight_viewport::{CurvedAsk, LayerSet, Look, Page, SliceFacts, SolidsOf};
 
 use reader::Reader;
 use scout::Scout;
@@ -83,6 +87,14 @@ pub(crate) enum News {
     Solids { series: usize, made: Option<SolidsOf> },
     /// What was clicked on: the voxels of the volume, or why nothing was found.
     Outlined { turn: u64, volume: Arc<Volume>, found: Result<Vec<bool>, String> },
+    /// How far the light box's job is.
+    JobAt { turn: u64, part: f32 },
+    /// The centre line that was asked for.
+    Traced { turn: u64, found: Result<Centerline, ToolError> },
+    /// Where the prior lies.
+    Aligned { turn: u64, found: Result<Registration, ToolError> },
+    /// The picture along a line.
+    Curved { of: Box<CurvedAsk>, made: Result<CurvedImage, ToolError> },
     /// Presentation states.
     Looks(Vec<Look>),
     /// What reports of the study measured.

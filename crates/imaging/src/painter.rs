@@ -26,6 +26,15 @@ struct LabelSlot {
     drawn: Option<LabelDraw>,
 }
 
+/// Where a texture is shown.
+#[derive(Clone, Copy)]
+enum Place {
+    Cell(usize),
+    Lens,
+    /// The cut across a vessel, in its curved view.
+    Section,
+}
+
 /// A volume on the device, or why it is not there.
 type OnDevice = Result<Arc<VolumeTexture>, String>;
 
@@ -42,6 +51,7 @@ pub(crate) struct Painter {
     /// Labels that a model left in device memory, until the processor has them.
     fresh: Option<Arc<DeviceLabels>>,
     labels: Vec<Option<LabelSlot>>,
+    section: Option<Slot>,
     frames: Vec<(Arc<Frame>, Arc<FrameTexture>)>,
     volumes: Vec<(Arc<Volume>, OnDevice)>,
     solids: Vec<(Arc<Solids>, SolidsOnDevice)>,
@@ -61,6 +71,7 @@ impl Painter {
             lens: None,
             fresh: None,
             labels: (0..9).map(|_| None).collect(),
+            section: None,
             frames: Vec::new(),
             volumes: Vec::new(),
             solids: Vec::new(),
@@ -77,6 +88,7 @@ impl Painter {
             cells: self.cells.iter().map(id).collect(),
             labels: self.labels.iter().map(of_labels).collect(),
             lens: id(&self.lens),
+            section: id(&self.section),
             thumbnails: self
                 .thumbnails
                 .iter()
@@ -105,30 +117,39 @@ impl Painter {
             let rect = light_box.cells[index].rect;
             let size_px = size_of(rect, pixels_per_point);
             let picture = light_box.picture(index, size_px, pixels_per_point);
-            match self.fill(Some(index), picture, size_px) {
+            match self.fill(Place::Cell(index), picture, size_px) {
                 Ok(new) => appeared |= new,
                 Err(why) => failed.push((index, why)),
             }
             appeared |= self.fill_labels(index, light_box.fresh_labels(index, size_px), size_px);
         }
-        if let Some((cell, rect, picture)) = light_box.lens_picture(pixels_per_point) {
-            match self.fill(None, picture, size_of(rect, pixels_per_point)) {
-                Ok(new) => appeared |= new,
-                Err(why) => failed.push((cell, why)),
+        let lens = light_box.lens_picture(pixels_per_point);
+        let section = light_box.section_picture(pixels_per_point);
+        for (place, over) in [(Place::Lens, lens), (Place::Section, section)] {
+            if let Some((cell, rect, picture)) = over {
+                match self.fill(place, picture, size_of(rect, pixels_per_point)) {
+                    Ok(new) => appeared |= new,
+                    Err(why) => failed.push((cell, why)),
+                }
+            } else if let Some(slot) = self.slot(place) {
+                slot.picture = Picture::None;
             }
-        } else if let Some(lens) = &mut self.lens {
-            lens.picture = Picture::None;
         }
         self.forget_unused(light_box);
         (appeared, failed)
     }
 
-    /// Draws into a cell's texture; `None` is the lens.
-    fn fill(&mut self, at: Option<usize>, picture: Picture, size_px: [u32; 2]) -> Result<bool, String> {
-        let mut slot = match at {
-            Some(i) => self.cells[i].take(),
-            None => self.lens.take(),
-        };
+    fn slot(&mut self, place: Place) -> &mut Option<Slot> {
+        match place {
+            Place::Cell(i) => &mut self.cells[i],
+            Place::Lens => &mut self.lens,
+            Place::Section => &mut self.section,
+        }
+    }
+
+    /// Draws into a texture.
+    fn fill(&mut self, place: Place, picture: Picture, size_px: [u32; 2]) -> Result<bool, String> {
+        let mut slot = self.slot(place).take();
         let fits = slot.as_ref().is_some_and(|s| s.target.size_px() == size_px);
         let unchanged = fits && slot.as_ref().is_some_and(|s| s.picture == picture);
         let mut result = Ok(false);
@@ -144,10 +165,7 @@ impl Painter {
                 slot.picture = if result.is_ok() { picture } else { Picture::None };
             }
         }
-        match at {
-            Some(i) => self.cells[i] = slot,
-            None => self.lens = slot,
-        }
+        *self.slot(place) = slot;
         result
     }
 

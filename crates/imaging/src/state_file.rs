@@ -103,6 +103,11 @@ fn describe(light_box: &LightBox, figures: &Figures<'_>) -> Value {
         "reported": light_box.reported.len(),
         "looks": light_box.looks.len(),
         "layers": light_box.layers.iter().map(|set| set.layers.len()).collect::<Vec<_>>(),
+        "vessel": vessel(light_box),
+        "linked": light_box.is_linked,
+        "aligned": light_box.alignment().map(|alignment| alignment.is_on),
+        "job": light_box.job.map(|job| format!("{:?}", job.kind).to_lowercase()),
+        "notice": light_box.notice.is_some(),
         "models": light_box.models.len(),
         "model_run": light_box.model_run.as_ref().map(|run| (run.part * 100.0).round()),
         "proposals": light_box.proposals.iter().map(proposal).collect::<Vec<_>>(),
@@ -112,6 +117,13 @@ fn describe(light_box: &LightBox, figures: &Figures<'_>) -> Value {
         "adapter": figures.adapter,
         "window_px": figures.size_px,
     })
+}
+
+/// Points of the vessel that is traced, the length of its line, and where along it the reader looks.
+fn vessel(light_box: &LightBox) -> Option<Value> {
+    let vessel = light_box.vessel()?;
+    let line_mm = vessel.line.as_ref().map(|line| line.length_mm());
+    Some(json!({"points": vessel.clicks_mm.len(), "line_mm": line_mm, "at_mm": light_box.curved_at_mm()}))
 }
 
 /// What made it, and what became of it.

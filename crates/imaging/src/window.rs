@@ -6,6 +6,7 @@ mod content;
 mod growth;
 mod locked;
 mod runs;
+mod tools;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -69,6 +70,7 @@ pub(crate) struct StudyWindow {
     /// Nothing of the study is shown, and no input gets to it.
     is_locked: bool,
     models: runs::WindowModels,
+    tools: tools::WindowTools,
 }
 
 /// What a frame left to be done.
@@ -157,6 +159,7 @@ impl StudyWindow {
             arrival: growth::Arriving::default(),
             is_locked: false,
             models: runs::WindowModels::default(),
+            tools: tools::WindowTools::default(),
         })
     }
 

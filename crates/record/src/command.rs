@@ -105,8 +105,16 @@ pub enum ViewCommand {
     WriteSegment,
     /// Choose a model to run on the series of the active cell.
     RunModel,
-    /// The model that runs is to stop.
+    /// The model that runs is to stop, or else the centre line or the registration that is being computed.
     StopModel,
+    /// Find the centre line through the points of the vessel.
+    TraceVessel,
+    /// The curved view along the centre line; where it is shown, its other kind.
+    NextCurved,
+    /// Cells that show the same part of the patient are scrolled together, or not.
+    ToggleLink,
+    /// Register the other study that is shown to the one of the active cell; go through that, or not.
+    AlignPrior,
     /// Keep what a program proposed, as it is now.
     AcceptProposal,
     /// Do not keep what a program proposed: asks why.
@@ -144,6 +152,7 @@ impl ViewCommand {
         all.extend((0..9).map(C::Layout));
         all.extend([C::Maximise, C::ToggleMpr, C::ToggleVolume3d, C::NextVolumePreset, C::ToggleCrop]);
         all.extend([C::SlabThicker, C::SlabThinner, C::NextProjection, C::ToggleCrosshair]);
+        all.extend([C::ToggleLink, C::AlignPrior, C::NextCurved, C::TraceVessel]);
         all.extend([
             C::ToggleCine,
             C::CineFaster,
@@ -213,6 +222,10 @@ impl ViewCommand {
             Self::Calibrate => "tool.calibrate".into(),
             Self::RunModel => "model.run".into(),
             Self::StopModel => "model.stop".into(),
+            Self::TraceVessel => "vessel.trace".into(),
+            Self::NextCurved => "vessel.curved".into(),
+            Self::ToggleLink => "view.link".into(),
+            Self::AlignPrior => "view.align".into(),
             Self::AcceptProposal => "proposal.accept".into(),
             Self::RejectProposal => "proposal.reject".into(),
             Self::BrushLarger => "brush.larger".into(),

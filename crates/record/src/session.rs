@@ -57,6 +57,8 @@ pub enum ViewKind {
     Sagittal,
     /// Ray-cast volume.
     Volume3d,
+    /// Along the centre line of a vessel. Lives as long as the window: a session holds [`Self::Volume3d`] instead.
+    Curved,
 }
 
 /// The linked planes through a volume.

@@ -41,11 +41,13 @@ pub enum Tool {
     Eraser,
     /// Outlines in three dimensions what is clicked on.
     Pick,
+    /// Points along a vessel, for its centre line.
+    Vessel,
 }
 
 impl Tool {
     /// All tools in the order of the tool strip.
-    pub const ALL: [Tool; 17] = [
+    pub const ALL: [Tool; 18] = [
         Tool::Window,
         Tool::Pan,
         Tool::Zoom,
@@ -63,6 +65,7 @@ impl Tool {
         Tool::Brush,
         Tool::Eraser,
         Tool::Pick,
+        Tool::Vessel,
     ];
 
     /// Id of the command that selects it, also the key of its label.
@@ -85,6 +88,7 @@ impl Tool {
             Tool::Brush => "tool.brush",
             Tool::Eraser => "tool.eraser",
             Tool::Pick => "tool.pick",
+            Tool::Vessel => "tool.vessel",
         }
     }
 }

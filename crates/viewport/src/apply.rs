@@ -90,6 +90,10 @@ pub enum Action {
     Reject(Uuid, String),
     /// Radius of the brush, millimetres.
     BrushRadius(f64),
+    /// The last point of the vessel.
+    TakePointOff,
+    /// What is computed for the reader is to stop.
+    StopJob,
     /// Projection of a cell's planes.
     SetProjection(usize, Projection),
 }
@@ -166,6 +170,8 @@ impl LightBox {
             }
             Action::Reject(id, why) => self.decide(id, Decision::Rejected(why.trim().to_owned())),
             Action::BrushRadius(mm) => self.brush.radius_mm = mm.clamp(0.5, 50.0),
+            Action::TakePointOff => self.take_point_off(),
+            Action::StopJob => self.stop_job(),
             Action::SetProjection(cell, projection) => self.with_mpr(cell, |mpr| mpr.projection = projection),
         }
     }
@@ -242,7 +248,12 @@ impl LightBox {
                 }
             }
             C::RunModel => self.show_popup(Popup::Models { chosen: self.first_model() }),
+            C::StopModel if self.model_run.is_none() => self.stop_job(),
             C::StopModel => self.stop_model(),
+            C::TraceVessel => self.trace_vessel(),
+            C::NextCurved => self.next_curved(),
+            C::ToggleLink => self.toggle_link(),
+            C::AlignPrior => self.align_prior(),
             C::AcceptProposal => self.accept(),
             C::RejectProposal => self.ask_reject(),
             C::BrushLarger if self.tool == Tool::Pick => self.resize_outline(1.15),
@@ -276,6 +287,9 @@ impl LightBox {
                 | C::WriteSegment
                 | C::RunModel
                 | C::StopModel
+                | C::TraceVessel
+                | C::ToggleLink
+                | C::AlignPrior
                 | C::AcceptProposal
                 | C::RejectProposal
                 | C::BrushLarger
@@ -313,6 +327,9 @@ impl LightBox {
     }
 
     pub(crate) fn scroll_by(&mut self, cell: usize, by: i64) {
+        if self.cells[cell].view == ViewKind::Curved {
+            return self.turn_curved(by);
+        }
         let Some((at, count)) = self.position(cell) else { return };
         match self.cells[cell].plane() {
             Some(plane) => {
@@ -321,6 +338,7 @@ impl LightBox {
             }
             None => self.cells[cell].slice = (at + by).clamp(0, (count - 1).max(0)) as usize,
         }
+        self.followed(cell);
     }
 
     fn wheel(&mut self, cell: usize, at: Pos2, notches: f32, magnify: bool) {
@@ -349,14 +367,15 @@ impl LightBox {
         }
     }
 
-    /// The cells that show planes of the same volume share their window; a stack stands alone.
+    /// The cells that show planes of the same volume, flat or curved, share their window; a stack stands alone.
     fn linked_planes(&self, cell: usize) -> Vec<usize> {
         let c = &self.cells[cell];
-        if c.plane().is_none() {
+        let is_cut = |c: &Cell| c.plane().is_some() || c.view == ViewKind::Curved;
+        if !is_cut(c) {
             return vec![cell];
         }
         (0..self.cells.len())
-            .filter(|i| self.cells[*i].plane().is_some() && self.cells[*i].series == c.series)
+            .filter(|i| is_cut(&self.cells[*i]) && self.cells[*i].series == c.series)
             .collect()
     }
 
@@ -601,10 +620,16 @@ impl LightBox {
         } else if self.outlining.is_some() {
             // The next click begins another; what is outlined stays.
             self.outlining = None;
+        } else if self.job.is_some() {
+            self.stop_job();
+        } else if self.is_tracing() {
+            self.leave_vessel();
         } else if self.judged.is_some() {
             self.judged = None;
         } else if self.maximised {
             self.maximised = false;
+        } else if self.tool == Tool::Vessel {
+            self.leave_vessel();
         }
     }
 }

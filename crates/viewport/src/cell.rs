@@ -182,7 +182,7 @@ impl Cell {
             ViewKind::Axial => Some(Plane::Axial),
             ViewKind::Coronal => Some(Plane::Coronal),
             ViewKind::Sagittal => Some(Plane::Sagittal),
-            ViewKind::Stack | ViewKind::Volume3d => None,
+            ViewKind::Stack | ViewKind::Volume3d | ViewKind::Curved => None,
         }
     }
 }

@@ -4,6 +4,8 @@ use medsight_base::{InstanceUid, SeriesUid};
 use medsight_record::{Annotation, AnnotationId, Decision, ToWrite};
 use uuid::Uuid;
 
+use crate::job::JobKind;
+
 /// What the desk said about an annotation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SaveState {
@@ -41,6 +43,10 @@ pub enum Effect {
     },
     /// The model that runs is to stop.
     StopModel,
+    /// The job of the light box is to be computed, when the volumes that it needs are there.
+    Compute(JobKind),
+    /// What is computed for it is not wanted any more.
+    StopComputing,
     /// What is clicked on is to be found.
     Outline,
     /// What was outlined is to be kept in the reader's name.

@@ -100,6 +100,12 @@ pub(crate) enum Gesture {
         start: Camera,
         tool: Tool,
     },
+    /// The curved view about its line.
+    TurnCurved {
+        cell: usize,
+        from: Pos2,
+        start_rad: f64,
+    },
     CropFace {
         cell: usize,
         axis: usize,
@@ -217,6 +223,10 @@ impl LightBox {
             self.gesture = self.begin_3d(cell, at, button, tool);
             return;
         }
+        if self.cells[cell].view == ViewKind::Curved {
+            self.gesture = self.begin_curved(cell, at, button);
+            return;
+        }
         if matches!(self.page_of(cell), Some(Page::Tracing(_))) {
             let c = &self.cells[cell];
             self.gesture = Some(match tool {
@@ -237,7 +247,7 @@ impl LightBox {
                 self.draft = None;
             }
             // A stroke goes over what is drawn, and does not take hold of it.
-            let paints = matches!(tool, Tool::Brush | Tool::Eraser | Tool::Pick);
+            let paints = matches!(tool, Tool::Brush | Tool::Eraser | Tool::Pick | Tool::Vessel);
             if let Some((start, hit)) = self.annotation_at(cell, at).filter(|_| !paints) {
                 let again = self.selected == Some(start.id);
                 self.select(Some(start.id));
@@ -281,6 +291,10 @@ impl LightBox {
             Tool::Brush | Tool::Eraser => return self.begin_paint(cell, at, tool),
             Tool::Pick => {
                 self.click_outline(cell, at);
+                return None;
+            }
+            Tool::Vessel => {
+                self.click_vessel(cell, at);
                 return None;
             }
             Tool::Text => {
@@ -349,6 +363,7 @@ impl LightBox {
                 | Tool::Brush
                 | Tool::Eraser
                 | Tool::Pick
+                | Tool::Vessel
         )
     }
 
@@ -427,7 +442,11 @@ impl LightBox {
                 self.go_to(*cell, *start + by);
             }
             Gesture::Hover => {}
+            Gesture::Crosshair { cell } if self.cells[*cell].view == ViewKind::Curved => {
+                self.go_to_curved(*cell, at);
+            }
             Gesture::Crosshair { cell } => self.move_crosshair(*cell, at),
+            Gesture::TurnCurved { from, start_rad, .. } => self.drag_curved(*from, *start_rad, at),
             Gesture::TurnCrosshair { cell, start, from_rad } => {
                 let turned =
                     self.crosshair_on(*cell).zip(self.surface(*cell)).and_then(|(cross, surface)| {
@@ -498,6 +517,7 @@ impl LightBox {
         match gesture {
             Gesture::Hover => {}
             Gesture::Draw => self.release_draft(at),
+            Gesture::TurnCurved { cell, from, .. } => self.release_curved(cell, from, at),
             Gesture::Paint { set, .. } => self.painted(set),
             Gesture::Annotation { cell, start, again, .. } => match (self.live.take(), start.kind) {
                 (Some(annotation), _) => {
@@ -603,28 +623,9 @@ impl LightBox {
     }
 
     fn move_crosshair(&mut self, cell: usize, at: Pos2) {
-        let Some(surface) = self.surface(cell) else { return };
-        let Some(patient) = surface.patient(surface.local(at)) else { return };
-        let Some(series) = self.series_of(cell) else { return };
-        if let Some(volume) = series.volume().cloned() {
-            self.with_mpr(cell, |mpr| *mpr = mpr.moved_to(patient, &volume));
-        }
-        // Stacks with a place follow to the slice nearest to the point.
-        for other in 0..self.cells.len() {
-            if other == cell || self.cells[other].view != ViewKind::Stack {
-                continue;
-            }
-            let Some(series) = self.series_of(other) else { continue };
-            let distance = |i: usize| {
-                let place = series.slices[i].facts.as_ref()?.place?;
-                Some(place.image_from_patient(patient).1.abs())
-            };
-            let near = (0..series.slices.len())
-                .filter_map(|i| Some((i, distance(i)?)))
-                .min_by(|a, b| a.1.total_cmp(&b.1));
-            if let Some((slice, _)) = near {
-                self.cells[other].slice = slice;
-            }
+        let patient = self.surface(cell).and_then(|surface| surface.patient(surface.local(at)));
+        if let Some(patient_mm) = patient {
+            self.point_at(cell, patient_mm);
         }
     }
 }
@@ -637,8 +638,7 @@ pub(crate) fn dvec(v: egui::Vec2) -> DVec2 {
 pub(crate) fn zoom_about(cell: &mut crate::Cell, anchor: Pos2, factor: f64) {
     let next = (cell.zoom * factor).clamp(0.05, 80.0);
     let factor = next / cell.zoom;
-    let center: Rect = cell.rect;
-    let from_center = dvec(anchor - center.center());
+    let from_center = dvec(anchor - cell.middle());
     let offset = from_center - cell.pan * cell.zoom;
     cell.pan = (from_center - offset * factor) / next;
     cell.zoom = next;

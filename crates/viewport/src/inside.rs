@@ -1,6 +1,7 @@
 //! Whether something drawn lies on what a cell shows at all. What touches no pixel and no voxel measures nothing.
 
-use glam::DVec2;
+use glam::{DVec2, DVec3};
+use medsight_image::Volume;
 use medsight_record::AnnotationKind;
 
 use crate::light_box::LightBox;
@@ -36,17 +37,18 @@ impl LightBox {
             }
             Space::Plane { .. } => {
                 let Some(volume) = self.series_of(cell).and_then(|s| s.volume()) else { return false };
-                let voxel_from_patient = volume.patient_from_voxel.inverse();
-                let is_in = |p: DVec2| {
-                    let Some(patient_mm) = surface.patient(p) else { return false };
-                    let voxel = voxel_from_patient.transform_point3(patient_mm).to_array();
-                    let last = [volume.dims[0], volume.dims[1], volume.dims[2]];
-                    voxel.iter().zip(last).all(|(v, n)| (-0.5..=n as f64 - 0.5).contains(v))
-                };
+                let is_in = |p: DVec2| surface.patient(p).is_some_and(|patient_mm| holds(volume, patient_mm));
                 !touches(is_box, points, is_in)
             }
         }
     }
+}
+
+/// True when a point of the patient is in a voxel.
+pub(crate) fn holds(volume: &Volume, patient_mm: DVec3) -> bool {
+    let voxel = volume.voxel_from_patient().transform_point3(patient_mm).to_array();
+    let counts = [volume.dims[0], volume.dims[1], volume.dims[2]];
+    voxel.iter().zip(counts).all(|(v, n)| (-0.5..=n as f64 - 0.5).contains(v))
 }
 
 fn touches(is_box: bool, points: &[DVec2], is_on: impl Fn(DVec2) -> bool) -> bool {

@@ -6,18 +6,22 @@
 //!
 //! Not here: windows, devices, decoding, files. Those are in `medsight-imaging`.
 
+mod align;
 mod apply;
 mod calibrate;
 mod cell;
 mod cine;
+mod curved;
 mod draw_shape;
 mod ecg_sheet;
 mod effect;
 mod fresh_labels;
 mod gesture;
 mod inside;
+mod job;
 mod layers;
 mod light_box;
+mod linked;
 mod looks;
 pub mod measure;
 mod model_run;
@@ -37,15 +41,20 @@ mod series;
 mod session;
 mod shape;
 mod solids;
+mod stack_key;
 mod surface;
 pub mod theme;
 mod ui;
+mod vessel;
 mod writing;
 
+pub use align::Alignment;
 pub use apply::Action;
 pub use cell::{Cell, Crop, Orientation, View3d};
+pub use curved::CurvedAsk;
 pub use fresh_labels::FreshLabels;
 pub use gesture::Button;
+pub use job::{Job, JobKind};
 pub use layers::{FIRST_FILL, Layer, LayerContour, LayerDose, LayerForm, LayerSet};
 pub use light_box::{Effect, LightBox, Overlays, Popup, SaveState, StudyFacts};
 pub use looks::{Look, LookLine, LookOfImage};
@@ -66,5 +75,7 @@ pub use series::{
 };
 pub use session::window_of;
 pub use solids::SolidsOf;
+pub use stack_key::StackKey;
 pub use surface::{Space, Surface};
 pub use ui::{Textures, setup};
+pub use vessel::Vessel;

@@ -5,24 +5,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use egui::Pos2;
-use medsight_base::{StudyUid, Timestamp};
+use glam::DVec3;
+use medsight_base::{DicomDate, StudyUid, Timestamp};
 use medsight_image::{Preset, TransferFunction, Window};
 use medsight_record::hotkeys::Hotkeys;
 use medsight_record::words::{Locale, Words};
 use medsight_record::{
-    Annotation, AnnotationId, History, Layout, Proposal, ReadingSession, Refusal, Tool, ViewKind, Written,
+    Annotation, AnnotationId, History, Layout, Patient, Proposal, ReadingSession, Refusal, Tool, ViewKind,
+    Written,
 };
 use uuid::Uuid;
 
+use crate::align::Alignments;
 use crate::cell::Cell;
+use crate::curved::CurvedView;
 pub use crate::effect::{Effect, SaveState};
 use crate::gesture::{Draft, Gesture};
+use crate::job::Job;
 use crate::mpr::Mpr;
 pub use crate::popup::Popup;
 use crate::presets::Presets;
 use crate::sample::Source;
 use crate::series::{FrameState, Series, SliceFacts};
+use crate::stack_key::StackKey;
 use crate::surface::Surface;
+use crate::vessel::Vessels;
 
 /// Whose study it is; stands on top of the window whatever else is hidden.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,6 +38,23 @@ pub struct StudyFacts {
     pub identity: String,
     /// Description and date.
     pub description: String,
+    /// When it was made.
+    pub date: Option<DicomDate>,
+    /// Whose it is, as the file says it; `None` where it was not read.
+    pub patient: Option<Patient>,
+}
+
+impl StudyFacts {
+    /// Whether two studies say that they are of one person: by Patient ID, or by name where neither has one, and nothing else against it. Where
+    /// it was not read who it is, by the line that is shown.
+    pub(crate) fn is_of_person_of(&self, other: &Self) -> bool {
+        let (Some(a), Some(b)) = (&self.patient, &other.patient) else {
+            return self.identity == other.identity;
+        };
+        let by_name = a.id.is_empty() && b.id.is_empty() && a.name == b.name;
+        let by_id = !a.id.is_empty() && a.id == b.id;
+        (by_id || by_name) && a.may_be(b)
+    }
 }
 
 /// How much is written over the images.
@@ -90,6 +114,20 @@ pub struct LightBox {
     pub(crate) reopen: Option<medsight_base::SeriesUid>,
     /// What is being outlined by clicks.
     pub outlining: Option<crate::Outlining>,
+    /// The vessel that is traced.
+    pub(crate) vessels: Vessels,
+    /// The view along it.
+    pub(crate) curved: CurvedView,
+    /// The prior beside the current study.
+    pub(crate) alignments: Alignments,
+    /// Cells that show the same part of the patient are scrolled together.
+    pub is_linked: bool,
+    /// The place that was pointed at last.
+    pub(crate) pointed: Option<(StackKey, DVec3)>,
+    /// What is computed for the reader.
+    pub job: Option<Job>,
+    /// Jobs so far.
+    pub(crate) turns: u64,
     /// Models that are installed.
     pub models: Vec<crate::ModelOffer>,
     /// The one that runs.
@@ -189,6 +227,13 @@ impl LightBox {
             brush: crate::Brush::default(),
             reopen: None,
             outlining: None,
+            vessels: Vessels::new(None),
+            curved: CurvedView::default(),
+            alignments: Alignments::default(),
+            is_linked: false,
+            pointed: None,
+            job: None,
+            turns: 0,
             models: Vec::new(),
             model_run: None,
             volumes_wanted: BTreeSet::new(),
@@ -260,6 +305,11 @@ impl LightBox {
     /// Whose images a cell shows.
     pub fn study_of(&self, cell: usize) -> &StudyFacts {
         self.series_of(cell).and_then(|s| s.study.as_ref()).unwrap_or(&self.facts)
+    }
+
+    /// Series of more than one study are in the window.
+    pub(crate) fn has_several_studies(&self) -> bool {
+        self.series.windows(2).any(|pair| pair[0].study != pair[1].study)
     }
 
     /// Facts of the slice a stack cell shows.

@@ -22,6 +22,8 @@ pub(crate) struct Painted {
 pub(crate) enum Step {
     Drawn,
     Painted,
+    Vessel,
+    Aligned,
 }
 
 impl Default for Painted {
@@ -55,6 +57,14 @@ impl LightBox {
                 self.forget_click();
                 self.show_painted();
             }
+            Some(Step::Aligned) => {
+                self.painted.undone.push(Step::Aligned);
+                self.step_alignment_history(|h| h.undo());
+            }
+            Some(Step::Vessel) => {
+                self.painted.undone.push(Step::Vessel);
+                self.step_vessel_history(|h| h.undo());
+            }
             other => {
                 self.step_history(|h| h.undo());
                 self.painted.undone.extend(other);
@@ -68,6 +78,14 @@ impl LightBox {
                 self.painted.grids.redo();
                 self.painted.done.push(Step::Painted);
                 self.show_painted();
+            }
+            Some(Step::Aligned) => {
+                self.painted.done.push(Step::Aligned);
+                self.step_alignment_history(|h| h.redo());
+            }
+            Some(Step::Vessel) => {
+                self.painted.done.push(Step::Vessel);
+                self.step_vessel_history(|h| h.redo());
             }
             other => {
                 self.step_history(|h| h.redo());

@@ -71,6 +71,9 @@ impl LightBox {
         if cell.view == ViewKind::Volume3d {
             return self.volume_picture(index, size_px);
         }
+        if cell.view == ViewKind::Curved {
+            return self.curved_picture(index, pixels_per_point);
+        }
         match self.surface(index) {
             Some(surface) => self.flat_picture(index, &surface, cell.rect, pixels_per_point),
             None => Picture::None,

@@ -19,7 +19,8 @@ pub(crate) fn save(light_box: &LightBox, window_px: Option<[i32; 4]>) -> Reading
         CellState {
             series: series.map(|s| s.uid.clone()),
             image,
-            view: cell.view,
+            // The line that a curved view follows is not kept.
+            view: if cell.view == ViewKind::Curved { ViewKind::Volume3d } else { cell.view },
             slice: u32::try_from(cell.slice).unwrap_or(0),
             window: cell.window.map(|w| [w.center(), w.width()]),
             window_function: cell.window.map(|w| function_name(w.function()).to_owned()),

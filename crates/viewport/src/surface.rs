@@ -67,7 +67,7 @@ fn dvec(p: Pos2) -> DVec2 {
 }
 
 /// Points on the screen in one image column when the whole image fits.
-fn points_per_unit(size: DVec2, rect: Rect, swapped: bool) -> f64 {
+pub(crate) fn points_per_unit(size: DVec2, rect: Rect, swapped: bool) -> f64 {
     let size = if swapped { DVec2::new(size.y, size.x) } else { size };
     let room = DVec2::new(f64::from(rect.width()), f64::from(rect.height()));
     (room.x / size.x.max(1e-9)).min(room.y / size.y.max(1e-9)).max(1e-9)

@@ -220,14 +220,23 @@ export const hotkeys = {
     "tool.text": [
       "T"
     ],
+    "tool.vessel": [
+      "Shift+V"
+    ],
     "tool.window": [
       "W"
     ],
     "tool.zoom": [
       "Z"
     ],
+    "vessel.curved": [
+      "J"
+    ],
     "view.actual_pixels": [
       "Ctrl+1"
+    ],
+    "view.align": [
+      "Shift+Y"
     ],
     "view.crosshair": [
       "X"
@@ -243,6 +252,9 @@ export const hotkeys = {
     ],
     "view.layers": [
       "Shift+S"
+    ],
+    "view.link": [
+      "Y"
     ],
     "view.mpr": [
       "M"

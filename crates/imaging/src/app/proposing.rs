@@ -99,6 +99,8 @@ impl App {
             }
             Effect::LayersChanged => window.layers_changed(),
             Effect::Outline => window.want_outline(),
+            Effect::Compute(_) => window.want_job(),
+            Effect::StopComputing => window.stop_job(),
             _ => return false,
         }
         true

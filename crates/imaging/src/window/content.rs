@@ -72,6 +72,10 @@ impl StudyWindow {
                 }
             }
             News::Outlined { turn, volume, found } => self.outlined(turn, &volume, found),
+            News::JobAt { turn, part } => self.light_box.job_at(turn, part),
+            News::Traced { turn, found } => self.light_box.traced(turn, found),
+            News::Aligned { turn, found } => self.light_box.aligned(turn, found),
+            News::Curved { of, made } => self.light_box.put_curved(*of, made),
             News::Refused(files) => {
                 self.light_box.refused_files.extend(files);
             }
@@ -175,6 +179,8 @@ impl StudyWindow {
         self.fill_from_volumes();
         self.start_model();
         self.start_outline();
+        self.start_job();
+        self.make_curved();
         let Some(loader) = &self.loader else { return };
         let waiting = |series: usize, slice: usize| {
             let s = self.light_box.series.get(series)?;
@@ -245,7 +251,12 @@ pub(crate) fn study_facts(
 ) -> StudyFacts {
     let parts = [description.to_owned(), date.map(DicomDate::iso).unwrap_or_default()];
     let parts: Vec<String> = parts.into_iter().filter(|p| !p.is_empty()).collect();
-    StudyFacts { identity: patient.identity_line(date), description: parts.join(" · ") }
+    StudyFacts {
+        identity: patient.identity_line(date),
+        description: parts.join(" · "),
+        date,
+        patient: Some(patient.clone()),
+    }
 }
 
 pub(super) fn to_series(found: &FoundSeries) -> Series {

@@ -56,6 +56,9 @@ impl StudyWindow {
 
     /// More files are there, and `loader` reads them. What is on the screen stays until they are sorted.
     pub(crate) fn grow(&mut self, loader: Loader, arrival: Arrival) {
+        // What the loader of before computes, nobody hears of any more.
+        self.light_box.break_off_job();
+        self.light_box.forget_curved();
         self.loader = Some(loader);
         self.unsay();
         self.arrival.state = Some(arrival);

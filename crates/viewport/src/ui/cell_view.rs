@@ -3,7 +3,7 @@
 use egui::{Align2, Event, PointerButton, Pos2, Rect, Response, Sense, Stroke, TextureId, Ui, pos2, vec2};
 use medsight_record::{Tool, ViewKind};
 
-use super::{Textures, chips, crosshair, graphics, layers, overlay, page, strip, view_3d};
+use super::{Textures, chips, crosshair, curved, graphics, layers, overlay, page, strip, vessel, view_3d};
 use crate::apply::Action;
 use crate::draw_shape;
 use crate::gesture::Button;
@@ -51,6 +51,7 @@ pub(super) fn show(
             crosshair::show(&painter, light_box, index, &surface);
         }
         draw_shape::annotations(&painter, light_box, index, &surface);
+        vessel::on_surface(&painter, light_box, index, &surface);
         overlay::geometry(&painter, light_box, index, rect, &surface);
         overlay::probe(&painter, light_box, index, &surface);
     }
@@ -59,8 +60,14 @@ pub(super) fn show(
     page::show(ui, &painter, light_box, index, rect, out);
     if light_box.cells[index].view == ViewKind::Volume3d {
         view_3d::show(ui, &painter, light_box, index, rect, out);
+        vessel::in_3d(&painter, light_box, index);
     }
-    if response.double_clicked() && light_box.draft.is_none() {
+    if light_box.cells[index].view == ViewKind::Curved {
+        curved::show(&painter, light_box, index, rect);
+    }
+    if response.double_clicked() && light_box.is_tracing() {
+        out.push(Action::Command(medsight_record::ViewCommand::TraceVessel));
+    } else if response.double_clicked() && light_box.draft.is_none() {
         out.push(Action::Activate(index));
         out.push(Action::Command(medsight_record::ViewCommand::Maximise));
     }
@@ -104,6 +111,7 @@ fn message(light_box: &LightBox, index: usize) -> Option<String> {
         };
     }
     match &series.volume {
+        VolumeState::Ready(_) if cell.view == ViewKind::Curved => curved_message(light_box),
         VolumeState::Ready(_) => None,
         VolumeState::Refused(why) => {
             Some(format!("▲ {}\n{}", words.text("lightbox.no_volume"), words.refused(why)))
@@ -113,6 +121,19 @@ fn message(light_box: &LightBox, index: usize) -> Option<String> {
             Some(words.fill("lightbox.building_volume", &[("percent", &format!("{:.0}", share * 100.0))]))
         }
     }
+}
+
+/// What stands in the curved view before its picture, or without one.
+fn curved_message(light_box: &LightBox) -> Option<String> {
+    let words = &light_box.words;
+    if light_box.vessel_line().is_none() {
+        let key = super::command_key(light_box, "tool.vessel");
+        return Some(words.fill("vessel.none", &[("key", &key)]));
+    }
+    if let Some(why) = light_box.curved_refused() {
+        return Some(format!("▲ {why}"));
+    }
+    (!light_box.has_curved()).then(|| words.text("lightbox.loading").to_owned())
 }
 
 /// The magnifier's place, when it is shown.

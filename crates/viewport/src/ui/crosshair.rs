@@ -1,19 +1,23 @@
 //! Crosshair of linked planes, with handles that turn it, and reference lines between stacks.
 
-use egui::{Color32, Painter, Stroke};
+use egui::{Color32, Painter, Stroke, vec2};
 use glam::DVec2;
-use medsight_record::ViewKind;
+use medsight_record::{Tool, ViewKind};
 
 use crate::light_box::LightBox;
 use crate::series::SlicePlace;
 use crate::surface::{Space, Surface};
 use crate::theme;
 
+/// A place lies on a slice that is no farther away, millimetres: half of a thick one.
+const ON_SLICE_MM: f64 = 4.0;
+
 pub(super) fn show(painter: &Painter, light_box: &LightBox, index: usize, surface: &Surface) {
     if light_box.cells[index].plane().is_some() {
         planes(painter, light_box, index);
     } else {
         reference_lines(painter, light_box, index, surface);
+        pointed(painter, light_box, index, surface);
     }
 }
 
@@ -53,7 +57,22 @@ fn planes(painter: &Painter, light_box: &LightBox, index: usize) {
     }
 }
 
-/// Lines where the slices of other stack cells of the same study cut this one.
+/// The place that the crosshair tool points at, on the slice that it lies on.
+fn pointed(painter: &Painter, light_box: &LightBox, index: usize, surface: &Surface) {
+    let place = light_box.pointed_in(index).filter(|_| light_box.tool == Tool::Crosshair);
+    let Some((local, distance_mm)) = place.and_then(|mm| surface.local_from_patient(mm)) else { return };
+    if distance_mm.abs() > ON_SLICE_MM {
+        return;
+    }
+    let at = surface.screen(local);
+    for arm in [vec2(1.0, 0.0), vec2(-1.0, 0.0), vec2(0.0, 1.0), vec2(0.0, -1.0)] {
+        for (color, width) in [(Color32::from_black_alpha(150), 3.0), (theme::ACCENT, 1.4)] {
+            painter.line_segment([at + arm * 5.0, at + arm * 16.0], Stroke::new(width, color));
+        }
+    }
+}
+
+/// Lines where the slices of other stack cells cut this one, where they have their coordinates in common.
 fn reference_lines(painter: &Painter, light_box: &LightBox, index: usize, surface: &Surface) {
     let Space::Image { place: Some(here), .. } = &surface.space else { return };
     let Some(size) = light_box.facts(index).map(|f| f.size_px) else { return };
@@ -62,7 +81,7 @@ fn reference_lines(painter: &Painter, light_box: &LightBox, index: usize, surfac
             continue;
         }
         let Some(facts) = light_box.facts(other) else { continue };
-        let Some(there) = facts.place else { continue };
+        let Some(there) = light_box.place_seen_from(index, other) else { continue };
         if let Some([a, b]) = cut(here, size, &there, facts.size_px) {
             let is_active = other == light_box.active;
             let color = theme::ACCENT.gamma_multiply(if is_active { 0.9 } else { 0.45 });

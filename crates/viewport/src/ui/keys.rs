@@ -74,7 +74,8 @@ pub(crate) fn action(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Act
     }
     // A button or a line to type in that has the focus takes these keys.
     let is_free = ui.memory(|m| m.focused()).is_none() || matches!(light_box.popup, Popup::Models { .. });
-    if let Some(action) = super::proposals::key(light_box, *key).filter(|_| modifiers.is_none() && is_free) {
+    let by_tool = super::vessel::key(light_box, *key).or_else(|| super::proposals::key(light_box, *key));
+    if let Some(action) = by_tool.filter(|_| modifiers.is_none() && is_free) {
         return Some(action);
     }
     let shortcut = shortcut(*key, *modifiers)?;

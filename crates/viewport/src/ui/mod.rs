@@ -3,8 +3,10 @@
 mod cell_view;
 mod chips;
 mod crosshair;
+mod curved;
 mod graphics;
 mod help;
+mod job;
 mod keys;
 mod layers;
 mod locked;
@@ -16,10 +18,12 @@ mod patient_bar;
 mod proposals;
 mod strip;
 mod tools;
+mod vessel;
 mod view_3d;
 mod write;
 
 pub(crate) use cell_view::{LENS, lens_rect};
+pub(crate) use curved::section_rect;
 pub(crate) use graphics::Graphics;
 pub(crate) use layers::LayerTextures;
 pub(crate) use overlay::decimals_of;
@@ -43,6 +47,8 @@ pub struct Textures {
     pub labels: Vec<Option<TextureId>>,
     /// Of the magnifier.
     pub lens: Option<TextureId>,
+    /// Of the cut across a vessel.
+    pub section: Option<TextureId>,
     /// Of each series in the strip: the texture and its width over its height.
     pub thumbnails: Vec<Option<(TextureId, f32)>>,
 }
@@ -147,6 +153,7 @@ fn header(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
             }
             done(ui, light_box, out);
             proposals::header(ui, light_box, out);
+            job::header(ui, light_box, out);
             if !light_box.refused_files.is_empty() {
                 let count = light_box.refused_files.len().to_string();
                 let text = light_box.words.fill("lightbox.refused_files", &[("count", &count)]);
@@ -214,6 +221,7 @@ fn cells(ui: &mut Ui, light_box: &LightBox, textures: &Textures, out: &mut Vec<A
         }
     }
     cell_view::lens(ui, light_box, textures);
+    curved::section(ui, light_box, textures);
     cell_view::cursor(ui, light_box, &responses);
 }
 

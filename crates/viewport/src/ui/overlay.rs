@@ -48,6 +48,12 @@ pub(super) fn corners(painter: &Painter, light_box: &LightBox, index: usize, rec
             .map(|p| words.text(&format!("volume_preset.{}", p.name)).to_owned());
         top_left.push((format!("3D · {}", preset.unwrap_or_default()), theme::TEXT_IMAGE));
     }
+    if cell.view == ViewKind::Curved {
+        top_left.push((super::curved::title(light_box), theme::MEASURE));
+    }
+    if let Some(text) = light_box.aligned_as(index) {
+        top_left.push((format!("⟷ {text}"), theme::ACCENT));
+    }
     let several = super::patient_bar::color_of_cell(light_box, index);
     if let Some(color) = several {
         super::patient_bar::above(painter, rect, color);
@@ -57,6 +63,10 @@ pub(super) fn corners(painter: &Painter, light_box: &LightBox, index: usize, rec
         let identity = light_box.study_of(index).identity.clone();
         let width = rect.width() * 0.5;
         top_left.extend(wrap(&identity, width).into_iter().map(|l| (l, theme::TEXT_IMAGE)));
+        if light_box.has_several_studies() {
+            // Which of them this is, beside the other.
+            top_left.push((light_box.study_of(index).description.clone(), theme::TEXT_IMAGE));
+        }
     }
     if light_box.is_key_image(index) {
         top_left.push((format!("◆ {}", words.text("tool.key_image")), theme::MEASURE));
@@ -152,7 +162,9 @@ fn bottom_left(light_box: &LightBox, index: usize) -> Vec<(String, egui::Color32
         lines.push(format!("{} {} · {slice}", words.text("lightbox.zoom"), words.number(cell.zoom, 2)));
     }
     lines.extend(time_line(light_box, index));
-    if let Some(line) = place_line(light_box, index) {
+    if cell.view == ViewKind::Curved {
+        lines.extend(super::curved::lines(light_box, index));
+    } else if let Some(line) = place_line(light_box, index) {
         lines.push(line);
     }
     if let Some(cine) = &cell.cine {
@@ -271,7 +283,7 @@ pub(super) fn geometry(painter: &Painter, light_box: &LightBox, index: usize, re
 }
 
 /// A bar of a round length, at most a fifth of the cell.
-fn scale_bar(painter: &Painter, rect: Rect, points_per_mm: f64, words: &Words) {
+pub(super) fn scale_bar(painter: &Painter, rect: Rect, points_per_mm: f64, words: &Words) {
     let most = f64::from(rect.width()) / 5.0;
     let lengths = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
     let Some(mm) = lengths.into_iter().rev().find(|mm| mm * points_per_mm <= most) else { return };

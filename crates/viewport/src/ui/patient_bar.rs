@@ -4,7 +4,7 @@
 
 use egui::{Color32, Painter, Rect, vec2};
 
-use crate::light_box::LightBox;
+use crate::light_box::{LightBox, StudyFacts};
 use crate::theme;
 
 /// Height of the bar over an image, width of the bar beside a picture of the strip; points.
@@ -12,18 +12,15 @@ const THICK: f32 = 4.0;
 
 /// Colour of the patient of a series; `None` while the window shows one patient only.
 pub(super) fn color_of_series(light_box: &LightBox, series: usize) -> Option<Color32> {
-    let patient_of = |index: usize| {
-        let study = light_box.series[index].study.as_ref().unwrap_or(&light_box.facts);
-        study.identity.as_str()
-    };
-    let mut patients: Vec<&str> = Vec::new();
-    for index in 0..light_box.series.len() {
-        let patient = patient_of(index);
-        if !patients.contains(&patient) {
-            patients.push(patient);
+    let study_of = |index: usize| light_box.series[index].study.as_ref().unwrap_or(&light_box.facts);
+    // A study of each: the line that is shown says another age in an earlier one of the same patient.
+    let mut patients: Vec<&StudyFacts> = Vec::new();
+    for study in (0..light_box.series.len()).map(study_of) {
+        if !patients.iter().any(|known| known.is_of_person_of(study)) {
+            patients.push(study);
         }
     }
-    let at = patients.iter().position(|patient| *patient == patient_of(series))?;
+    let at = patients.iter().position(|known| known.is_of_person_of(study_of(series)))?;
     (patients.len() > 1).then(|| theme::PATIENTS[at % theme::PATIENTS.len()])
 }
 

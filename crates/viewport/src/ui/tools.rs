@@ -9,7 +9,7 @@ use crate::apply::Action;
 use crate::light_box::LightBox;
 use crate::theme;
 
-const TOOLS: [Tool; 16] = [
+const TOOLS: [Tool; 17] = [
     Tool::Window,
     Tool::Pan,
     Tool::Zoom,
@@ -24,6 +24,7 @@ const TOOLS: [Tool; 16] = [
     Tool::Arrow,
     Tool::Text,
     Tool::Pick,
+    Tool::Vessel,
     Tool::Brush,
     Tool::Eraser,
 ];
@@ -52,7 +53,7 @@ pub(super) fn show(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
         ] {
             button(ui, light_box, command, on, with_keys, out);
         }
-        if cell.plane().is_some() {
+        if cell.plane().is_some() || cell.view == ViewKind::Curved {
             slab(ui, light_box, out);
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {

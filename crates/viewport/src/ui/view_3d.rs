@@ -11,7 +11,7 @@ use crate::picture::{crop_corners, first_camera};
 use crate::theme;
 
 /// Where a patient point is on the screen of a 3D cell.
-fn screen(light_box: &LightBox, index: usize, patient_mm: DVec3) -> Option<Pos2> {
+pub(super) fn screen(light_box: &LightBox, index: usize, patient_mm: DVec3) -> Option<Pos2> {
     let cell = &light_box.cells[index];
     let volume = light_box.series_of(index)?.volume()?;
     let camera = cell.view_3d.camera.unwrap_or_else(|| first_camera(volume));

@@ -4,7 +4,9 @@
 mod calibration;
 mod measuring;
 mod planes;
+mod priors;
 mod proposals;
 mod support;
+mod vessels;
 mod viewing;
 mod writing;

@@ -14,6 +14,9 @@ use serde_json::Value;
 /// What the sample studies are called in the worklist.
 const MR_WORD: &str = "Jane";
 
+/// The left carotid artery of the MR: axial planes from the feet, and shares of the cell's width and height.
+const CAROTID: [(i64, (f64, f64)); 3] = [(70, (0.570, 0.440)), (118, (0.560, 0.481)), (146, (0.563, 0.503))];
+
 /// Plays the tour.
 pub(crate) fn play(programs: &Programs, report: &mut Report) -> Result<()> {
     let logs = report.folder().to_path_buf();
@@ -104,6 +107,25 @@ fn read(report: &mut Report, light_box: &LightBox<'_>) {
         light_box.whole(Some(&before))?;
         light_box.image().map(drop)
     });
+    report.step("the centre line of a vessel by three clicks, and the curved view along it", || {
+        light_box.key("shift+v")?;
+        for (slice, at) in CAROTID {
+            go_to_slice(light_box, slice)?;
+            light_box.drag(at, at)?;
+        }
+        light_box.wait("three points", 15, |state| state["vessel"]["points"] == 3)?;
+        light_box.key("Return")?;
+        light_box.wait("its length", 120, |state| {
+            state["vessel"]["line_mm"].as_f64().is_some_and(|mm| (58.0..75.0).contains(&mm))
+        })?;
+        light_box.wait("the view", 60, |state| views(state).contains(&"curved") && all_drawn(state))?;
+        light_box.whole(None)?;
+        light_box.key("Escape")?;
+        light_box.wait("3D again", 60, |state| {
+            state["vessel"].is_null() && views(state).contains(&"volume3d") && all_drawn(state)
+        })?;
+        light_box.key("w")
+    });
     report.step("the volume in 3D, turned", || {
         light_box.key("v")?;
         light_box.wait("3D", 60, |state| {
@@ -152,4 +174,18 @@ pub(super) fn measure(light_box: &LightBox<'_>, height: f64) -> Result<()> {
         ensure!(length_mm > 5.0, "a length of {length_mm} mm was measured: {state}");
     }
     light_box.key("w")
+}
+
+/// Scrolls the active cell to a slice with the keys.
+fn go_to_slice(light_box: &LightBox<'_>, slice: i64) -> Result<()> {
+    let position = |state: &Value| active(state)["position"][0].as_i64();
+    let by = slice - position(&light_box.state()?).context("the cell has no slices")?;
+    let (page, one) = if by > 0 { ("Next", "Down") } else { ("Prior", "Up") };
+    for _ in 0..by.abs() / 10 {
+        light_box.key(page)?;
+    }
+    for _ in 0..by.abs() % 10 {
+        light_box.key(one)?;
+    }
+    light_box.wait("the slice", 30, |state| position(state) == Some(slice)).map(drop)
 }
