@@ -1,6 +1,7 @@
 //! The curved view: a cell that shows the volume along the centre line of a vessel, unrolled. Where it stands in the layout, how it is
 //! turned, and how a place in it belongs to places on the planes, both ways. The picture itself is made outside, in the background
-//! (`medsight_image::curved`); one is made at a time, and the next one is of how things are then.
+//! (`medsight_image::curved`); one is made at a time, and the next one is of how things are then. They are one thing, as all of it goes by
+//! the one picture that is there: the places in it are those of the line it was made of, not of the one that is wanted.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
 //! The state of one window of the light box. Views read it; [`crate::apply`] alone changes it.
+//!
+//! It is one thing, so that all that a window knows is seen in one list.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

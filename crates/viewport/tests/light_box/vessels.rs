@@ -8,7 +8,7 @@ use medsight_image::ToolError;
 use medsight_image::centerline::Centerline;
 use medsight_image::curved::{CurvedKind, curved};
 use medsight_record::{Tool, ViewCommand, ViewKind};
-use medsight_viewport::{Action, Button, Effect, JobKind, LightBox};
+use medsight_viewport::{Action, Button, Effect, JobKind, LightBox, Textures, setup};
 
 /// 40 mm from the patient's right to the left, in the slice that is shown, 6 mm wide.
 fn line() -> Centerline {
@@ -77,7 +77,14 @@ fn clicks_along_a_vessel_are_taken_off_by_backspace_brought_back_by_undo_and_ent
 
 #[test]
 fn a_double_click_finishes_and_sets_no_point_twice() {
-    let mut h = harness(light_box());
+    // Each event has a frame of its own: at the usual pace of a test two clicks are no double click.
+    let builder = Harness::builder().with_size(egui::vec2(1200.0, 800.0)).with_step_dt(1.0 / 60.0);
+    let show = |ui: &mut egui::Ui, b: &mut LightBox| {
+        setup(ui.ctx());
+        b.show(ui, &Textures::default());
+    };
+    let mut h = builder.build_ui_state(show, light_box());
+    h.run();
     h.key_press_modifiers(Modifiers::SHIFT, Key::V);
     h.run();
     stroke(&mut h, &[[30.0, 50.0]]);
