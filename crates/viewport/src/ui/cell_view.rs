@@ -65,7 +65,8 @@ pub(super) fn show(
     if light_box.cells[index].view == ViewKind::Curved {
         curved::show(&painter, light_box, index, rect);
     }
-    if response.double_clicked() && light_box.is_tracing() {
+    // A click at the vessel's other end shortly before makes egui count three; asking twice asks once.
+    if (response.double_clicked() || response.triple_clicked()) && light_box.is_tracing() {
         out.push(Action::Command(medsight_record::ViewCommand::TraceVessel));
     } else if response.double_clicked() && light_box.draft.is_none() {
         out.push(Action::Activate(index));
