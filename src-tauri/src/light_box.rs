@@ -1,6 +1,7 @@
 //! The light box as the desk sees it: started when a study is opened, started again when it dies, and given
 //! up when it dies too often. What a reader does there is kept here before it is called saved.
 
+mod beside;
 mod opening;
 mod people;
 mod proposals;
@@ -40,6 +41,8 @@ struct Inner {
     run: u64,
     /// Studies in the order in which they were opened; the last is in front.
     open: Vec<StudyUid>,
+    /// Other studies of the patient in the window of an open one.
+    beside: HashMap<StudyUid, Vec<StudyUid>>,
     deaths: VecDeque<Instant>,
     state: LightBoxState,
     /// Everything is hidden.
@@ -72,25 +75,30 @@ impl LightBox {
         desk.retrieving().opened(desk, study);
         let arriving = desk.retrieving().is_arriving(study);
         let message = open_message(&cache, study, arriving)?;
+        let beside = beside::studies_of(&message);
         // Listed before the start: should the program die at once, the study is opened again with the others.
         {
             let mut inner = held(&self.inner);
             inner.open.retain(|open| open != study);
             inner.open.push(study.clone());
+            inner.put_beside(study, &beside);
         }
         if let Err(error) = self.ensure(desk) {
-            held(&self.inner).open.retain(|open| open != study);
+            held(&self.inner).closed(study);
             return Err(error);
         }
         self.say(message);
         self.tell_proposals(desk, study);
+        self.tell_others(desk, study);
         // The end may have come in between, when nobody knew yet that it is open.
         if arriving && !desk.retrieving().is_arriving(study) {
             self.arrived(desk, study, Arrival::Whole);
         }
         self.count_open(desk);
         // That the opening is not in the audit trail must not keep anybody from reading.
-        let _ = cache.opened(study, &desk.who(), now());
+        for shown in std::iter::once(study).chain(&beside) {
+            let _ = cache.opened(shown, &desk.who(), now());
+        }
         Ok(())
     }
 
@@ -101,9 +109,9 @@ impl LightBox {
         }
     }
 
-    /// Whether a study is on the light box.
+    /// Whether a study is on the light box, in a window of its own or beside another.
     pub(crate) fn has_open(&self, study: &StudyUid) -> bool {
-        held(&self.inner).open.contains(study)
+        held(&self.inner).shows(study)
     }
 
     /// More of a study is here: it grows on the light box, if it is there.
@@ -121,12 +129,15 @@ impl LightBox {
     /// Takes deleted studies off the light box.
     pub(crate) fn close(&self, desk: &Arc<Desk>, studies: &[StudyUid]) {
         let mut inner = held(&self.inner);
-        for study in studies.iter().filter(|study| inner.open.contains(study)) {
+        for study in studies.iter().filter(|study| inner.shows(study)) {
             if let Some(process) = &inner.process {
                 process.send(ToLightBox::Close(study.clone()));
             }
         }
-        inner.open.retain(|open| !studies.contains(open));
+        for study in studies {
+            inner.closed(study);
+            inner.beside.values_mut().for_each(|others| others.retain(|other| other != study));
+        }
         drop(inner);
         self.count_open(desk);
     }
@@ -207,6 +218,7 @@ impl LightBox {
                 let state = LightBoxState::Failed(Fault::ViewerVersions.into());
                 let mut inner = held(&self.inner);
                 inner.open.clear();
+                inner.beside.clear();
                 inner.process = None;
                 inner.state = state.clone();
                 drop(inner);
@@ -218,9 +230,12 @@ impl LightBox {
             FromLightBox::Visible { study, instance } => desk.retrieving().focus(&study, &instance),
             FromLightBox::Record { sequence, command } => self.record(desk, sequence, &command),
             FromLightBox::Closed(study) => {
-                held(&self.inner).open.retain(|open| *open != study);
+                held(&self.inner).closed(&study);
                 self.count_open(desk);
             }
+            FromLightBox::ListOthers { study } => self.tell_others(desk, &study),
+            FromLightBox::PutBeside { study, other } => self.put_beside(desk, study, &other),
+            FromLightBox::TakenOff { study, other } => held(&self.inner).taken_off(&study, &other),
             FromLightBox::SaveDocument { study, instance } => {
                 // The dialog waits for a person; what the light box says meanwhile is heard.
                 let desk = Arc::clone(desk);
@@ -335,7 +350,7 @@ impl LightBox {
         for study in studies {
             // A study that has gone in the meantime is not opened; the others are.
             if self.open(desk, &study).is_err() {
-                held(&self.inner).open.retain(|open| *open != study);
+                held(&self.inner).closed(&study);
             }
         }
     }

@@ -77,6 +77,11 @@ pub(crate) enum Fault {
     /// Reports, measurements and the like have nothing that a light box shows.
     #[error("This study has no images, so there is nothing to show on the light box. Its files are kept.")]
     NoImages,
+    /// A study that is to be shown beside another one.
+    #[error(
+        "This study is not of the same patient by its Patient ID and birth date, or is no longer on this computer."
+    )]
+    NotOfPatient,
     /// A path that leads nowhere.
     #[error("There is nothing at {}. Check the path; removable media may not be connected.", .0.display())]
     NothingThere(PathBuf),
@@ -185,6 +190,7 @@ impl Fault {
             Self::NoDataFolder => "desk.no-data-folder",
             Self::StudyGone => "desk.study-gone",
             Self::NoImages => "desk.no-images",
+            Self::NotOfPatient => "desk.not-of-patient",
             Self::NothingThere(_) => "desk.nothing-there",
             Self::BadRequest(_) => "desk.bad-request",
             Self::Own => "desk.own",

@@ -84,7 +84,7 @@ impl Cache {
     }
 
     /// Other studies of the patient of a study that are in the cache, newest first. The same patient: the same Patient
-    /// ID, and no other birth date. Nothing for a study without a Patient ID.
+    /// ID, and no other birth date or issuer of the ID. Nothing for a study without a Patient ID.
     ///
     /// # Errors
     /// [`CacheError`].
@@ -94,11 +94,7 @@ impl Cache {
             return Ok(Vec::new());
         }
         let mut found = self.read(|db| Ok(tables::studies::of_patient_id(db, id)?))?;
-        let birth = study.patient.birth_date;
-        found.retain(|other| {
-            let is_same = birth.zip(other.patient.birth_date).is_none_or(|(a, b)| a == b);
-            is_same && other.uid != study.uid
-        });
+        found.retain(|other| study.patient.may_be(&other.patient) && other.uid != study.uid);
         found.sort_by(|a, b| (b.date, &b.time).cmp(&(a.date, &a.time)));
         Ok(found)
     }

@@ -167,6 +167,7 @@ fn what_this_version_writes_it_opens_again_and_can_keep_as_a_fixture() {
     let cache = filled(folder.path(), 1);
     let session = medsight_record::ReadingSession {
         study: study_uid(1),
+        beside: Vec::new(),
         layout: Default::default(),
         cells: vec![Default::default()],
         active: 0,

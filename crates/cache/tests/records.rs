@@ -98,6 +98,7 @@ fn the_layout_of_a_study_comes_back() {
     assert_eq!(cache.session(&study_uid(1)).unwrap(), None);
     let session = ReadingSession {
         study: study_uid(1),
+        beside: Vec::new(),
         layout: medsight_record::Layout { columns: 2, rows: 1 },
         cells: vec![medsight_record::CellState {
             zoom: 1.25,

@@ -2,6 +2,7 @@
 //!
 //! They are one thing: the handler of the one event loop, which alone owns windows, device and link.
 
+mod beside;
 mod proposing;
 
 use std::collections::HashMap;
@@ -13,9 +14,9 @@ use egui_winit::accesskit_winit;
 use medsight_base::StudyUid;
 use medsight_codec::{ByteSource, FolderSource};
 use medsight_gpu::Gpu;
-use medsight_link::{Arrival, FromLightBox, Hello, PROTOCOL, ToLightBox};
+use medsight_link::{Arrival, Beside, FromLightBox, Hello, PROTOCOL, ToLightBox};
 use medsight_record::words::Locale;
-use medsight_record::{Annotation, Manifest, ReadingSession, ToWrite};
+use medsight_record::{Annotation, Manifest, ManifestInstance, ReadingSession, ToWrite};
 use medsight_render::Renderer;
 use medsight_vault::{BlobId, BlobKey, BlobStore};
 use medsight_viewport::{Effect, LightBox, SaveState};
@@ -29,6 +30,7 @@ use crate::desk::{Desk, FromDesk, Sent};
 use crate::load::{Loader, News, Stage, Tell};
 use crate::models::{ModelNews, Models};
 use crate::source::BlobSource;
+use crate::studies::Studies;
 use crate::thumbnail;
 use crate::window::{StudyWindow, study_facts};
 
@@ -221,10 +223,10 @@ impl App {
         manifest: Manifest,
         annotations: Vec<Annotation>,
         session: Option<ReadingSession>,
+        beside: Vec<Beside>,
         is_arriving: bool,
     ) -> Result<(), String> {
         let began = Instant::now();
-        let source = self.source(&manifest)?;
         let study = manifest.study.uid.clone();
         let known = self.windows.iter().find(|(_, (w, _))| w.study() == &study).map(|(id, _)| *id);
         if let Some((window, _)) = known.and_then(|id| self.windows.get(&id)) {
@@ -240,42 +242,32 @@ impl App {
         let tell = self.tell(id);
         let facts = study_facts(&manifest.study.patient, &manifest.study.description, manifest.study.date);
         let stage = Stage { is_shown: false, is_arriving };
-        let loader = Loader::start(source, Some(manifest), stage, tell);
+        let others = beside.iter().map(|other| (*other.manifest).clone()).collect();
+        let studies = Studies::new(manifest, others);
+        let source = self.source(studies.instances())?;
+        let loader = Loader::start(source, Some(studies.clone()), stage, tell);
         if let Some((window, _)) = self.windows.get_mut(&id) {
             window.light_box.facts = facts;
+            window.studies = Some(studies);
             window.load(loader, session, annotations);
+            for other in beside {
+                window.light_box.put_beside(other.manifest.study.uid, other.annotations);
+            }
             window.set_arrival(if is_arriving { Arrival::More } else { Arrival::Whole });
         }
         Ok(())
     }
 
-    /// The files of a study in the store.
-    fn source(&self, manifest: &Manifest) -> Result<Arc<dyn ByteSource + Send + Sync>, String> {
+    /// Files in the store.
+    fn source<'i>(
+        &self,
+        instances: impl Iterator<Item = &'i ManifestInstance>,
+    ) -> Result<Arc<dyn ByteSource + Send + Sync>, String> {
         let store = self.store.clone().ok_or("no study can be opened before Hello")?;
         let no_place = "a file of the study has no valid place in the store";
-        let blob =
-            |i: &medsight_record::ManifestInstance| Ok((i.blob.parse().map_err(|_| no_place)?, i.bytes));
-        let blobs: Result<Vec<(BlobId, u64)>, String> = manifest.instances.iter().map(blob).collect();
+        let blob = |i: &ManifestInstance| Ok((i.blob.parse().map_err(|_| no_place)?, i.bytes));
+        let blobs: Result<Vec<(BlobId, u64)>, String> = instances.map(blob).collect();
         Ok(Arc::new(BlobSource::new(store, blobs?)))
-    }
-
-    /// More of a study that is shown: it is read anew, and what is on the screen stays meanwhile.
-    fn grow(&mut self, manifest: Manifest, arrival: Arrival) -> Result<(), String> {
-        let known = self.windows.iter_mut().find(|(_, (w, _))| *w.study() == manifest.study.uid);
-        // Closed in the meantime: the desk hears of it.
-        let Some((id, (window, _))) = known else { return Ok(()) };
-        let id = *id;
-        let Some((manifest, arrival)) = window.wait_with(manifest, arrival) else { return Ok(()) };
-        let source = self.source(&manifest)?;
-        // News of the files as they were before come too late from here on.
-        self.generation += 1;
-        let stage = Stage { is_shown: true, is_arriving: arrival == Arrival::More };
-        let loader = Loader::start(source, Some(manifest), stage, self.tell(id));
-        if let Some((window, generation)) = self.windows.get_mut(&id) {
-            *generation = self.generation;
-            window.grow(loader, arrival);
-        }
-        Ok(())
     }
 
     fn hello(&mut self, event_loop: &ActiveEventLoop, hello: &Hello) {
@@ -308,14 +300,21 @@ impl App {
     fn message(&mut self, event_loop: &ActiveEventLoop, message: ToLightBox) {
         match message {
             ToLightBox::Hello(hello) => self.hello(event_loop, &hello),
-            ToLightBox::Open { manifest, annotations, session, arriving } => {
+            ToLightBox::Open { manifest, annotations, session, beside, arriving } => {
                 let session = session.map(|s| *s);
-                let opened = self.open_study(event_loop, *manifest, annotations, session, arriving);
+                let opened = self.open_study(event_loop, *manifest, annotations, session, beside, arriving);
                 self.report(opened);
             }
             ToLightBox::Arrived { manifest, arrival } => {
-                let grown = self.grow(*manifest, arrival);
+                let grown = self.grow(&manifest, arrival);
                 self.report(grown);
+            }
+            ToLightBox::Others { study, others } => {
+                self.of_reading(&study, |light_box| light_box.put_other_studies(others.clone()));
+            }
+            ToLightBox::Beside { study, other } => {
+                let put = self.put_beside(&study, other);
+                self.report(put);
             }
             ToLightBox::Saved { sequence } => {
                 let saved = self.desk.as_mut().and_then(|d| d.saved(sequence));
@@ -357,7 +356,7 @@ impl App {
                 }
             }
             ToLightBox::Proposals { study, proposals } => {
-                self.of_study(&study, |light_box| light_box.put_proposals(proposals.clone()));
+                self.of_reading(&study, |light_box| light_box.put_proposals(proposals.clone()));
             }
             ToLightBox::Decided { study, proposal, failed } => {
                 self.of_study(&study, |light_box| light_box.settled(&proposal, failed.clone()));
@@ -369,7 +368,10 @@ impl App {
             }
             ToLightBox::Lock => self.lock(true),
             ToLightBox::Unlock => self.lock(false),
-            ToLightBox::Close(study) => self.windows.retain(|_, (w, _)| w.study() != &study),
+            ToLightBox::Close(study) => {
+                self.windows.retain(|_, (w, _)| w.study() != &study);
+                self.take_beside_everywhere(&study);
+            }
             ToLightBox::Quit => self.quit(event_loop),
         }
     }
@@ -399,7 +401,16 @@ impl App {
         }
     }
 
+    /// Every window in which a study is.
     fn of_study(&mut self, study: &StudyUid, tell: impl Fn(&mut LightBox)) {
+        for (window, _) in self.windows.values_mut().filter(|(window, _)| window.holds(study)) {
+            tell(&mut window.light_box);
+            window.window.request_redraw();
+        }
+    }
+
+    /// The window in which a study is read.
+    fn of_reading(&mut self, study: &StudyUid, tell: impl Fn(&mut LightBox)) {
         for (window, _) in self.windows.values_mut().filter(|(window, _)| window.study() == study) {
             tell(&mut window.light_box);
             window.window.request_redraw();
@@ -515,7 +526,10 @@ impl App {
         let Some(desk) = &mut self.desk else { return };
         match effect {
             Effect::Save(annotation) => desk.keep(Sent::Annotation(annotation)),
-            Effect::Remove(annotation) => desk.keep(Sent::Removal(study.clone(), annotation)),
+            Effect::Remove { study, id } => desk.keep(Sent::Removal(study, id)),
+            Effect::ListPriors => desk.say(FromLightBox::ListOthers { study: study.clone() }),
+            Effect::PutPrior(other) => desk.say(FromLightBox::PutBeside { study: study.clone(), other }),
+            Effect::TakePrior(other) => self.take_beside(id, study, &other),
             Effect::Selected(annotation) => desk.say(FromLightBox::Selected(annotation)),
             Effect::SaveDocument(instance) => {
                 desk.say(FromLightBox::SaveDocument { study: study.clone(), instance });
@@ -608,9 +622,9 @@ impl ApplicationHandler<Wake> for App {
             Wake::News(id, generation, news) => {
                 if let Some((window, _)) = self.windows.get_mut(&id).filter(|(_, g)| *g == generation) {
                     window.news(*news);
-                    if let Some((manifest, arrival)) = window.take_waiting() {
-                        let grown = self.grow(manifest, arrival);
-                        self.report(grown);
+                    if window.is_to_read_anew() {
+                        let read = self.read_anew(id);
+                        self.report(read);
                     }
                 }
             }

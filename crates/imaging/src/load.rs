@@ -22,11 +22,13 @@ use medsight_image::geodesic::Spreader;
 use medsight_image::register::Registration;
 use medsight_image::work::{ToolError, Work};
 use medsight_image::{Frame, Photometric, Volume, VolumeWarning};
-use medsight_record::{Annotation, Manifest, Patient, Refusal};
+use medsight_record::{Annotation, Patient, Refusal};
 use medsight_viewport::{CurvedAsk, LayerSet, Look, Page, SliceFacts, SolidsOf};
 
 use reader::Reader;
 use scout::Scout;
+
+use crate::studies::Studies;
 
 /// A slice of a series as it was found: file and frame in it.
 #[derive(Clone, Debug)]
@@ -137,10 +139,10 @@ pub(crate) struct Loader {
 pub(crate) type Tell = Arc<dyn Fn(News) + Send + Sync>;
 
 impl Loader {
-    /// Loads a study. `manifest` says which file belongs to which series, where the desk knows it.
+    /// Loads a study, and others beside it. `studies` says which file belongs to which series, where the desk knows it.
     pub(crate) fn start(
         source: Arc<dyn ByteSource + Send + Sync>,
-        manifest: Option<Manifest>,
+        studies: Option<Studies>,
         stage: Stage,
         tell: Tell,
     ) -> Self {
@@ -154,7 +156,7 @@ impl Loader {
         };
         let reader = Reader { source: source.clone(), tell: tell.clone(), wanted: wanted.clone() };
         spawn("reader", move || reader.run());
-        spawn("scout", move || Scout { source, manifest, stage, tell, wanted, cancel }.run());
+        spawn("scout", move || Scout { source, studies, stage, tell, wanted, cancel }.run());
         loader
     }
 

@@ -20,6 +20,7 @@ mod proposals;
 mod solids;
 mod source;
 mod state_file;
+mod studies;
 mod thumbnail;
 mod window;
 

@@ -24,6 +24,7 @@ use crate::load::{FoundSeries, Loader};
 use crate::models::Input;
 use crate::painter::Painter;
 use crate::state_file::{Figures, StateFile};
+use crate::studies::Studies;
 
 pub(crate) use content::study_facts;
 
@@ -67,6 +68,8 @@ pub(crate) struct StudyWindow {
     thumbnails: Vec<(usize, Vec<u8>, [usize; 2])>,
     buttons_down: u32,
     arrival: growth::Arriving,
+    /// What the desk knows of it; `None` for files that were opened by themselves.
+    pub(crate) studies: Option<Studies>,
     /// Nothing of the study is shown, and no input gets to it.
     is_locked: bool,
     models: runs::WindowModels,
@@ -157,6 +160,7 @@ impl StudyWindow {
             thumbnails: Vec::new(),
             buttons_down: 0,
             arrival: growth::Arriving::default(),
+            studies: None,
             is_locked: false,
             models: runs::WindowModels::default(),
             tools: tools::WindowTools::default(),
@@ -194,8 +198,14 @@ impl StudyWindow {
         self.window.request_redraw();
     }
 
+    /// The study that is read.
     pub(crate) fn study(&self) -> &StudyUid {
         &self.light_box.study
+    }
+
+    /// Whether a study is in the window: it is read, or is beside the one that is.
+    pub(crate) fn holds(&self, study: &StudyUid) -> bool {
+        self.study() == study || self.studies.as_ref().is_some_and(|studies| studies.holds(study))
     }
 
     /// Position and size on the desktop.

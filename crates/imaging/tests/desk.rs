@@ -122,6 +122,7 @@ fn a_study_out_of_the_encrypted_store_is_shown_and_the_end_of_the_desk_is_the_en
         manifest: Box::new(manifest),
         annotations: Vec::new(),
         session: None,
+        beside: Vec::new(),
         arriving: false,
     };
     wire::write_message(&mut to, &open).unwrap();

@@ -7,13 +7,13 @@ pub mod wire;
 
 use medsight_base::{InstanceUid, SeriesUid, StudyUid};
 use medsight_record::{
-    Annotation, AnnotationId, CellState, Manifest, Proposal, ReadingSession, RecordCommand, ToDecide,
-    ToWrite, Written,
+    Annotation, AnnotationId, CellState, Manifest, Proposal, ReadingSession, RecordCommand, StudyRecord,
+    ToDecide, ToWrite, Written,
 };
 use serde::{Deserialize, Serialize};
 
 /// Raised when a message changes its meaning; two programs of different numbers refuse each other.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// First message to the light box: how to read the blobs, and how the person wants to see things.
 #[derive(Clone, Serialize, Deserialize)]
@@ -61,6 +61,15 @@ pub enum Arrival {
     CutOff,
 }
 
+/// Another study of the patient, to be shown beside the one that is read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Beside {
+    /// What there is and where its bytes are.
+    pub manifest: Box<Manifest>,
+    /// What was drawn on it before.
+    pub annotations: Vec<Annotation>,
+}
+
 /// What the desk says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", content = "body", rename_all = "snake_case")]
@@ -75,6 +84,8 @@ pub enum ToLightBox {
         annotations: Vec<Annotation>,
         /// How it was laid out before.
         session: Option<Box<ReadingSession>>,
+        /// Other studies that were in its window before and are still there.
+        beside: Vec<Beside>,
         /// More of it is on its way: [`ToLightBox::Arrived`] brings it, until one is not [`Arrival::More`].
         arriving: bool,
     },
@@ -84,6 +95,21 @@ pub enum ToLightBox {
         manifest: Box<Manifest>,
         /// Whether more comes.
         arrival: Arrival,
+    },
+    /// The other studies of a patient that are here, newest first: after [`ToLightBox::Open`], and as answer to
+    /// [`FromLightBox::ListOthers`].
+    Others {
+        /// The study that is read.
+        study: StudyUid,
+        /// The others.
+        others: Vec<StudyRecord>,
+    },
+    /// Answer to [`FromLightBox::PutBeside`]: the other study, or why it is not shown.
+    Beside {
+        /// The study that is read.
+        study: StudyUid,
+        /// The other.
+        other: Result<Beside, String>,
     },
     /// A command of [`FromLightBox::Record`] is durable.
     Saved {
@@ -226,6 +252,25 @@ pub enum FromLightBox {
         sequence: u64,
         /// What to keep.
         command: RecordCommand,
+    },
+    /// A reader asks which other studies of the patient are here.
+    ListOthers {
+        /// The study that is read.
+        study: StudyUid,
+    },
+    /// A reader wants another study of the patient beside the one that is read.
+    PutBeside {
+        /// The study that is read.
+        study: StudyUid,
+        /// The other.
+        other: StudyUid,
+    },
+    /// A reader has taken it off again.
+    TakenOff {
+        /// The study that is read.
+        study: StudyUid,
+        /// The other.
+        other: StudyUid,
     },
     /// A reader wants the document inside an object as a file: the desk asks where to.
     SaveDocument {

@@ -113,6 +113,8 @@ pub enum ViewCommand {
     NextCurved,
     /// Cells that show the same part of the patient are scrolled together, or not.
     ToggleLink,
+    /// Choose another study of the patient to be put beside this one.
+    ChoosePrior,
     /// Register the other study that is shown to the one of the active cell; go through that, or not.
     AlignPrior,
     /// Keep what a program proposed, as it is now.
@@ -152,7 +154,7 @@ impl ViewCommand {
         all.extend((0..9).map(C::Layout));
         all.extend([C::Maximise, C::ToggleMpr, C::ToggleVolume3d, C::NextVolumePreset, C::ToggleCrop]);
         all.extend([C::SlabThicker, C::SlabThinner, C::NextProjection, C::ToggleCrosshair]);
-        all.extend([C::ToggleLink, C::AlignPrior, C::NextCurved, C::TraceVessel]);
+        all.extend([C::ChoosePrior, C::ToggleLink, C::AlignPrior, C::NextCurved, C::TraceVessel]);
         all.extend([
             C::ToggleCine,
             C::CineFaster,
@@ -224,6 +226,7 @@ impl ViewCommand {
             Self::StopModel => "model.stop".into(),
             Self::TraceVessel => "vessel.trace".into(),
             Self::NextCurved => "vessel.curved".into(),
+            Self::ChoosePrior => "view.prior".into(),
             Self::ToggleLink => "view.link".into(),
             Self::AlignPrior => "view.align".into(),
             Self::AcceptProposal => "proposal.accept".into(),

@@ -174,6 +174,9 @@ impl Default for CellState {
 pub struct ReadingSession {
     /// The study.
     pub study: StudyUid,
+    /// Other studies of the patient that are in the window.
+    #[serde(default)]
+    pub beside: Vec<StudyUid>,
     /// Cells.
     pub layout: Layout,
     /// State of each cell, row by row.

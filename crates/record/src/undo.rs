@@ -34,6 +34,11 @@ impl<T: Clone + PartialEq> History<T> {
         }
     }
 
+    /// What holds at every step, as it comes from elsewhere: undo does not take it away.
+    pub fn amend(&mut self, change: impl Fn(&mut T)) {
+        self.past.iter_mut().chain([&mut self.present]).chain(&mut self.future).for_each(change);
+    }
+
     /// Takes the last step back. False when there is none.
     pub fn undo(&mut self) -> bool {
         let Some(before) = self.past.pop() else { return false };

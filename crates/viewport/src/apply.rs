@@ -86,6 +86,8 @@ pub enum Action {
     PaintOn(Uuid, u16),
     /// The model of a line is to run.
     RunModel(usize),
+    /// The study of a line comes beside this one, or is taken off.
+    PutOrTakePrior(usize),
     /// A proposal is rejected; why, may be empty.
     Reject(Uuid, String),
     /// Radius of the brush, millimetres.
@@ -168,6 +170,7 @@ impl LightBox {
                     self.run_model(&model);
                 }
             }
+            Action::PutOrTakePrior(line) => self.put_or_take_prior(line),
             Action::Reject(id, why) => self.decide(id, Decision::Rejected(why.trim().to_owned())),
             Action::BrushRadius(mm) => self.brush.radius_mm = mm.clamp(0.5, 50.0),
             Action::TakePointOff => self.take_point_off(),
@@ -240,7 +243,7 @@ impl LightBox {
             C::Write => self.show_popup(Popup::Write { chosen: self.first_offer() }),
             C::WriteReport => self.write(self.report_to_write(), "write.no_measurements"),
             C::WriteKeyImages => self.write(self.key_images_to_write(), "write.no_key_images"),
-            C::WriteLook => self.write(self.look_to_write(), "write.no_image"),
+            C::WriteLook => self.write(self.look_to_write(), self.or_beside("write.no_image")),
             C::WriteSegment => self.ask_segment(),
             C::DeleteSelected => {
                 if let Some(id) = self.selected {
@@ -252,6 +255,7 @@ impl LightBox {
             C::StopModel => self.stop_model(),
             C::TraceVessel => self.trace_vessel(),
             C::NextCurved => self.next_curved(),
+            C::ChoosePrior => self.choose_prior(),
             C::ToggleLink => self.toggle_link(),
             C::AlignPrior => self.align_prior(),
             C::AcceptProposal => self.accept(),
@@ -288,6 +292,7 @@ impl LightBox {
                 | C::RunModel
                 | C::StopModel
                 | C::TraceVessel
+                | C::ChoosePrior
                 | C::ToggleLink
                 | C::AlignPrior
                 | C::AcceptProposal
@@ -592,7 +597,7 @@ impl LightBox {
         });
     }
 
-    fn show_popup(&mut self, popup: Popup) {
+    pub(crate) fn show_popup(&mut self, popup: Popup) {
         if let Popup::Warning { cell, code } = &popup {
             if let Some(series) = self.cells.get(*cell).and_then(|c| c.series) {
                 self.seen_warnings.insert((series, code.clone()));

@@ -1,6 +1,6 @@
 //! What the light box leaves to the program around it, and what that said of it.
 
-use medsight_base::{InstanceUid, SeriesUid};
+use medsight_base::{InstanceUid, SeriesUid, StudyUid};
 use medsight_record::{Annotation, AnnotationId, Decision, ToWrite};
 use uuid::Uuid;
 
@@ -25,7 +25,18 @@ pub enum Effect {
     /// A gesture has ended: keep this annotation.
     Save(Box<Annotation>),
     /// Take this one away.
-    Remove(AnnotationId),
+    Remove {
+        /// The study that it was drawn on.
+        study: StudyUid,
+        /// Which.
+        id: AnnotationId,
+    },
+    /// Which other studies of the patient are here.
+    ListPriors,
+    /// Another study of the patient is to come beside this one.
+    PutPrior(StudyUid),
+    /// It is to be taken off again.
+    TakePrior(StudyUid),
     /// The layout or a view changed for good.
     SessionChanged,
     /// The document of an object is wanted as a file.

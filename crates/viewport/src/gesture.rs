@@ -614,7 +614,7 @@ impl LightBox {
         let measured = measure(kind, points, surface, source, unit);
         Annotation {
             id,
-            study: self.study.clone(),
+            study: self.study_uid_of(cell).clone(),
             kind: kind.clone(),
             place: surface.place(points),
             measured: self.with_quantities(cell, kind, points, surface, measured),

@@ -19,6 +19,7 @@ use medsight_record::{
 use uuid::Uuid;
 
 use crate::align::Alignments;
+use crate::beside::Beside;
 use crate::cell::Cell;
 use crate::curved::CurvedView;
 pub use crate::effect::{Effect, SaveState};
@@ -120,7 +121,9 @@ pub struct LightBox {
     pub(crate) vessels: Vessels,
     /// The view along it.
     pub(crate) curved: CurvedView,
-    /// The prior beside the current study.
+    /// Other studies of the patient.
+    pub(crate) beside: Beside,
+    /// The prior that is aligned to the current study.
     pub(crate) alignments: Alignments,
     /// Cells that show the same part of the patient are scrolled together.
     pub is_linked: bool,
@@ -231,6 +234,7 @@ impl LightBox {
             outlining: None,
             vessels: Vessels::new(None),
             curved: CurvedView::default(),
+            beside: Beside::default(),
             alignments: Alignments::default(),
             is_linked: false,
             pointed: None,

@@ -74,6 +74,9 @@ impl LightBox {
         let Some(series) = self.series_of(self.active) else {
             return Err(words.text("model.no_series").to_owned());
         };
+        if !self.shows_current(self.active) {
+            return Err(words.text("beside.own_window").to_owned());
+        }
         if !model.modalities.contains(&series.modality) {
             let takes = model.modalities.join(", ");
             return Err(words.fill("model.other_modality", &[("takes", &takes), ("is", &series.modality)]));

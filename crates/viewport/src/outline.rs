@@ -50,6 +50,10 @@ impl LightBox {
             self.notice = Some(self.words.text("outline.no_place").to_owned());
             return;
         };
+        if !self.shows_current(cell) {
+            self.notice = Some(self.words.text("beside.own_window").to_owned());
+            return;
+        }
         let Some(index) = self.cells[cell].series else { return };
         let images = self.series[index].uid.clone();
         let goes_on = self.outlining.as_ref().is_some_and(|outlining| {

@@ -54,6 +54,11 @@ pub enum Popup {
         /// Chosen line.
         chosen: usize,
     },
+    /// Another study of the patient is being chosen.
+    Priors {
+        /// Chosen line.
+        chosen: usize,
+    },
     /// Why a proposal is rejected is being written.
     Reject {
         /// The proposal.

@@ -143,9 +143,9 @@ impl LightBox {
                 self.effects.push(Effect::Save(Box::new(annotation.clone())));
             }
         }
-        for id in before.keys().filter(|id| !after.contains_key(id)) {
+        for (id, annotation) in before.iter().filter(|(id, _)| !after.contains_key(id)) {
             self.save_states.remove(id);
-            self.effects.push(Effect::Remove(*id));
+            self.effects.push(Effect::Remove { study: annotation.study.clone(), id: *id });
         }
     }
 

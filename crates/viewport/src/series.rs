@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use glam::{DVec2, DVec3};
-use medsight_base::{InstanceUid, SeriesUid};
+use medsight_base::{InstanceUid, SeriesUid, StudyUid};
 use medsight_image::lut::{Lut, Palette};
 use medsight_image::present::Modality;
 use medsight_image::{Frame, OverlayPlane, Shutter, Volume, VolumeWarning, Window};
@@ -230,7 +230,9 @@ pub struct Series {
     pub modality: String,
     /// Series Description.
     pub description: String,
-    /// Whose it is, when files of several patients were opened together.
+    /// Study Instance UID (0020,000D), where it is another than that of the window, or files were opened by themselves.
+    pub study_uid: Option<StudyUid>,
+    /// Whose it is, where studies are shown together.
     pub study: Option<crate::StudyFacts>,
     /// Frame of Reference UID (0020,0052), empty when the files have none.
     pub frame_of_reference: String,
@@ -263,6 +265,7 @@ impl Series {
             number: None,
             modality: modality.to_owned(),
             description: String::new(),
+            study_uid: None,
             study: None,
             frame_of_reference: String::new(),
             slices: Vec::new(),

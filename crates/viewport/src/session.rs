@@ -35,6 +35,7 @@ pub(crate) fn save(light_box: &LightBox, window_px: Option<[i32; 4]>) -> Reading
     };
     ReadingSession {
         study: light_box.study.clone(),
+        beside: light_box.studies_beside().to_vec(),
         layout: light_box.layout,
         cells: light_box.cells.iter().take(light_box.layout.cells()).map(state).collect(),
         active: u32::try_from(light_box.active).unwrap_or(0),

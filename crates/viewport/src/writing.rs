@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use medsight_base::SeriesUid;
 use medsight_image::{Photometric, VoiFunction};
 use medsight_record::{
-    AnnotationId, AnnotationKind, LookToWrite, Place, SegmentMeaning, SegmentToWrite, ToWrite, ViewCommand,
-    ViewKind, Written,
+    Annotation, AnnotationId, AnnotationKind, LookToWrite, Place, SegmentMeaning, SegmentToWrite, ToWrite,
+    ViewCommand, ViewKind, Written,
 };
 
 use crate::light_box::{Effect, LightBox, Popup};
@@ -46,8 +46,7 @@ impl LightBox {
             more => words.fill(many, &[("count", &more.to_string()), ("window", window)]),
         };
         let of_kind = |is_key: bool| {
-            let all = self.annotations.present().values();
-            all.filter(|a| (a.kind == AnnotationKind::KeyImage) == is_key).count()
+            self.own_annotations().filter(|a| (a.kind == AnnotationKind::KeyImage) == is_key).count()
         };
         let missing = |key: &str| Err(words.text(key).to_owned());
         let report = match of_kind(false) {
@@ -63,14 +62,14 @@ impl LightBox {
                 let window = look.window.map(|v| format!("{v:.0}")).join(" / ");
                 Ok(count("write.one_image", "write.images", look.images.len(), &window))
             }
-            _ => missing("write.no_image"),
+            _ => missing(self.or_beside("write.no_image")),
         };
         let segment = match self.regions_to_write() {
             Some((_, regions, images)) => {
                 let (regions, images) = (regions.len().to_string(), images.to_string());
                 Ok(words.fill("write.regions", &[("regions", &regions), ("images", &images)]))
             }
-            None => missing("write.no_regions"),
+            None => missing(self.or_beside("write.no_regions")),
         };
         vec![
             Offer { command: ViewCommand::WriteReport, about: report },
@@ -82,7 +81,8 @@ impl LightBox {
 
     /// Closed regions on images of the series that the active cell shows, and on how many images they are.
     fn regions_to_write(&self) -> Option<(SeriesUid, Vec<AnnotationId>, usize)> {
-        let series = self.series_of(self.active).filter(|series| series.page.is_none())?;
+        let of_current = self.series_of(self.active).filter(|_| self.shows_current(self.active));
+        let series = of_current.filter(|series| series.page.is_none())?;
         let mut images = BTreeSet::new();
         let mut regions = Vec::new();
         for annotation in self.annotations.present().values().filter(|a| a.kind.is_closed()) {
@@ -100,7 +100,7 @@ impl LightBox {
         if self.has_desk && self.regions_to_write().is_some() {
             self.popup = Popup::Segment { label: String::new(), chosen: 0 };
         } else {
-            self.write(None, "write.no_regions");
+            self.write(None, self.or_beside("write.no_regions"));
         }
     }
 
@@ -118,6 +118,16 @@ impl LightBox {
         self.write(what, "write.no_regions");
     }
 
+    /// What was drawn on the study that is read, and not on one beside it.
+    fn own_annotations(&self) -> impl Iterator<Item = &Annotation> {
+        self.annotations.present().values().filter(|annotation| annotation.study == self.study)
+    }
+
+    /// What is missing for an object of the active cell: it is of the study that is read, or else that is what is missing.
+    pub(crate) fn or_beside(&self, missing: &'static str) -> &'static str {
+        if self.shows_current(self.active) { missing } else { "beside.own_window" }
+    }
+
     /// The first that can be written.
     pub(crate) fn first_offer(&self) -> usize {
         self.offers().iter().position(|offer| offer.about.is_ok()).unwrap_or(0)
@@ -132,20 +142,21 @@ impl LightBox {
 
     /// The measurements, when there are any.
     pub(crate) fn report_to_write(&self) -> Option<ToWrite> {
-        let any = self.annotations.present().values().any(|a| a.kind != AnnotationKind::KeyImage);
+        let any = self.own_annotations().any(|a| a.kind != AnnotationKind::KeyImage);
         any.then_some(ToWrite::Report)
     }
 
     /// The key images, when there are any.
     pub(crate) fn key_images_to_write(&self) -> Option<ToWrite> {
-        let any = self.annotations.present().values().any(|a| a.kind == AnnotationKind::KeyImage);
+        let any = self.own_annotations().any(|a| a.kind == AnnotationKind::KeyImage);
         any.then_some(ToWrite::KeyImages)
     }
 
     /// How the active cell shows its stack; `None` where it shows no grey images.
     pub(crate) fn look_to_write(&self) -> Option<ToWrite> {
         let cell = &self.cells[self.active];
-        let series = self.series_of(self.active).filter(|_| cell.view == ViewKind::Stack)?;
+        let is_stack = cell.view == ViewKind::Stack && self.shows_current(self.active);
+        let series = self.series_of(self.active).filter(|_| is_stack)?;
         let slice = series.slices.get(cell.slice)?;
         slice.facts.as_ref().filter(|f| !f.is_color && f.palette.is_none())?;
         let FrameState::Ready(frame) = &slice.frame else { return None };

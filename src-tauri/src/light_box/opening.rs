@@ -3,8 +3,8 @@
 use crate::problem::{Fault, Problem};
 use medsight_base::StudyUid;
 use medsight_cache::Cache;
-use medsight_link::ToLightBox;
-use medsight_record::{Manifest, ManifestInstance};
+use medsight_link::{Beside, ToLightBox};
+use medsight_record::{Manifest, ManifestInstance, StudyRecord};
 
 /// Modalities of objects without pixels that say something of images, and nothing by themselves.
 const BESIDE_IMAGES: [&str; 6] = ["SR", "PR", "KO", "RTSTRUCT", "REG", "FID"];
@@ -18,13 +18,39 @@ fn is_shown(manifest: &Manifest, instance: &ManifestInstance) -> bool {
 pub(super) fn open_message(cache: &Cache, study: &StudyUid, arriving: bool) -> Result<ToLightBox, Problem> {
     let manifest = if arriving { cache.manifest_here(study)? } else { cache.manifest(study)? };
     // A report or a presentation state alone opens no window that would stay empty.
-    if !manifest.instances.iter().any(|instance| is_shown(&manifest, instance)) {
+    if !has_pictures(&manifest) {
         return Err(Fault::NoImages.into());
     }
+    let session = cache.session(study)?;
+    let before = session.as_ref().map(|session| session.beside.as_slice()).unwrap_or_default();
+    // One that has gone since, or is of somebody else now, is not shown again; the rest is.
+    let beside = before.iter().filter_map(|other| beside_message(cache, &manifest.study, other, false).ok());
     Ok(ToLightBox::Open {
+        beside: beside.collect(),
         manifest: Box::new(manifest),
         annotations: cache.annotations(study)?,
-        session: cache.session(study)?.map(Box::new),
+        session: session.map(Box::new),
         arriving,
     })
+}
+
+/// Another study of the patient, to be shown beside the one that is read.
+pub(super) fn beside_message(
+    cache: &Cache,
+    study: &StudyRecord,
+    other: &StudyUid,
+    arriving: bool,
+) -> Result<Beside, Problem> {
+    if !cache.other_studies_of_patient(study)?.iter().any(|known| known.uid == *other) {
+        return Err(Fault::NotOfPatient.into());
+    }
+    let manifest = if arriving { cache.manifest_here(other)? } else { cache.manifest(other)? };
+    if !has_pictures(&manifest) {
+        return Err(Fault::NoImages.into());
+    }
+    Ok(Beside { manifest: Box::new(manifest), annotations: cache.annotations(other)? })
+}
+
+fn has_pictures(manifest: &Manifest) -> bool {
+    manifest.instances.iter().any(|instance| is_shown(manifest, instance))
 }

@@ -52,7 +52,7 @@ pub fn tour(programs: &Programs, out: &Path) -> Result<usize> {
 type Scene = fn(&Programs, &mut report::Report) -> Result<()>;
 
 /// The scenes of [`suite`] by name, in their order.
-const SCENES: [(&str, Scene); 11] = [
+const SCENES: [(&str, Scene); 12] = [
     ("tour", scenes::tour::play),
     ("desk", scenes::desk_day::play),
     ("writing", scenes::writing::play),
@@ -63,12 +63,13 @@ const SCENES: [(&str, Scene); 11] = [
     ("sync", scenes::sync::play),
     ("identity", scenes::identity::play),
     ("troubles", scenes::troubles::play),
+    ("priors", scenes::priors::play),
     ("survival", scenes::survival::play),
 ];
 
 /// The tour, the desk by itself, what a reader writes as DICOM objects, a report from the claim to the addendum, a study
 /// that is read while it arrives, servers that want a sign-in or send by themselves, what is sent to other systems, people who sign in, the screens of a
-/// start that fails, and then what must survive: closing the
+/// start that fails, a comparison with a prior, and then what must survive: closing the
 /// window, a light box that crashes, a desk that is killed. With names in `only`, those alone.
 ///
 /// # Errors

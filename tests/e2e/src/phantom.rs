@@ -14,13 +14,44 @@ const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
 /// # Errors
 /// When the folder cannot be written.
 pub fn write_ct(folder: &Path, slices: u32, edge: u16) -> Result<()> {
+    write_study(folder, slices, edge, &CURRENT)
+}
+
+/// Writes the CT of the same patient a year before: the same body, lying elsewhere in a frame of reference of its own.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write_prior(folder: &Path, slices: u32, edge: u16) -> Result<()> {
+    write_study(folder, slices, edge, &PRIOR)
+}
+
+fn write_study(folder: &Path, slices: u32, edge: u16, study: &Drawn) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let noise = noise(usize::from(edge) * usize::from(edge));
     for k in 0..slices {
-        std::fs::write(folder.join(format!("{k:05}.dcm")), slice(k, slices, edge, &noise))?;
+        std::fs::write(folder.join(format!("{k:05}.dcm")), slice(k, slices, edge, study, &noise))?;
     }
     Ok(())
 }
+
+/// What tells one study from another.
+struct Drawn {
+    /// Behind the root of its UIDs.
+    number: u32,
+    date: &'static str,
+    description: &'static str,
+    /// From where the body lies in the first study to where it lies in this one.
+    moved_mm: [f64; 3],
+}
+
+const CURRENT: Drawn =
+    Drawn { number: 3140, date: "20260105", description: "CT CHEST, DRAWN", moved_mm: [0.0; 3] };
+const PRIOR: Drawn = Drawn {
+    number: 3139,
+    date: "20250104",
+    description: "CT CHEST, DRAWN BEFORE",
+    moved_mm: [6.0, -9.0, 25.0],
+};
 
 /// Writes a medium: `slices` files in a folder, and a DICOMDIR beside it that lists them (PS3.3 F.3, PS3.10 8.6).
 ///
@@ -101,22 +132,23 @@ pub fn write_pdf(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn slice(k: u32, slices: u32, edge: u16, noise: &[i16]) -> Vec<u8> {
-    let study = format!("2.25.3140{slices:05}{edge:05}");
+fn slice(k: u32, slices: u32, edge: u16, drawn: &Drawn, noise: &[i16]) -> Vec<u8> {
+    let study = format!("2.25.{}{slices:05}{edge:05}", drawn.number);
     let (series, instance) = (format!("{study}.1"), format!("{study}.1.{}", k + 1));
     let corner = -PIXEL_MM * f64::from(edge) / 2.0;
+    let [x_mm, y_mm, z_mm] = drawn.moved_mm;
     let mut d = Elements(Vec::new());
     d.text(0x0008, 0x0005, "CS", "ISO_IR 192");
     d.text(0x0008, 0x0008, "CS", "ORIGINAL\\PRIMARY\\AXIAL");
     d.text(0x0008, 0x0016, "UI", CT_IMAGE);
     d.text(0x0008, 0x0018, "UI", &instance);
-    d.text(0x0008, 0x0020, "DA", "20260105");
+    d.text(0x0008, 0x0020, "DA", drawn.date);
     d.text(0x0008, 0x0030, "TM", "101500");
     d.text(0x0008, 0x0050, "SH", &format!("DRAWN{slices}"));
     d.text(0x0008, 0x0060, "CS", "CT");
     d.text(0x0008, 0x0070, "LO", "Drawn by a program");
     d.text(0x0008, 0x0090, "PN", "");
-    d.text(0x0008, 0x1030, "LO", "CT CHEST, DRAWN");
+    d.text(0x0008, 0x1030, "LO", drawn.description);
     d.text(0x0008, 0x103e, "LO", "AXIAL 1.0");
     d.text(0x0010, 0x0010, "PN", "Phantom^Drawn");
     d.text(0x0010, 0x0020, "LO", &format!("DRAWN-{slices}"));
@@ -130,7 +162,12 @@ fn slice(k: u32, slices: u32, edge: u16, noise: &[i16]) -> Vec<u8> {
     d.text(0x0020, 0x0010, "SH", "1");
     d.text(0x0020, 0x0011, "IS", "1");
     d.text(0x0020, 0x0013, "IS", &(k + 1).to_string());
-    d.text(0x0020, 0x0032, "DS", &format!("{corner:.3}\\{corner:.3}\\{k}"));
+    d.text(
+        0x0020,
+        0x0032,
+        "DS",
+        &format!("{:.3}\\{:.3}\\{:.3}", corner + x_mm, corner + y_mm, f64::from(k) + z_mm),
+    );
     d.text(0x0020, 0x0037, "DS", "1\\0\\0\\0\\1\\0");
     d.text(0x0020, 0x0052, "UI", &format!("{study}.2"));
     d.text(0x0020, 0x1040, "LO", "");
@@ -255,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_drawn_slice_has_the_preamble_and_as_many_pixel_bytes_as_its_rows_and_columns_need() {
-        let file = slice(3, 9, 64, &noise(64 * 64));
+        let file = slice(3, 9, 64, &CURRENT, &noise(64 * 64));
         assert_eq!(&file[128..132], b"DICM");
         let pixel_data = [0xe0, 0x7f, 0x10, 0x00, b'O', b'W', 0, 0];
         let at = file.windows(8).position(|w| w == pixel_data).expect("pixel data");

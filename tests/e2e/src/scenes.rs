@@ -1,11 +1,13 @@
 //! What is played: the tour of the first day, the desk by itself, what a reader writes, a report, a study that arrives,
-//! servers that want a sign-in or send by themselves, what is sent to other systems, people who sign in, starts that fail, and what must survive.
+//! servers that want a sign-in or send by themselves, what is sent to other systems, people who sign in, starts that fail,
+//! a comparison with a prior, and what must survive.
 
 pub(crate) mod arriving;
 pub(crate) mod desk_day;
 pub(crate) mod identity;
 mod import;
 pub(crate) mod models;
+pub(crate) mod priors;
 pub(crate) mod reporting;
 mod searching;
 pub(crate) mod servers;

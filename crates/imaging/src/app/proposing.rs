@@ -78,7 +78,7 @@ impl App {
         series: SeriesUid,
         model: String,
     ) -> Result<(), String> {
-        let source = self.source(&manifest)?;
+        let source = self.source(manifest.instances.iter())?;
         let (gpu, _) = self.device()?;
         let models = self.models.as_ref().ok_or("no folder of models is known")?;
         models.run(&gpu, model, Input::Stored { manifest, series, source });

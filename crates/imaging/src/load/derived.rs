@@ -84,7 +84,7 @@ impl Scout {
         let refusal = "The object has no Pixel Data (7FE0,0010): it is a document, not an image.";
         Some(FoundSeries {
             // The desk has said whose it is; alone, each file says it.
-            study: self.manifest.is_none().then_some(study),
+            study: if self.studies.is_some() { self.beside_of(&record.series) } else { Some(study) },
             uid: record.series,
             number: record.series_number,
             modality: page.letters().to_owned(),

@@ -10,11 +10,12 @@ use medsight_codec::{
 };
 use medsight_dicom::{ImageInfo, Object, Stack, StackKind, instance_record, sort_frames};
 use medsight_image::Photometric;
-use medsight_record::{Manifest, Refusal, SeriesRecord};
+use medsight_record::{ManifestInstance, Refusal, SeriesRecord};
 use medsight_viewport::SliceFacts;
 
 use super::{FoundSeries, FoundSlice, FoundStudy, News, Stage, Tell, Wanted, no_images};
 use crate::source::Part;
+use crate::studies::Studies;
 use crate::{facts, layers};
 
 /// Sorted series with what is needed to build their volumes.
@@ -25,7 +26,7 @@ struct Sorted {
 
 pub(super) struct Scout {
     pub(super) source: Arc<dyn ByteSource + Send + Sync>,
-    pub(super) manifest: Option<Manifest>,
+    pub(super) studies: Option<Studies>,
     pub(super) stage: Stage,
     pub(super) tell: Tell,
     pub(super) wanted: Arc<(Mutex<Wanted>, Condvar)>,
@@ -37,8 +38,8 @@ impl Scout {
         if !self.stage.is_shown {
             self.first();
         }
-        let (found, sorted) = match &self.manifest {
-            Some(manifest) => self.by_manifest(manifest),
+        let (found, sorted) = match &self.studies {
+            Some(studies) => self.by_manifest(studies),
             None => self.by_scan(),
         };
         if found.is_empty() {
@@ -66,8 +67,10 @@ impl Scout {
 
     /// The files that may hold the first image: the middle one, then from the start.
     fn candidates(&self) -> Vec<usize> {
-        let with_pixels: Vec<usize> = match &self.manifest {
-            Some(m) => {
+        let with_pixels: Vec<usize> = match &self.studies {
+            Some(studies) => {
+                // Its files come first, so that they have the same numbers in the source.
+                let m = studies.current();
                 // What lies on images is the first thing seen only where there are no images.
                 let is_image = |s: &&SeriesRecord| !layers::LAYER_MODALITIES.contains(&s.modality.as_str());
                 let largest = m.series.iter().max_by_key(|s| (is_image(s), s.frame_count));
@@ -157,24 +160,26 @@ impl Scout {
     }
 
     /// With the desk: series by series, as the manifest lists them.
-    fn by_manifest(&self, manifest: &Manifest) -> (Vec<FoundSeries>, Vec<Sorted>) {
+    fn by_manifest(&self, studies: &Studies) -> (Vec<FoundSeries>, Vec<Sorted>) {
+        let (records, instances): (Vec<_>, Vec<_>) =
+            (studies.series().collect(), studies.instances().collect());
         let is_layer = |series: &SeriesUid| {
-            let modality = manifest.series.iter().find(|s| s.uid == *series).map(|s| s.modality.as_str());
+            let modality = records.iter().find(|s| s.uid == *series).map(|s| s.modality.as_str());
             modality.is_some_and(|modality| layers::LAYER_MODALITIES.contains(&modality))
         };
-        let derived = manifest.instances.iter().enumerate().filter(|(_, i)| is_layer(&i.series));
+        let derived = instances.iter().enumerate().filter(|(_, i)| is_layer(&i.series));
         let derived: Vec<usize> = derived.map(|(file, _)| file).collect();
         let (shown, histograms) =
             if self.stage.is_arriving { (derived, Vec::new()) } else { self.show_layers(derived) };
-        let has_images = manifest.instances.iter().any(|i| i.frames > 0 && !is_layer(&i.series));
+        let has_images = instances.iter().any(|i| i.frames > 0 && !is_layer(&i.series));
         let mut files: BTreeMap<&SeriesUid, Vec<usize>> = BTreeMap::new();
-        let images = manifest.instances.iter().enumerate().filter(|(_, i)| i.frames > 0);
+        let images = instances.iter().enumerate().filter(|(_, i)| i.frames > 0);
         for (i, instance) in images.filter(|(i, _)| !has_images || !shown.contains(i)) {
             files.entry(&instance.series).or_default().push(i);
         }
         let (mut found, mut sorted) = (Vec::new(), Vec::new());
         let mut refused = None;
-        for series in &manifest.series {
+        for series in records.iter().copied() {
             let Some(files) = files.get(&series.uid) else { continue };
             let part = Part { whole: self.source.as_ref(), files };
             let Ok(scan) = scan_headers(&part, 0, &|_| {}, &self.cancel) else { return Default::default() };
@@ -186,21 +191,21 @@ impl Scout {
                 self.sort(one, files, Some(series), &mut found, &mut sorted);
             }
         }
-        let is_report = |i: &medsight_record::ManifestInstance| {
-            manifest.series.iter().any(|s| s.uid == i.series && matches!(s.modality.as_str(), "SR" | "PR"))
+        let is_report = |i: &ManifestInstance| {
+            records.iter().any(|s| s.uid == i.series && matches!(s.modality.as_str(), "SR" | "PR"))
         };
-        let reports = manifest.instances.iter().enumerate().filter(|(_, i)| is_report(i));
+        let reports = instances.iter().enumerate().filter(|(_, i)| is_report(i));
         let reports: Vec<usize> = reports.map(|(file, _)| file).collect();
         let frames_of_reference: Vec<_> =
             found.iter().map(|s| (s.frame_of_reference.clone(), s.uid.clone())).collect();
         if !self.stage.is_arriving {
             self.show_reports(&reports, &frames_of_reference);
         }
-        let without_pixels = |(file, i): &(usize, &medsight_record::ManifestInstance)| {
+        let without_pixels = |(file, i): &(usize, &&ManifestInstance)| {
             i.frames == 0 && !shown.contains(file) && !reports.contains(file)
         };
         let others: Vec<usize> =
-            manifest.instances.iter().enumerate().filter(without_pixels).map(|(file, _)| file).collect();
+            instances.iter().enumerate().filter(without_pixels).map(|(file, _)| file).collect();
         let (_, pages) = self.pages(&others);
         found.extend(pages.into_iter().chain(histograms));
         if found.is_empty() {
@@ -225,7 +230,7 @@ impl Scout {
         }
         let mut base = match record {
             Some(r) => FoundSeries {
-                study: None,
+                study: self.beside_of(&r.uid),
                 uid: r.uid.clone(),
                 number: r.number,
                 modality: r.modality.clone(),
@@ -272,6 +277,17 @@ impl Scout {
             found.push(FoundSeries { slices: slices.collect(), no_volume, warnings, ..base.clone() });
             sorted.push(Sorted { scan: scan.clone(), stack });
         }
+    }
+
+    /// The study of a series where that is not the one that is read: of the latter the window knows.
+    pub(super) fn beside_of(&self, series: &SeriesUid) -> Option<FoundStudy> {
+        let study = self.studies.as_ref()?.beside_of(series)?;
+        Some(FoundStudy {
+            uid: Some(study.uid.clone()),
+            patient: study.patient.clone(),
+            description: study.description.clone(),
+            date: study.date,
+        })
     }
 
     fn publish(&self, found: &[FoundSeries], complete: bool) {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use glam::DVec3;
+use medsight_image::register::Histograms;
 use medsight_image::work::{ToolError, Work};
 use medsight_image::{Volume, centerline, curved, register};
 use medsight_viewport::CurvedAsk;
@@ -32,9 +33,15 @@ impl Loader {
         self.compute("centre line", turn, stop, find, |turn, found| News::Traced { turn, found });
     }
 
-    /// Where a volume lies in another one.
-    pub(crate) fn want_alignment(&self, turn: u64, [fixed, moving]: [Arc<Volume>; 2], stop: Arc<AtomicBool>) {
-        let find = move |work: &Work<'_>| register::rigid(&fixed, &moving, work);
+    /// Where a volume lies in another one; joint histograms by `histograms` where there is a graphics card.
+    pub(crate) fn want_alignment(
+        &self,
+        turn: u64,
+        [fixed, moving]: [Arc<Volume>; 2],
+        histograms: Option<Arc<dyn Histograms>>,
+        stop: Arc<AtomicBool>,
+    ) {
+        let find = move |work: &Work<'_>| register::rigid_by(&fixed, &moving, histograms.as_deref(), work);
         self.compute("alignment", turn, stop, find, |turn, found| News::Aligned { turn, found });
     }
 

@@ -262,6 +262,7 @@ pub(crate) fn study_facts(
 pub(super) fn to_series(found: &FoundSeries) -> Series {
     let mut series = Series::new(found.uid.clone(), &found.modality);
     series.study = found.study.as_ref().map(|s| study_facts(&s.patient, &s.description, s.date));
+    series.study_uid = found.study.as_ref().and_then(|study| study.uid.clone());
     series.number = found.number;
     series.description = found.description.clone();
     series.frame_of_reference = found.frame_of_reference.clone();

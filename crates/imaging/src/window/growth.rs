@@ -1,7 +1,7 @@
 //! A study that grows while it is shown: the sorted series take the place of what was there, and every image that was
-//! on the screen stays at its place, with its pixels. Not here: reading the files.
+//! on the screen stays at its place, with its pixels. Likewise where another study comes beside it. Not here: reading the files.
 
-use medsight_base::InstanceUid;
+use medsight_base::{InstanceUid, StudyUid};
 use medsight_link::Arrival;
 use medsight_record::{ImageRef, Manifest, ViewKind};
 use medsight_viewport::{FrameState, Series, VolumeState};
@@ -9,6 +9,7 @@ use medsight_viewport::{FrameState, Series, VolumeState};
 use super::StudyWindow;
 use super::content::{put_frame, to_series};
 use crate::load::{FoundSeries, Loader};
+use crate::studies::Studies;
 
 /// What a window knows of a study that is on its way.
 #[derive(Default)]
@@ -18,14 +19,14 @@ pub(super) struct Arriving {
     told: Option<InstanceUid>,
     /// Images that were there at the last count.
     images: usize,
-    /// The loader has not told the series yet; what comes meanwhile waits here, the newest only.
+    /// The loader has not told the series yet; what there is then is read after that.
     sorting: bool,
-    waiting: Option<Box<(Manifest, Arrival)>>,
+    is_outdated: bool,
 }
 
 impl StudyWindow {
     /// Whether more of the study is on its way.
-    pub(super) fn is_arriving(&self) -> bool {
+    pub(crate) fn is_arriving(&self) -> bool {
         self.arrival.state == Some(Arrival::More)
     }
 
@@ -34,19 +35,35 @@ impl StudyWindow {
         self.arrival.sorting = true;
     }
 
-    /// What is there now, unless the files of before are still being sorted: then it waits. To begin anew each time would
-    /// be never to end.
-    pub(crate) fn wait_with(&mut self, manifest: Manifest, arrival: Arrival) -> Option<(Manifest, Arrival)> {
-        if self.arrival.sorting {
-            self.arrival.waiting = Some(Box::new((manifest, arrival)));
-            return None;
+    /// What there is now of a study. How far another than the one that is read has come is not said in the window.
+    pub(crate) fn put_manifest(&mut self, manifest: Manifest, arrival: Arrival) {
+        if manifest.study.uid == *self.study() {
+            self.unsay();
+            self.arrival.state = Some(arrival);
         }
-        Some((manifest, arrival))
+        if let Some(studies) = &mut self.studies {
+            studies.put(manifest);
+        }
     }
 
-    /// What came while the files were being sorted, now that they are.
-    pub(crate) fn take_waiting(&mut self) -> Option<(Manifest, Arrival)> {
-        self.arrival.waiting.take_if(|_| !self.arrival.sorting).map(|waiting| *waiting)
+    /// Takes a study off that is beside the one that is read. False where it is not.
+    pub(crate) fn take_manifest(&mut self, study: &StudyUid) -> bool {
+        let was_there = self.studies.as_mut().is_some_and(|studies| studies.take(study));
+        if was_there {
+            self.light_box.take_beside(study);
+        }
+        was_there
+    }
+
+    /// What is to be read now; `None` while what was there before is still being sorted.
+    pub(crate) fn begin_anew(&mut self) -> Option<Studies> {
+        self.arrival.is_outdated = self.arrival.sorting;
+        self.studies.clone().filter(|_| !self.arrival.sorting)
+    }
+
+    /// Other files are there than those that were being sorted, and that is done.
+    pub(crate) fn is_to_read_anew(&self) -> bool {
+        self.arrival.is_outdated && !self.arrival.sorting
     }
 
     /// The loader has told all that it found.
@@ -54,14 +71,13 @@ impl StudyWindow {
         self.arrival.sorting = false;
     }
 
-    /// More files are there, and `loader` reads them. What is on the screen stays until they are sorted.
-    pub(crate) fn grow(&mut self, loader: Loader, arrival: Arrival) {
+    /// Other files are there, and `loader` reads them. What is on the screen stays until they are sorted.
+    pub(crate) fn grow(&mut self, loader: Loader) {
         // What the loader of before computes, nobody hears of any more.
         self.light_box.break_off_job();
         self.light_box.forget_curved();
         self.loader = Some(loader);
         self.unsay();
-        self.arrival.state = Some(arrival);
         self.arrival.sorting = true;
         // They are read again with the rest.
         self.light_box.forget_layers();
@@ -163,6 +179,7 @@ impl StudyWindow {
             None => {
                 for (cell, shown) in self.light_box.cells.iter_mut().zip(&shown) {
                     let Some(shown) = shown else { continue };
+                    // What was the first image of all is one of a stack now.
                     let (series, slice) = shown.find(&self.light_box.series).unwrap_or((0, 0));
                     (cell.series, cell.slice) = (Some(series), slice);
                 }
@@ -171,6 +188,7 @@ impl StudyWindow {
                 }
             }
         }
+        self.light_box.lay_out_beside();
         for cell in &mut self.light_box.cells {
             let count = cell.series.and_then(|s| self.light_box.series.get(s)).map_or(0, |s| s.slices.len());
             cell.slice = cell.slice.min(count.saturating_sub(1));

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use medsight_gpu::Gpu;
 use medsight_image::Volume;
+use medsight_image::register::Histograms;
+use medsight_render::GpuHistograms;
 use medsight_viewport::{JobKind, VolumeState};
 
 use super::StudyWindow;
@@ -67,7 +70,8 @@ impl StudyWindow {
                 loader.want_center_line(job.turn, volume.clone(), clicks.unwrap_or_default(), stop.clone());
             }
             (JobKind::Alignment, [fixed, moving]) => {
-                loader.want_alignment(job.turn, [fixed.clone(), moving.clone()], stop.clone());
+                let histograms = histograms(&self.gpu);
+                loader.want_alignment(job.turn, [fixed.clone(), moving.clone()], histograms, stop.clone());
             }
             _ => return self.light_box.break_off_job(),
         }
@@ -80,6 +84,21 @@ impl StudyWindow {
         let Some(loader) = &self.loader else { return };
         if let Some(ask) = self.light_box.curved_to_make() {
             loader.want_curved(ask);
+        }
+    }
+}
+
+/// Joint histograms on the graphics card. A software device computes on the processor itself, whose own way is quicker.
+fn histograms(gpu: &Arc<Gpu>) -> Option<Arc<dyn Histograms>> {
+    if gpu.is_software {
+        return None;
+    }
+    match GpuHistograms::new(gpu.clone()) {
+        Ok(histograms) => Some(Arc::new(histograms)),
+        Err(error) => {
+            // Registration works without; what the device said is in its log.
+            gpu.errors.record(&error.to_string());
+            None
         }
     }
 }

@@ -199,6 +199,7 @@ pub(super) fn pointer(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Ac
                 | Popup::Write { .. }
                 | Popup::Segment { .. }
                 | Popup::Models { .. }
+                | Popup::Priors { .. }
                 | Popup::Reject { .. }
                 | Popup::Help => Some(Action::Show(Popup::None)),
                 Popup::None | Popup::Warning { .. } => {

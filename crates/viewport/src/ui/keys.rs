@@ -73,8 +73,11 @@ pub(crate) fn action(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Act
         return Some(action);
     }
     // A button or a line to type in that has the focus takes these keys.
-    let is_free = ui.memory(|m| m.focused()).is_none() || matches!(light_box.popup, Popup::Models { .. });
-    let by_tool = super::vessel::key(light_box, *key).or_else(|| super::proposals::key(light_box, *key));
+    let is_list = matches!(light_box.popup, Popup::Models { .. } | Popup::Priors { .. });
+    let is_free = ui.memory(|m| m.focused()).is_none() || is_list;
+    let by_tool = super::vessel::key(light_box, *key)
+        .or_else(|| super::priors::key(light_box, *key))
+        .or_else(|| super::proposals::key(light_box, *key));
     if let Some(action) = by_tool.filter(|_| modifiers.is_none() && is_free) {
         return Some(action);
     }
@@ -88,6 +91,7 @@ pub(crate) fn action(ui: &Ui, light_box: &LightBox, event: &Event) -> Option<Act
             | Popup::Write { .. }
             | Popup::Segment { .. }
             | Popup::Models { .. }
+            | Popup::Priors { .. }
             | Popup::Reject { .. }
             | Popup::Text { .. }
             | Popup::TrueLength { .. }

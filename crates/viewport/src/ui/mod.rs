@@ -15,6 +15,7 @@ mod page;
 mod palette;
 mod panel;
 mod patient_bar;
+mod priors;
 mod proposals;
 mod strip;
 mod tools;
@@ -116,6 +117,7 @@ impl LightBox {
             Popup::None => {}
             Popup::Palette { query, chosen } => palette::show(ui, self, query, *chosen, out),
             Popup::Models { chosen } => proposals::choose(ui, self, *chosen, out),
+            Popup::Priors { chosen } => priors::choose(ui, self, *chosen, out),
             Popup::Reject { set, reason } => proposals::reject(ui, self, *set, reason, out),
             Popup::Write { chosen } => write::show(ui, self, *chosen, out),
             Popup::Segment { label, chosen } => write::segment(ui, self, label, *chosen, out),
@@ -154,6 +156,7 @@ fn header(ui: &mut Ui, light_box: &LightBox, out: &mut Vec<Action>) {
             done(ui, light_box, out);
             proposals::header(ui, light_box, out);
             job::header(ui, light_box, out);
+            priors::header(ui, light_box, out);
             if !light_box.refused_files.is_empty() {
                 let count = light_box.refused_files.len().to_string();
                 let text = light_box.words.fill("lightbox.refused_files", &[("count", &count)]);

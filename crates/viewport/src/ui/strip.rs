@@ -26,11 +26,28 @@ pub(super) fn series_at(ui: &Ui, light_box: &LightBox, at: egui::Pos2) -> Option
 pub(super) fn show(ui: &mut Ui, light_box: &LightBox, textures: &Textures, out: &mut Vec<Action>) {
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
         for index in 0..light_box.series.len() {
+            study_heading(ui, light_box, index);
             let texture = textures.thumbnails.get(index).copied().flatten();
             entry(ui, light_box, index, texture, out);
             ui.add_space(4.0);
         }
     });
+}
+
+/// Above the first series of each study, where there are several: when it was made.
+fn study_heading(ui: &mut Ui, light_box: &LightBox, index: usize) {
+    let study = |index: usize| {
+        let series = &light_box.series[index];
+        (series.study_uid.as_ref(), series.study.as_ref().unwrap_or(&light_box.facts))
+    };
+    if !light_box.has_several_studies() || (index > 0 && study(index - 1) == study(index)) {
+        return;
+    }
+    let facts = study(index).1;
+    let words = &light_box.words;
+    let date = facts.date.map_or_else(|| words.text("beside.no_date").to_owned(), |date| date.iso());
+    let heading = egui::Label::new(egui::RichText::new(date).color(theme::TEXT_2).size(11.5));
+    ui.add(heading).on_hover_text(&facts.description);
 }
 
 fn entry(

@@ -5,6 +5,7 @@ use egui::{Key, Modifiers, PointerButton, pos2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use glam::DVec2;
+use medsight_base::StudyUid;
 use medsight_record::{AnnotationKind, Place, ScaleSource, Tool, ViewCommand};
 use medsight_viewport::{Action, Effect, LightBox, Popup, SaveState};
 
@@ -33,7 +34,7 @@ fn a_length_drawn_with_the_mouse_is_one_undo_step_and_is_sent_once_at_the_end() 
     h.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     h.run();
     assert!(h.state().annotations.present().is_empty());
-    assert_eq!(h.state_mut().take_effects(), [Effect::Remove(id)]);
+    assert_eq!(h.state_mut().take_effects(), [Effect::Remove { study: StudyUid::parse("1.2").unwrap(), id }]);
     h.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
     h.run();
     assert_eq!(saves(&h.state_mut().take_effects()), 1);

@@ -81,7 +81,7 @@ fn drawing_after_writing_makes_undo_take_the_drawing_back_and_not_the_object() {
     h.state_mut().take_effects();
     h.state_mut().command(ViewCommand::Undo);
     let effects = h.state_mut().take_effects();
-    assert!(matches!(effects[..], [Effect::Remove(_)]), "{effects:?}");
+    assert!(matches!(effects[..], [Effect::Remove { .. }]), "{effects:?}");
     assert_eq!(h.state().written.len(), 1);
 }
 

@@ -212,6 +212,9 @@ fn away(report: &mut Report, desk: &Desk, fhir: &FhirServer) -> Result<()> {
 
 /// The PACS is killed, and comes back with what it had.
 fn killed(report: &mut Report, machine: &Machine, desk: &Desk, archive: &mut Orthanc) -> Result<()> {
+    report.must("the PACS has the signed report too, as a document of the study", || {
+        holds(archive, (1, u64::from(SLICES[0]) + 1))
+    })?;
     report.must("the PACS is killed, and what is imported then waits for it alone", || {
         archive.kill()?;
         phantom::write_ct(&machine.home("second"), SLICES[1], 128)?;
@@ -234,7 +237,7 @@ fn killed(report: &mut Report, machine: &Machine, desk: &Desk, archive: &mut Ort
                 .first()
                 .context("no button")?,
         )?;
-        holds(archive, (2, u64::from(SLICES[0] + SLICES[1])))?;
+        holds(archive, (2, u64::from(SLICES[0] + SLICES[1]) + 1))?;
         settled(desk, "Images")?;
         no_badge(desk)
     })
