@@ -7,7 +7,7 @@ use medsight_base::DicomDate;
 use medsight_cache::{CacheError, DateRange, Filter, Query, Sort, synthetic};
 use medsight_codec::FrameDecoder;
 use medsight_dicom::Object;
-use medsight_infer::{Compute, NnunetShape, Shape, Weights, pass};
+use medsight_infer::{Compute, Grid, NnunetModel, NnunetShape, Progress, Shape, Weights, pass};
 use medsight_record::{
     Annotation, AnnotationId, AnnotationKind, Measured, Place, ReadState, RecordCommand, Refusal, ScaleSource,
 };
@@ -54,6 +54,11 @@ enum What {
         /// Weights of 4 stages of 32 to 256 channels, one input, three outputs.
         weights: PathBuf,
     },
+    /// Times a whole image through a model as nnU-Net leaves one: `model` and `image.f32` of the folder; writes `ours.u8` there.
+    Segment {
+        /// The folder that the peer wrote.
+        folder: PathBuf,
+    },
     /// Reads every image back through decryption, on one thread.
     ReadBack {
         #[command(flatten)]
@@ -70,6 +75,13 @@ pub(crate) fn run(args: &Args, out: &Output) -> Exit {
         What::ReadBack { store } => read_back(store),
         What::Queue { events, store } => queue(store, *events),
         What::Infer { weights } => match infer(weights) {
+            Ok(document) => Ok(document),
+            Err(reason) => {
+                out.note(&reason);
+                return Exit::Damaged;
+            }
+        },
+        What::Segment { folder } => match segment(folder) {
             Ok(document) => Ok(document),
             Err(reason) => {
                 out.note(&reason);
@@ -174,6 +186,34 @@ fn infer(weights: &Path) -> Result<Value, String> {
         ms = begun.elapsed().as_secs_f64() * 1e3;
     }
     Ok(json!({"ms": ms}))
+}
+
+/// Slices, rows and columns of the image that the peer writes, and their distances.
+const STUDY: ([usize; 3], [f64; 3]) = ([96, 256, 256], [2.5, 1.2, 1.2]);
+
+fn segment(folder: &Path) -> Result<Value, String> {
+    let model =
+        NnunetModel::open(&folder.join("model"), &Compute::cpu()).map_err(|error| error.to_string())?;
+    let bytes = std::fs::read(folder.join("image.f32")).map_err(|error| error.to_string())?;
+    let (dims, spacing_mm) = STUDY;
+    let values: Vec<f32> =
+        bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    if values.len() != dims.iter().product::<usize>() {
+        return Err(format!("image.f32 has {} values", values.len()));
+    }
+    let begun = Instant::now();
+    let labels = model
+        .segment(&[Grid { dims, values }], spacing_mm, &Progress::new(&|_| ()))
+        .map_err(|error| error.to_string())?;
+    let ms = begun.elapsed().as_secs_f64() * 1e3;
+    let labels: Vec<u8> = labels.iter().map(|label| *label as u8).collect();
+    std::fs::write(folder.join("ours.u8"), labels).map_err(|error| error.to_string())?;
+    // At the network's 1.5 mm, patches of 96 voxels every 48.
+    let patches = |size: usize, mm: f64| {
+        ((size as f64 * mm / 1.5).round() as usize).saturating_sub(96).div_ceil(48) + 1
+    };
+    let patches: usize = (0..3).map(|axis| patches(dims[axis], spacing_mm[axis])).product();
+    Ok(json!({"ms": ms, "patches": patches}))
 }
 
 /// A hundred measurements a study, as a day's reading leaves them behind.

@@ -119,7 +119,9 @@ fn read(report: &mut Report, light_box: &LightBox<'_>) {
             state["vessel"]["line_mm"].as_f64().is_some_and(|mm| (58.0..75.0).contains(&mm))
         })?;
         light_box.wait("the view", 60, |state| views(state).contains(&"curved") && all_drawn(state))?;
-        light_box.whole(None)?;
+        light_box.whole(None).map(drop)
+    });
+    report.step("the vessel is left, and 3D is where it was", || {
         light_box.key("Escape")?;
         light_box.wait("3D again", 60, |state| {
             state["vessel"].is_null() && views(state).contains(&"volume3d") && all_drawn(state)
