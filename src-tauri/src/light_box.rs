@@ -121,9 +121,10 @@ impl LightBox {
         }
         // What cannot be read now is told when the study is opened the next time.
         let manifest = desk.cache().and_then(|cache| cache.manifest_here(study).map_err(Problem::from));
-        if let (Ok(manifest), Some(process)) = (manifest, &held(&self.inner).process) {
-            process.send(ToLightBox::Arrived { manifest: Box::new(manifest), arrival });
+        if let Ok(manifest) = manifest.as_ref() {
+            self.say(ToLightBox::Arrived { manifest: Box::new(manifest.clone()), arrival });
         }
+        self.arrived_beside(desk, study);
     }
 
     /// Takes deleted studies off the light box.

@@ -113,15 +113,13 @@ impl LightBox {
     /// Lays the study that was wanted out, when its series are there: the one that is most like the series of the active cell, in the cell
     /// beside it, at the same part of its height.
     pub fn lay_out_beside(&mut self) {
-        let Some(study) = self
-            .beside
-            .wanted
-            .take_if(|study| self.series.iter().any(|series| series.study_uid.as_ref() == Some(&*study)))
-        else {
+        let Some(study) = self.beside.wanted.take_if(|study| self.beside.shown.contains(study)) else {
             return;
         };
         let own = self.active;
-        let Some(best) = self.most_alike(own, &study) else { return };
+        let Some(best) = self.most_alike(own, &study) else {
+            return self.prior_refused(self.words.text("beside.nothing").to_owned());
+        };
         (self.maximised, self.before_mpr) = (false, None);
         if self.layout.cells() == 1 {
             self.layout = Layout { columns: 2, rows: 1 };

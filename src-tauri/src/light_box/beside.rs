@@ -54,6 +54,26 @@ impl LightBox {
         }
     }
 
+    /// More of a study is here, or another object of it: the windows in which it is beside another one have it too.
+    pub(super) fn arrived_beside(&self, desk: &Arc<Desk>, other: &StudyUid) {
+        let readings: Vec<StudyUid> = {
+            let inner = held(&self.inner);
+            let shows = inner.beside.iter().filter(|(_, others)| others.contains(other));
+            shows.map(|(study, _)| study.clone()).collect()
+        };
+        for study in readings {
+            let read = || -> Result<Beside, Problem> {
+                let cache = desk.cache()?;
+                let record = cache.study(&study)?.ok_or(Fault::StudyGone)?;
+                beside_message(&cache, &record, other, desk.retrieving().is_arriving(other))
+            };
+            // What can't be read now is told when it is chosen the next time.
+            if let Ok(beside) = read() {
+                self.say(ToLightBox::Beside { study, other: Ok(beside) });
+            }
+        }
+    }
+
     /// A reader wants a study beside another one.
     pub(super) fn put_beside(&self, desk: &Arc<Desk>, study: StudyUid, other: &StudyUid) {
         let read = || -> Result<Beside, Problem> {

@@ -1,7 +1,7 @@
 //! What the light box is told of a study that it is to show.
 
 use crate::problem::{Fault, Problem};
-use medsight_base::StudyUid;
+use medsight_base::{SeriesUid, StudyUid};
 use medsight_cache::Cache;
 use medsight_link::{Beside, ToLightBox};
 use medsight_record::{Manifest, ManifestInstance, StudyRecord};
@@ -34,7 +34,8 @@ pub(super) fn open_message(cache: &Cache, study: &StudyUid, arriving: bool) -> R
     })
 }
 
-/// Another study of the patient, to be shown beside the one that is read.
+/// Another study of the patient, to be shown beside the one that is read. What programs proposed there is not among it: it is decided on
+/// in the study's own window, and shown nowhere else as if it were read.
 pub(super) fn beside_message(
     cache: &Cache,
     study: &StudyRecord,
@@ -44,7 +45,11 @@ pub(super) fn beside_message(
     if !cache.other_studies_of_patient(study)?.iter().any(|known| known.uid == *other) {
         return Err(Fault::NotOfPatient.into());
     }
-    let manifest = if arriving { cache.manifest_here(other)? } else { cache.manifest(other)? };
+    let mut manifest = if arriving { cache.manifest_here(other)? } else { cache.manifest(other)? };
+    let proposals = cache.proposals(other)?;
+    let is_proposal = |series: &SeriesUid| proposals.iter().any(|proposal| proposal.series == *series);
+    manifest.instances.retain(|instance| !is_proposal(&instance.series));
+    manifest.series.retain(|series| !is_proposal(&series.uid));
     if !has_pictures(&manifest) {
         return Err(Fault::NoImages.into());
     }

@@ -10,22 +10,16 @@ use super::App;
 use crate::load::{Loader, Stage};
 
 impl App {
-    /// More of a study that is shown, or is beside one that is. One that was closed in the meantime the desk hears of.
+    /// More of a study that is read. One that was closed in the meantime the desk hears of.
     pub(super) fn grow(&mut self, manifest: &Manifest, arrival: Arrival) -> Result<(), String> {
-        let of_study = |(id, (window, _)): (&WindowId, &(crate::window::StudyWindow, u64))| {
-            window.holds(&manifest.study.uid).then_some(*id)
-        };
-        let ids: Vec<WindowId> = self.windows.iter().filter_map(of_study).collect();
-        for id in ids {
-            if let Some((window, _)) = self.windows.get_mut(&id) {
-                window.put_manifest(manifest.clone(), arrival);
-            }
-            self.read_anew(id)?;
-        }
-        Ok(())
+        let known = self.windows.iter_mut().find(|(_, (window, _))| *window.study() == manifest.study.uid);
+        let Some((id, (window, _))) = known else { return Ok(()) };
+        let id = *id;
+        window.put_manifest(manifest.clone(), arrival);
+        self.read_anew(id)
     }
 
-    /// Another study comes beside one that is read, or why it does not.
+    /// Another study comes beside one that is read, or more of it has come, or why it does not.
     pub(super) fn put_beside(
         &mut self,
         study: &StudyUid,

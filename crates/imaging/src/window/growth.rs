@@ -188,7 +188,9 @@ impl StudyWindow {
                 }
             }
         }
-        self.light_box.lay_out_beside();
+        if !self.arrival.is_outdated {
+            self.light_box.lay_out_beside();
+        }
         for cell in &mut self.light_box.cells {
             let count = cell.series.and_then(|s| self.light_box.series.get(s)).map_or(0, |s| s.slices.len());
             cell.slice = cell.slice.min(count.saturating_sub(1));
