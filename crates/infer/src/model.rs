@@ -203,6 +203,19 @@ impl Model {
         channels: &[ChannelVolume<'_>],
         progress: &Progress<'_>,
     ) -> Result<Vec<u16>, InferError> {
+        self.segment_channels_shown(channels, progress, &|_| ())
+    }
+
+    /// The same; `shown` as in [`Self::segment_shown`].
+    ///
+    /// # Errors
+    /// As [`Self::segment_channels`].
+    pub fn segment_channels_shown(
+        &self,
+        channels: &[ChannelVolume<'_>],
+        progress: &Progress<'_>,
+        shown: &dyn Fn(Arc<DeviceLabels>),
+    ) -> Result<Vec<u16>, InferError> {
         let expected = self.channels().len().max(1);
         let first = match channels {
             [first, ..] if channels.len() == expected => first,
@@ -229,7 +242,7 @@ impl Model {
             let other = onto(&even, channel.volume).map_err(|error| named(place, error))?;
             grids.push(turned(&other, &self.manifest).grid);
         }
-        self.run(&grids, &first, progress, &|_| ())
+        self.run(&grids, &first, progress, shown)
     }
 
     /// Labels on the voxels of the volume that `turned` was made of.

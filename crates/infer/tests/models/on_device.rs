@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use medsight_gpu::{DeviceLabels, Gpu};
 use medsight_image::{Volume, Voxels};
 use medsight_infer::{
-    Compute, Draft, Grid, InputRules, Model, NnunetModel, Precision, Progress, SeriesFacts, Shape, Store,
-    Trust, Weights, pass,
+    ChannelVolume, Compute, Draft, Grid, InputRules, Model, NnunetModel, Precision, Progress, SeriesFacts,
+    Shape, Store, Trust, Weights, pass,
 };
 
 use crate::made;
@@ -33,8 +33,8 @@ fn volume(dims: [usize; 3], spacing_mm: [f64; 3]) -> Volume {
     }
 }
 
-/// Voxels whose labels differ, of how many, and how many labels there are.
-fn mismatches(results: &str, volume: &Volume) -> (usize, usize, usize) {
+/// Voxels whose labels differ, of how many, and how many labels there are. Each volume is a channel.
+fn mismatches(results: &str, volumes: &[Volume]) -> (usize, usize, usize) {
     let folder = tempfile::tempdir().unwrap();
     let input = InputRules {
         modalities: vec!["CT".to_owned()],
@@ -50,9 +50,19 @@ fn mismatches(results: &str, volume: &Volume) -> (usize, usize, usize) {
     let series = SeriesFacts { modality: "CT".to_owned(), body_part: String::new() };
     let shown: Mutex<Option<Arc<DeviceLabels>>> = Mutex::default();
     let show = |labels: Arc<DeviceLabels>| *shown.lock().unwrap() = Some(labels);
-    let run = || model.segment_shown(volume, &series, &Progress::new(&|_| ()), &show).unwrap();
+    let channel =
+        |volume| ChannelVolume { volume, series: series.clone(), frame_of_reference: "1.2".to_owned() };
+    let progress = Progress::new(&|_| ());
+    let run = || match volumes {
+        [volume] => model.segment_shown(volume, &series, &progress, &show).unwrap(),
+        all => {
+            let all: Vec<ChannelVolume<'_>> = all.iter().map(channel).collect();
+            model.segment_channels_shown(&all, &progress, &show).unwrap()
+        }
+    };
     let there = run();
     let on_device = shown.lock().unwrap().take().expect("the labels were made on the device");
+    let volume = &volumes[0];
     assert_eq!(on_device.dims(), [volume.dims[0], volume.dims[1], volume.dims[2]]);
     assert_eq!(on_device.read_back().unwrap(), there);
     drop(on_device);
@@ -71,15 +81,26 @@ fn mismatches(results: &str, volume: &Volume) -> (usize, usize, usize) {
 #[test]
 fn labels_made_on_the_device_are_those_of_the_processor_to_the_voxel() {
     let volume = volume([31, 45, 27], [3.0; 3]);
-    let (wrong, _, labels) = mismatches("regions/nnUNetTrainer__nnUNetPlans__3d_fullres", &volume);
+    let (wrong, _, labels) = mismatches("regions/nnUNetTrainer__nnUNetPlans__3d_fullres", &[volume]);
     assert_eq!(wrong, 0);
     assert!(labels > 1);
 }
 
 #[test]
+fn labels_of_several_images_are_made_on_the_device_too() {
+    let first = volume([31, 45, 27], [3.0; 3]);
+    let Voxels::I16(values) = first.voxels.as_ref() else { panic!() };
+    let other = Voxels::I16(values.iter().rev().map(|value| value / 2).collect());
+    let second = Volume { voxels: Arc::new(other), ..first.clone() };
+    let results = "two_channels/nnUNetTrainer__nnUNetPlans__3d_fullres";
+    let (wrong, of, labels) = mismatches(results, &[first, second]);
+    assert!(wrong * 10_000 <= of && labels > 1, "{wrong} of {of}, {labels} labels");
+}
+
+#[test]
 fn an_ensemble_that_is_resampled_gives_on_the_device_what_it_gives_on_the_processor() {
     let volume = volume([60, 61, 29], [3.0; 3]);
-    let (wrong, of, labels) = mismatches("ensemble/nnUNetTrainer__nnUNetPlans__3d_fullres", &volume);
+    let (wrong, of, labels) = mismatches("ensemble/nnUNetTrainer__nnUNetPlans__3d_fullres", &[volume]);
     // Resampled in single instead of double precision: two labels of equal logits may change places.
     assert!(wrong * 10_000 <= of, "{wrong} of {of}");
     assert!(labels > 1);
@@ -87,9 +108,9 @@ fn an_ensemble_that_is_resampled_gives_on_the_device_what_it_gives_on_the_proces
 
 #[test]
 fn axes_in_another_order_and_slices_far_apart_come_out_in_their_places() {
-    let plane = mismatches("plane/nnUNetTrainer__nnUNetPlans__2d", &volume([44, 38, 7], [3.0; 3]));
+    let plane = mismatches("plane/nnUNetTrainer__nnUNetPlans__2d", &[volume([44, 38, 7], [3.0; 3])]);
     let thick = volume([41, 39, 9], [3.0, 3.0, 10.0]);
-    let thick = mismatches("thick_slices/nnUNetTrainer__nnUNetPlans__3d_fullres", &thick);
+    let thick = mismatches("thick_slices/nnUNetTrainer__nnUNetPlans__3d_fullres", &[thick]);
     for (wrong, of, labels) in [plane, thick] {
         assert!(wrong * 10_000 <= of && labels > 1, "{wrong} of {of}, {labels} labels");
     }
