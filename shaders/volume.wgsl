@@ -54,6 +54,7 @@ struct View {
 @group(0) @binding(4) var table: texture_2d<f32>; // premultiplied colour and opacity of a step
 @group(0) @binding(5) var labels: texture_3d<u32>; // of the cells of the volume's box; 0: none
 @group(0) @binding(6) var label_colors: texture_2d<f32>; // colour, and opacity of the surface; 0: not seen
+@group(0) @binding(7) var label_bricks: texture_3d<u32>; // as `bricks`, of the labels alone
 @group(0) @binding(3) var brick_max: texture_3d<f32>; // as texels
 
 struct Ray {
@@ -203,7 +204,7 @@ fn fs_surfaces(@builtin(position) position: vec4f) -> @location(0) vec4f {
     while i < ray.count {
         let uvw = ray.start + ray.step * f32(i);
         let brick = floor(uvw * view.dims / BRICK);
-        let empty = textureLoad(bricks, vec3i(brick), 0).r;
+        let empty = min(textureLoad(bricks, vec3i(brick), 0).r, textureLoad(label_bricks, vec3i(brick), 0).r);
         if empty > 0u {
             i += steps_out(uvw, brick, f32(empty - 1u), ray.step);
             has_front = false;

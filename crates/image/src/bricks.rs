@@ -50,49 +50,46 @@ impl Bricks {
     /// For each brick: 0 when something in it can be seen, else how many bricks around it, in
     /// every direction, hold nothing to see (1 is the brick itself; 255 at most).
     pub fn empty_distance(&self, transfer: &TransferFunction) -> Vec<u8> {
-        self.empty_distance_beside(transfer, &[])
+        let seen = |[low, high]: &[f32; 2]| low <= high && transfer.max_opacity(*low, *high) > 0.0;
+        distance_to(self.dims, self.ranges.iter().map(seen))
     }
+}
 
-    /// As [`Self::empty_distance`], where something else is seen in the bricks that are `also` so.
-    pub fn empty_distance_beside(&self, transfer: &TransferFunction, also: &[bool]) -> Vec<u8> {
-        let seen = |[low, high]: [f32; 2]| low <= high && transfer.max_opacity(low, high) > 0.0;
-        let is_seen = |at: usize, range: &[f32; 2]| seen(*range) || also.get(at).copied().unwrap_or(false);
-        let ranges = self.ranges.iter().enumerate();
-        let mut distance: Vec<u8> =
-            ranges.map(|(at, range)| if is_seen(at, range) { 0 } else { u8::MAX }).collect();
-        self.sweep(&mut distance, false);
-        self.sweep(&mut distance, true);
-        distance
-    }
+/// For each brick of so many along x, y and z how far the nearest one is that is `seen`, as [`Bricks::empty_distance`] has it.
+pub(crate) fn distance_to(dims: [usize; 3], seen: impl Iterator<Item = bool>) -> Vec<u8> {
+    let mut distance: Vec<u8> = seen.map(|is_seen| if is_seen { 0 } else { u8::MAX }).collect();
+    sweep(dims, &mut distance, false);
+    sweep(dims, &mut distance, true);
+    distance
+}
 
-    /// One half of a chessboard distance transform: takes the minimum over the 13 neighbours
-    /// already passed, plus one.
-    fn sweep(&self, distance: &mut [u8], backward: bool) {
-        let [nx, ny, nz] = self.dims.map(|n| n as isize);
-        let before = |d: &[isize; 3]| (d[2], d[1], d[0]) < (0, 0, 0);
-        let around = (-1..=1).flat_map(|z| (-1..=1).flat_map(move |y| (-1..=1).map(move |x| [x, y, z])));
-        let passed: Vec<[isize; 3]> = around.filter(before).collect();
-        let turn = |i: isize, n: isize| if backward { n - 1 - i } else { i };
-        let sign = if backward { -1 } else { 1 };
-        for z in (0..nz).map(|i| turn(i, nz)) {
-            for y in (0..ny).map(|i| turn(i, ny)) {
-                for x in (0..nx).map(|i| turn(i, nx)) {
-                    let at = ((z * ny + y) * nx + x) as usize;
-                    let mut least = distance[at];
-                    if least == 0 {
-                        continue;
-                    }
-                    for [dx, dy, dz] in &passed {
-                        let (px, py, pz) = (x + sign * dx, y + sign * dy, z + sign * dz);
-                        let inside = px >= 0 && py >= 0 && pz >= 0 && px < nx && py < ny && pz < nz;
-                        // Outside the volume there is nothing to see: no limit from there.
-                        if inside {
-                            let other = distance[((pz * ny + py) * nx + px) as usize];
-                            least = least.min(other.saturating_add(1));
-                        }
-                    }
-                    distance[at] = least;
+/// One half of a chessboard distance transform: takes the minimum over the 13 neighbours
+/// already passed, plus one.
+fn sweep(dims: [usize; 3], distance: &mut [u8], backward: bool) {
+    let [nx, ny, nz] = dims.map(|n| n as isize);
+    let before = |d: &[isize; 3]| (d[2], d[1], d[0]) < (0, 0, 0);
+    let around = (-1..=1).flat_map(|z| (-1..=1).flat_map(move |y| (-1..=1).map(move |x| [x, y, z])));
+    let passed: Vec<[isize; 3]> = around.filter(before).collect();
+    let turn = |i: isize, n: isize| if backward { n - 1 - i } else { i };
+    let sign = if backward { -1 } else { 1 };
+    for z in (0..nz).map(|i| turn(i, nz)) {
+        for y in (0..ny).map(|i| turn(i, ny)) {
+            for x in (0..nx).map(|i| turn(i, nx)) {
+                let at = ((z * ny + y) * nx + x) as usize;
+                let mut least = distance[at];
+                if least == 0 {
+                    continue;
                 }
+                for [dx, dy, dz] in &passed {
+                    let (px, py, pz) = (x + sign * dx, y + sign * dy, z + sign * dz);
+                    let inside = px >= 0 && py >= 0 && pz >= 0 && px < nx && py < ny && pz < nz;
+                    // Outside the volume there is nothing to see: no limit from there.
+                    if inside {
+                        let other = distance[((pz * ny + py) * nx + px) as usize];
+                        least = least.min(other.saturating_add(1));
+                    }
+                }
+                distance[at] = least;
             }
         }
     }

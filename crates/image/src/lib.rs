@@ -59,7 +59,7 @@ pub use present::{Interpolation, Modality, StackDraw, Voi};
 pub use raycast::{CropBox, VolumeDraw, VolumeMode};
 pub use regular::regular;
 pub use shutter::Shutter;
-pub use solids::{Solids, SolidsDraw};
+pub use solids::{LabelParts, Solids, SolidsDraw, SolidsLook};
 pub use transfer::{Preset, Shading, TransferFunction};
 pub use transfer_table::TransferTable;
 pub use voi::{VoiFunction, Window};

@@ -233,7 +233,7 @@ impl<'a> Caster<'a> {
     fn composite(&self, ray: &Ray, table: &TransferTable, shading: Shading) -> Vec3 {
         let (mut color, mut opacity) = (Vec3::ZERO, 0.0f32);
         let solids = self.draw.solids.as_ref();
-        let volume_share = solids.map_or(1.0, |s| s.volume_share);
+        let volume_share = solids.map_or(1.0, |s| s.look.volume_share);
         let mut inside = 0;
         for i in 0..ray.count {
             let uvw = ray.start + ray.step * i as f32;
@@ -269,7 +269,7 @@ impl<'a> Caster<'a> {
         if label == *inside {
             return None;
         }
-        let color = solids.color(label);
+        let color = solids.look.color(label);
         if color[3] == 0.0 {
             *inside = label;
             return None;

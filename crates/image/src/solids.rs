@@ -1,13 +1,14 @@
 //! Segments and regions as solids in a volume's box, for surfaces in 3D.
 //!
 //! One label a cell, so where two of them overlap the later one is seen. Cells are those of the volume or coarser.
+//! [`Solids::with_labels`] is the CPU twin of `shaders/solids.wgsl`, which makes them of labels that are in device memory.
 
 use std::sync::Arc;
 
-use glam::{DVec3, Vec3};
+use glam::{DMat4, DVec3, Vec3};
 
-use crate::Volume;
-use crate::bricks::BRICK;
+use crate::bricks::{BRICK, distance_to};
+use crate::{LabelGrid, Volume};
 
 /// Cells along an edge at most: a surface is seen from as far away as the whole volume is.
 const MOST: usize = 256;
@@ -19,13 +20,35 @@ const MARGIN: usize = 2;
 pub struct Solids {
     dims: [usize; 3],
     labels: Vec<u8>,
+    brick_dims: [usize; 3],
     bricks: Vec<bool>,
+}
+
+/// Which part of solids each label of a grid is: labels of one grid among what else is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelParts {
+    /// From patient millimetres to the grid's voxels, whose slices are even.
+    pub voxel_from_patient: DMat4,
+    /// For each label the number of its part, from 1; 0, and beyond the end: not shown.
+    pub parts: Arc<Vec<u8>>,
+}
+
+impl LabelParts {
+    /// The part that a label is; 0 where it is none.
+    pub fn of(&self, label: u16) -> u8 {
+        self.parts.get(usize::from(label)).copied().unwrap_or(0)
+    }
 }
 
 impl Solids {
     /// Cells along x, y and z for a volume.
     pub fn dims_for(volume: &Volume) -> [usize; 3] {
-        [0, 1, 2].map(|axis| volume.dims[axis].clamp(1, MOST))
+        Self::dims_of([volume.dims[0], volume.dims[1], volume.dims[2]])
+    }
+
+    /// The same for so many voxels along x, y and z.
+    pub fn dims_of(voxels: [usize; 3]) -> [usize; 3] {
+        voxels.map(|n| n.clamp(1, MOST))
     }
 
     /// The patient position of a cell's centre, for a volume.
@@ -36,14 +59,43 @@ impl Solids {
         volume.patient_from_voxel.transform_point3(DVec3::from_array(voxel))
     }
 
+    /// From a cell's place to the voxel's, for so many voxels and cells along x, y and z.
+    pub fn voxel_from_cell(voxels: [usize; 3], cells: [usize; 3]) -> DMat4 {
+        let scale = DVec3::from_array([0, 1, 2].map(|axis| voxels[axis] as f64 / cells[axis] as f64));
+        DMat4::from_translation(0.5 * scale - 0.5) * DMat4::from_scale(scale)
+    }
+
     /// Of labels, x fastest, then y, then z; 0 is nothing. `None` when they are not as many as the cells.
     pub fn new(volume: &Volume, labels: Vec<u8>) -> Option<Self> {
         let dims = Self::dims_for(volume);
         if labels.len() != dims.iter().product::<usize>() {
             return None;
         }
-        let bricks = bricks([volume.dims[0], volume.dims[1], volume.dims[2]], dims, &labels);
-        Some(Self { dims, labels, bricks })
+        let voxels = [volume.dims[0], volume.dims[1], volume.dims[2]];
+        let bricks = bricks(voxels, dims, &labels);
+        Some(Self { dims, labels, brick_dims: voxels.map(|n| n.div_ceil(BRICK)), bricks })
+    }
+
+    /// The parts that labels of a grid are, over what is shown `beneath` them. Each cell has the label of the voxel that its
+    /// centre lies in. `None` when what is beneath was made for another volume.
+    pub fn with_labels(
+        volume: &Volume,
+        beneath: Option<&Self>,
+        grid: &LabelGrid,
+        parts: &LabelParts,
+    ) -> Option<Self> {
+        let dims @ [nx, ny, nz] = Self::dims_for(volume);
+        if beneath.is_some_and(|beneath| beneath.dims != dims) {
+            return None;
+        }
+        let part = |at: usize| {
+            let cell = [at % nx, at / nx % ny, at / (nx * ny)];
+            match parts.of(grid.label_at(Self::center_mm(volume, cell))) {
+                0 => beneath.map_or(0, |beneath| beneath.labels[at]),
+                part => part,
+            }
+        };
+        Self::new(volume, (0..nx * ny * nz).map(part).collect())
     }
 
     /// Cells along x, y and z.
@@ -59,6 +111,17 @@ impl Solids {
     /// For each brick of the volume: some label is in it, or so near that a step from inside can reach it.
     pub fn bricks(&self) -> &[bool] {
         &self.bricks
+    }
+
+    /// Bricks along x, y and z.
+    pub fn brick_dims(&self) -> [usize; 3] {
+        self.brick_dims
+    }
+
+    /// For each brick 0 where [`Self::bricks`] is so, else how many bricks around it hold nothing, as
+    /// [`crate::Bricks::empty_distance`] has it.
+    pub fn empty_distance(&self) -> Vec<u8> {
+        distance_to(self.brick_dims, self.bricks.iter().copied())
     }
 
     /// The label at texture coordinates of the volume.
@@ -126,26 +189,31 @@ fn bricks(volume: [usize; 3], dims: [usize; 3], labels: &[u8]) -> Vec<bool> {
     seen
 }
 
-/// How solids look in a picture.
-#[derive(Clone, Debug)]
-pub struct SolidsDraw {
-    /// The labels.
-    pub solids: Arc<Solids>,
+/// How solids look in a picture, wherever their labels are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SolidsLook {
     /// Red, green, blue, opacity of the surface of each label; 0 is not seen. Labels beyond its end are not seen.
     pub colors: Vec<[u8; 4]>,
     /// Share of the volume's own opacity that is left, 0 to 1, so that what lies inside is seen.
     pub volume_share: f32,
 }
 
+/// Solids in a picture.
+#[derive(Clone, Debug)]
+pub struct SolidsDraw {
+    /// The labels.
+    pub solids: Arc<Solids>,
+    /// How they look.
+    pub look: SolidsLook,
+}
+
 impl PartialEq for SolidsDraw {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.solids, &other.solids)
-            && self.colors == other.colors
-            && self.volume_share == other.volume_share
+        Arc::ptr_eq(&self.solids, &other.solids) && self.look == other.look
     }
 }
 
-impl SolidsDraw {
+impl SolidsLook {
     /// Colour and opacity of a label, 0 to 1.
     pub(crate) fn color(&self, label: u8) -> [f32; 4] {
         let color = self.colors.get(usize::from(label)).copied().filter(|_| label != 0).unwrap_or_default();
@@ -182,5 +250,19 @@ mod tests {
         let volume = phantom::volume([4, 4, 4], DVec3::new(1.0, 2.0, 3.0), vec![0i16; 64]);
         let by_voxel = volume.patient_from_voxel.transform_point3(DVec3::new(1.0, 2.0, 3.0));
         assert!(Solids::center_mm(&volume, [1, 2, 3]).distance(by_voxel) < 1e-12);
+        let coarse = Solids::voxel_from_cell([512, 4, 6], [256, 4, 3]);
+        assert_eq!(coarse.transform_point3(DVec3::new(3.0, 2.0, 1.0)), DVec3::new(6.5, 2.0, 2.5));
+    }
+
+    #[test]
+    fn labels_lie_over_what_was_there_and_leave_it_where_they_show_nothing() {
+        let volume = phantom::volume([4, 1, 1], DVec3::ONE, vec![0i16; 4]);
+        let beneath = Solids::new(&volume, vec![1, 1, 2, 0]).unwrap();
+        let grid = LabelGrid::over(&volume, &[0, 300, 5, 300]);
+        let mut parts = vec![0; 301];
+        parts[300] = 3;
+        let labels = LabelParts { voxel_from_patient: volume.voxel_from_patient(), parts: Arc::new(parts) };
+        let over = Solids::with_labels(&volume, Some(&beneath), &grid, &labels).unwrap();
+        assert_eq!(over.labels(), [1, 3, 2, 3]);
     }
 }

@@ -6,7 +6,7 @@ use egui::TextureId;
 use medsight_gpu::Gpu;
 use medsight_image::{Frame, LabelDraw, Solids, Volume};
 use medsight_render::{DeviceLabels, FrameTexture, Renderer, SolidsTexture, Target, VolumeTexture};
-use medsight_viewport::{LightBox, Picture, Textures};
+use medsight_viewport::{FreshSolids, LightBox, Picture, Textures, VolumePicture};
 
 /// Stored images kept on the device, in bytes.
 const FRAME_BYTES: u64 = 192 << 20;
@@ -55,6 +55,8 @@ pub(crate) struct Painter {
     frames: Vec<(Arc<Frame>, Arc<FrameTexture>)>,
     volumes: Vec<(Arc<Volume>, OnDevice)>,
     solids: Vec<(Arc<Solids>, SolidsOnDevice)>,
+    /// Of `fresh`, in the boxes of volumes.
+    fresh_solids: Vec<(Arc<Volume>, FreshSolids, SolidsOnDevice)>,
     thumbnails: Vec<Option<(wgpu::Texture, TextureId, f32)>>,
     /// Pictures drawn so far.
     pub(crate) drawn: u64,
@@ -75,6 +77,7 @@ impl Painter {
             frames: Vec::new(),
             volumes: Vec::new(),
             solids: Vec::new(),
+            fresh_solids: Vec::new(),
             thumbnails: Vec::new(),
             drawn: 0,
         }
@@ -169,10 +172,14 @@ impl Painter {
         result
     }
 
-    /// Labels in device memory, to be drawn over the cells that [`LightBox::fresh_labels`] names.
+    /// Labels in device memory, to be drawn over the cells that [`LightBox::fresh_labels`] names, and in 3D.
     pub(crate) fn put_fresh(&mut self, labels: Arc<DeviceLabels>) {
         self.fresh = Some(labels);
+        self.fresh_solids.clear();
         self.labels.iter_mut().flatten().for_each(|slot| slot.drawn = None);
+        let of_old =
+            |slot: &&mut Slot| matches!(&slot.picture, Picture::Volume(view) if view.fresh.is_some());
+        self.cells.iter_mut().flatten().filter(of_old).for_each(|slot| slot.picture = Picture::None);
     }
 
     /// Draws labels over a cell. True when they were not there before.
@@ -234,9 +241,13 @@ impl Painter {
             }
             Picture::Volume(view) => {
                 let volume = self.volume(&view.volume)?;
-                let solids = view.draw.solids.as_ref().map(|s| self.solids(&s.solids)).transpose()?;
+                let (solids, look) = match (&view.fresh, &view.draw.solids) {
+                    (Some(fresh), _) => (self.fresh_solids(view, fresh)?, Some(&fresh.look)),
+                    (None, Some(draw)) => (Some(self.solids(&draw.solids)?), Some(&draw.look)),
+                    (None, None) => (None, None),
+                };
                 let _submitting = self.gpu.submitting();
-                self.renderer.draw_volume_with(target, &volume, solids.as_deref(), &view.draw);
+                self.renderer.draw_volume_with(target, &volume, solids.as_deref().zip(look), &view.draw);
             }
         }
         self.drawn += 1;
@@ -276,6 +287,30 @@ impl Painter {
         made
     }
 
+    /// What a model left in device memory as solids; `None` when it is gone already.
+    fn fresh_solids(
+        &mut self,
+        view: &VolumePicture,
+        fresh: &FreshSolids,
+    ) -> Result<Option<Arc<SolidsTexture>>, String> {
+        let Some(labels) = self.fresh.clone() else { return Ok(None) };
+        let is_known = |(volume, known, _): &&(Arc<Volume>, FreshSolids, SolidsOnDevice)| {
+            Arc::ptr_eq(volume, &view.volume) && known.is_same(fresh)
+        };
+        if let Some((_, _, known)) = self.fresh_solids.iter().find(is_known) {
+            return known.clone().map(Some);
+        }
+        let volume = self.volume(&view.volume)?;
+        let beneath = fresh.beneath.as_ref().map(|solids| self.solids(solids)).transpose()?;
+        let made = {
+            let _submitting = self.gpu.submitting();
+            self.renderer.solids_of_labels(&volume, &labels, &fresh.labels, beneath.as_deref())
+        };
+        let made = made.map(Arc::new).map_err(|e| e.to_string());
+        self.fresh_solids.push((view.volume.clone(), fresh.clone(), made.clone()));
+        made.map(Some)
+    }
+
     /// Lets go of frames and volumes that the light box let go of.
     fn forget_unused(&mut self, light_box: &LightBox) {
         self.volumes.retain(|(v, _)| {
@@ -283,6 +318,7 @@ impl Painter {
         });
         if !light_box.has_fresh_labels() {
             self.fresh = None;
+            self.fresh_solids.clear();
         }
         self.solids.retain(|(s, _)| light_box.solids.values().any(|own| Arc::ptr_eq(&own.solids, s)));
         // One reference is this cache's own.

@@ -8,6 +8,7 @@
 mod error;
 mod frame;
 mod geodesic;
+mod label_solids;
 mod labels;
 mod pass;
 mod plane;

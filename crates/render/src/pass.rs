@@ -167,22 +167,32 @@ pub(crate) fn texture_of(
     size: [u32; 3],
     bytes: &[u8],
 ) -> wgpu::Texture {
-    let extent = wgpu::Extent3d { width: size[0], height: size[1], depth_or_array_layers: size[2] };
-    let texture = device.create_texture(&wgpu::TextureDescriptor {
+    let texture = empty_texture(device, label, dimension, format, size);
+    let row = size[0] * format.block_copy_size(None).unwrap_or(4);
+    let layout =
+        wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: Some(size[1]) };
+    queue.write_texture(texture.as_image_copy(), bytes, layout, texture.size());
+    texture
+}
+
+/// A texture that something is to be copied into.
+pub(crate) fn empty_texture(
+    device: &wgpu::Device,
+    label: &'static str,
+    dimension: wgpu::TextureDimension,
+    format: wgpu::TextureFormat,
+    size: [u32; 3],
+) -> wgpu::Texture {
+    device.create_texture(&wgpu::TextureDescriptor {
         label: Some(label),
-        size: extent,
+        size: wgpu::Extent3d { width: size[0], height: size[1], depth_or_array_layers: size[2] },
         mip_level_count: 1,
         sample_count: 1,
         dimension,
         format,
         usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
         view_formats: &[],
-    });
-    let row = size[0] * format.block_copy_size(None).unwrap_or(4);
-    let layout =
-        wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: Some(size[1]) };
-    queue.write_texture(texture.as_image_copy(), bytes, layout, extent);
-    texture
+    })
 }
 
 /// The whole texture as the shaders see it.

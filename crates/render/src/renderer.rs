@@ -1,12 +1,15 @@
 //! The pipelines, made once; what is drawn comes with each call.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::OnceLock;
 
 use medsight_gpu::{DeviceLabels, Gpu, MemoryBudget, Tier};
-use medsight_image::{Frame, LabelDraw, PlaneDraw, Solids, StackDraw, Volume, VolumeDraw};
+use medsight_image::{
+    Frame, LabelDraw, LabelParts, PlaneDraw, Solids, SolidsLook, StackDraw, Volume, VolumeDraw,
+};
 use wgpu::{BindingResource, TextureViewDimension};
 
+use crate::label_solids::LabelSolids;
 use crate::labels::LabelsPass;
 use crate::pass::{Canvas, FILTERED, Pass, Slot};
 use crate::plane::PlanePass;
@@ -25,6 +28,8 @@ pub struct Renderer {
     plane: PlanePass,
     view: ViewPass,
     labels: LabelsPass,
+    /// Made when the first model leaves labels on the device.
+    label_solids: OnceLock<LabelSolids>,
     upscale: Pass,
     linear: wgpu::Sampler,
 }
@@ -48,6 +53,7 @@ impl Renderer {
             plane: PlanePass::new(device)?,
             view: ViewPass::new(device, linear.clone())?,
             labels: LabelsPass::new(device)?,
+            label_solids: OnceLock::new(),
             upscale: Pass::new(device, "upscale", shaders::UPSCALE, "fs_main", &upscale)?,
             linear,
             device: device.clone(),
@@ -120,8 +126,30 @@ impl Renderer {
     ///
     /// # Errors
     /// [`RenderError::Memory`] when there is no room.
-    pub fn upload_solids(&self, solids: &Arc<Solids>) -> Result<SolidsTexture, RenderError> {
+    pub fn upload_solids(&self, solids: &Solids) -> Result<SolidsTexture, RenderError> {
         SolidsTexture::new(&self.device, &self.queue, &self.memory, solids)
+    }
+
+    /// Labels that are in device memory as solids in the box of a volume, over what is shown `beneath` them there. Returns when
+    /// the work is submitted: what is drawn later sees them.
+    ///
+    /// # Errors
+    /// [`RenderError::Memory`] when there is no room, [`RenderError::Length`] when what is beneath was made for another volume.
+    pub fn solids_of_labels(
+        &self,
+        volume: &VolumeTexture,
+        labels: &DeviceLabels,
+        parts: &LabelParts,
+        beneath: Option<&SolidsTexture>,
+    ) -> Result<SolidsTexture, RenderError> {
+        let make = match self.label_solids.get() {
+            Some(make) => make,
+            None => {
+                let made = LabelSolids::new(&self.device, &self.queue, &self.memory)?;
+                self.label_solids.get_or_init(|| made)
+            }
+        };
+        make.make(volume, labels, parts, beneath)
     }
 
     /// Draws a volume in 3D. Returns when the work is submitted, not when it is done.
@@ -129,12 +157,13 @@ impl Renderer {
         self.draw_volume_with(target, volume, None, draw);
     }
 
-    /// As [`Self::draw_volume`], with the surfaces of `draw.solids` where they are on the device.
+    /// As [`Self::draw_volume`], with surfaces that are on the device. What is in `draw.solids` is not looked at: that is for
+    /// who puts it there.
     pub fn draw_volume_with(
         &self,
         target: &Target,
         volume: &VolumeTexture,
-        solids: Option<&SolidsTexture>,
+        solids: Option<(&SolidsTexture, &SolidsLook)>,
         draw: &VolumeDraw,
     ) {
         self.at_quality(target, draw.quality, |canvas| {

@@ -24,6 +24,8 @@ pub const LABELS: &str = include_str!("../../../shaders/labels.wgsl");
 pub const GEODESIC: &str = include_str!("../../../shaders/geodesic.wgsl");
 /// `shaders/similarity.wgsl`
 pub const SIMILARITY: &str = include_str!("../../../shaders/similarity.wgsl");
+/// `shaders/solids.wgsl`
+pub const SOLIDS: &str = include_str!("../../../shaders/solids.wgsl");
 /// `shaders/upscale.wgsl`
 pub const UPSCALE: &str = include_str!("../../../shaders/upscale.wgsl");
 

@@ -1,20 +1,21 @@
-//! Labels of segments on the device, for surfaces in 3D.
-
-use std::sync::Arc;
+//! Labels of segments on the device, for surfaces in 3D. `label_solids` makes them of labels that are there already.
 
 use medsight_gpu::{MemoryBudget, Reservation};
-use medsight_image::{Solids, SolidsDraw};
+use medsight_image::{Solids, SolidsLook};
 use wgpu::{TextureDimension, TextureFormat};
 
 use crate::RenderError;
 use crate::pass::{texture_of, view_of};
 
-/// Labels of the box of a volume; made by [`crate::Renderer::upload_solids`].
+/// Labels of the box of a volume; made by [`crate::Renderer::upload_solids`] or [`crate::Renderer::solids_of_labels`].
 #[derive(Debug)]
 pub struct SolidsTexture {
-    pub(crate) solids: Arc<Solids>,
+    /// Cells along x, y and z.
+    pub(crate) dims: [u32; 3],
     pub(crate) view: wgpu::TextureView,
-    memory: Reservation,
+    /// For each brick of the volume how far the nearest label is.
+    pub(crate) bricks: wgpu::TextureView,
+    pub(crate) memory: Reservation,
 }
 
 impl SolidsTexture {
@@ -22,13 +23,20 @@ impl SolidsTexture {
         device: &wgpu::Device,
         queue: &wgpu::Queue,
         budget: &MemoryBudget,
-        solids: &Arc<Solids>,
+        solids: &Solids,
     ) -> Result<Self, RenderError> {
-        let memory = budget.reserve(solids.labels().len() as u64)?;
-        let (format, size) = (TextureFormat::R8Uint, solids.dims().map(|n| n as u32));
-        let texture =
-            texture_of(device, queue, "labels", TextureDimension::D3, format, size, solids.labels());
-        Ok(Self { solids: solids.clone(), view: view_of(&texture), memory })
+        let empty = solids.empty_distance();
+        let memory = budget.reserve((solids.labels().len() + empty.len()) as u64)?;
+        let texture = |size: [usize; 3], bytes: &[u8]| {
+            let (format, size) = (TextureFormat::R8Uint, size.map(|n| n as u32));
+            view_of(&texture_of(device, queue, "solids", TextureDimension::D3, format, size, bytes))
+        };
+        Ok(Self {
+            dims: solids.dims().map(|n| n as u32),
+            view: texture(solids.dims(), solids.labels()),
+            bricks: texture(solids.brick_dims(), &empty),
+            memory,
+        })
     }
 
     /// Graphics memory it takes.
@@ -41,7 +49,7 @@ impl SolidsTexture {
 pub(crate) fn label_colors(
     device: &wgpu::Device,
     queue: &wgpu::Queue,
-    look: &SolidsDraw,
+    look: &SolidsLook,
 ) -> wgpu::TextureView {
     let mut colors = vec![[0u8; 4]; 256];
     for (texel, color) in colors.iter_mut().zip(&look.colors).skip(1) {

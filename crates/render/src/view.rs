@@ -1,7 +1,7 @@
 //! Draws a volume in 3D: `shaders/volume.wgsl`.
 
 use medsight_image::raycast::{JITTER, Rays};
-use medsight_image::{VoiFunction, VolumeDraw, VolumeMode, Window};
+use medsight_image::{SolidsLook, VoiFunction, VolumeDraw, VolumeMode, Window};
 use wgpu::{BindingResource, TextureSampleType, TextureViewDimension};
 
 use crate::pass::{Canvas, FILTERED, Pass, Slot, UNFILTERED};
@@ -79,7 +79,7 @@ impl ViewPass {
         queue: &wgpu::Queue,
         canvas: &Canvas<'_>,
         volume: &VolumeTexture,
-        solids: Option<&SolidsTexture>,
+        solids: Option<(&SolidsTexture, &SolidsLook)>,
         draw: &VolumeDraw,
     ) {
         let view = canvas.view;
@@ -97,8 +97,7 @@ impl ViewPass {
                 passes.mip.draw(device, queue, view, &uniform, &resources);
             }
             VolumeMode::Composite { transfer, shading } => {
-                let shown = solids.zip(draw.solids.as_ref());
-                let seen = volume.seen(device, queue, transfer, uniform.step_mm, shown.map(|(s, _)| s));
+                let seen = volume.seen(device, queue, transfer, uniform.step_mm);
                 [uniform.table_low, uniform.table_high] = seen.range;
                 // The table's first entry, if it is transparent; else no coordinate is low enough.
                 let first_entry = 0.5 / medsight_image::transfer_table::TABLE as f32;
@@ -109,12 +108,12 @@ impl ViewPass {
                 let flat = [empty, table].map(BindingResource::TextureView);
                 let mut resources = vec![voxels(), sampler()];
                 resources.extend(flat);
-                let Some((solids, look)) = shown else {
+                let Some((solids, look)) = solids else {
                     return passes.composite.draw(device, queue, view, &uniform, &resources);
                 };
                 uniform.volume_share = look.volume_share;
                 let colors = label_colors(device, queue, look);
-                resources.extend([&solids.view, &colors].map(BindingResource::TextureView));
+                resources.extend([&solids.view, &colors, &solids.bricks].map(BindingResource::TextureView));
                 passes.surfaces.draw(device, queue, view, &uniform, &resources);
             }
         }
@@ -140,6 +139,7 @@ impl Pair {
             texture(FILTERED, flat),
             texture(TextureSampleType::Uint, solid),
             texture(FILTERED, flat),
+            texture(TextureSampleType::Uint, solid),
         ];
         let mip = [Slot::Uniform, texture(voxels, solid), Slot::Sampler, texture(UNFILTERED, solid)];
         Ok(Self {

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use glam::{DMat4, DVec3};
 use medsight_gpu::{MemoryBudget, Reservation, Tier};
-use medsight_image::{Bricks, Solids, TransferFunction, TransferTable, Volume, Voxels};
+use medsight_image::{Bricks, TransferFunction, TransferTable, Volume, Voxels};
 use rayon::prelude::*;
 use wgpu::{TextureDimension, TextureFormat};
 
+use crate::RenderError;
 use crate::pass::{texture_of, view_of};
-use crate::{RenderError, SolidsTexture};
 
 /// Modality values of one volume; made by [`crate::Renderer::upload_volume`] or
 /// [`crate::Renderer::begin_volume`].
@@ -41,7 +41,6 @@ pub struct VolumeTexture {
 pub(crate) struct Seen {
     transfer: Arc<TransferFunction>,
     step_mm: f32,
-    solids: Option<Arc<Solids>>,
     pub(crate) empty_bricks: wgpu::TextureView,
     pub(crate) table: wgpu::TextureView,
     pub(crate) range: [f32; 2],
@@ -180,18 +179,10 @@ impl VolumeTexture {
         queue: &wgpu::Queue,
         transfer: &Arc<TransferFunction>,
         step_mm: f32,
-        solids: Option<&SolidsTexture>,
     ) -> Seen {
         let mut kept = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let solids = solids.map(|s| &s.solids);
-        let same = |known: &Option<Arc<Solids>>| match (known, solids) {
-            (Some(known), Some(solids)) => Arc::ptr_eq(known, solids),
-            (None, None) => true,
-            _ => false,
-        };
         let fits = |seen: &&Seen| {
-            let same_look = seen.step_mm == step_mm && same(&seen.solids);
-            same_look && (Arc::ptr_eq(&seen.transfer, transfer) || seen.transfer == *transfer)
+            seen.step_mm == step_mm && (Arc::ptr_eq(&seen.transfer, transfer) || seen.transfer == *transfer)
         };
         if let Some(seen) = kept.as_ref().filter(fits) {
             return seen.clone();
@@ -203,12 +194,10 @@ impl VolumeTexture {
         let (format, size) = (TextureFormat::Rgba16Float, [edge, edge, 1]);
         let bytes = bytemuck::cast_slice(&halves);
         let table_texture = texture_of(device, queue, "table", TextureDimension::D2, format, size, bytes);
-        let also = solids.map_or(&[][..], |s| s.bricks());
-        let empty = self.bricks.empty_distance_beside(transfer, also);
+        let empty = self.bricks.empty_distance(transfer);
         let seen = Seen {
             transfer: transfer.clone(),
             step_mm,
-            solids: solids.cloned(),
             empty_bricks: self.brick_texture(device, queue, TextureFormat::R8Uint, &empty),
             table: view_of(&table_texture),
             range: table.range(),

@@ -53,7 +53,7 @@ pub use align::Alignment;
 pub use apply::Action;
 pub use cell::{Cell, Crop, Orientation, View3d};
 pub use curved::CurvedAsk;
-pub use fresh_labels::FreshLabels;
+pub use fresh_labels::{FreshLabels, FreshSolids};
 pub use gesture::Button;
 pub use job::{Job, JobKind};
 pub use layers::{FIRST_FILL, Layer, LayerContour, LayerDose, LayerForm, LayerSet};

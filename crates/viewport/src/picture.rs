@@ -9,6 +9,7 @@ use medsight_image::{
 };
 use medsight_record::ViewKind;
 
+use crate::fresh_labels::FreshSolids;
 use crate::light_box::LightBox;
 use crate::surface::{Space, Surface};
 
@@ -37,6 +38,8 @@ pub struct VolumePicture {
     pub volume: Arc<Volume>,
     /// How it looks.
     pub draw: VolumeDraw,
+    /// Labels in device memory, shown instead of `draw.solids`, which they lie over.
+    pub fresh: Option<Box<FreshSolids>>,
 }
 
 /// Content of a cell's texture.
@@ -58,7 +61,9 @@ impl PartialEq for Picture {
             (Self::None, Self::None) => true,
             (Self::Stack(a), Self::Stack(b)) => Arc::ptr_eq(&a.frame, &b.frame) && a.draw == b.draw,
             (Self::Plane(a), Self::Plane(b)) => Arc::ptr_eq(&a.volume, &b.volume) && a.draw == b.draw,
-            (Self::Volume(a), Self::Volume(b)) => Arc::ptr_eq(&a.volume, &b.volume) && a.draw == b.draw,
+            (Self::Volume(a), Self::Volume(b)) => {
+                Arc::ptr_eq(&a.volume, &b.volume) && a.draw == b.draw && a.fresh == b.fresh
+            }
             _ => false,
         }
     }
@@ -146,6 +151,7 @@ impl LightBox {
             return Picture::None;
         };
         let moving = self.is_moving_3d(index);
+        let fresh = self.fresh_solids(index).map(Box::new);
         Picture::Volume(VolumePicture {
             volume: volume.clone(),
             draw: VolumeDraw {
@@ -155,8 +161,9 @@ impl LightBox {
                 step_mm: volume.spacing_mm.min_element() * if moving { 1.0 } else { 0.5 },
                 background: [0; 3],
                 quality: self.quality_3d[usize::from(!moving)],
-                solids: self.solids_draw(index),
+                solids: if fresh.is_none() { self.solids_draw(index) } else { None },
             },
+            fresh,
         })
     }
 

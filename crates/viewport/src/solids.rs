@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use medsight_image::{Solids, SolidsDraw};
+use medsight_image::{Solids, SolidsDraw, SolidsLook};
 use medsight_record::ViewKind;
 
 use crate::layers::{Layer, LayerDose, LayerForm, LayerSet};
@@ -65,12 +65,18 @@ impl LightBox {
 
     /// The surfaces that a 3D cell shows; `None` when all are off.
     pub(crate) fn solids_draw(&self, cell: usize) -> Option<SolidsDraw> {
+        let (of, look) = self.solids_look(cell)?;
+        let any = look.colors.iter().any(|c| c[3] > 0);
+        any.then(|| SolidsDraw { solids: of.solids.clone(), look })
+    }
+
+    /// The parts of a 3D cell whose labels are there, and how they look; `None` where none are.
+    pub(crate) fn solids_look(&self, cell: usize) -> Option<(&SolidsOf, SolidsLook)> {
         let shown = self.cells.get(cell)?.series.filter(|_| self.layers_shown)?;
         let of = self.solids.get(&shown)?;
         let color = |(set, layer): &(usize, usize)| {
             let Some(set) = self.layers.get(*set) else { return [0; 4] };
-            // As on the images, the slider of the set says how much is seen through. Isodoses lie around each other and
-            // around the regions: more is seen through them, the lower the more.
+            // Isodoses lie around each other and around the regions: more is seen through them, the lower the more.
             let fill = set.fill.clamp(0.0, 1.0);
             let Some(layer) = set.layers.get(*layer) else { return [0; 4] };
             let (shown, share) = match layer.dose {
@@ -78,15 +84,18 @@ impl LightBox {
                     let highest = set.layers.iter().filter_map(isodose).fold(value, f64::max);
                     (isodose_at(set, value), (0.1 + 0.5 * fill) * (value / highest) as f32)
                 }
-                _ => (Some(layer).filter(|l| l.on), 0.4 + 0.6 * fill),
+                _ => (Some(layer).filter(|l| l.on), surface_share(fill)),
             };
             shown.map_or([0; 4], |l| [l.rgb[0], l.rgb[1], l.rgb[2], (255.0 * share) as u8])
         };
         let colors: Vec<[u8; 4]> = std::iter::once([0; 4]).chain(of.parts.iter().map(color)).collect();
-        let any = colors.iter().any(|c| c[3] > 0);
-        let volume_share = self.cells[cell].view_3d.volume_share;
-        any.then(|| SolidsDraw { solids: of.solids.clone(), colors, volume_share })
+        Some((of, SolidsLook { colors, volume_share: self.cells[cell].view_3d.volume_share }))
     }
+}
+
+/// How opaque a surface is. As on the images, the slider of its set says how much is seen through.
+pub(crate) fn surface_share(fill: f32) -> f32 {
+    0.4 + 0.6 * fill
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::mem::{offset_of, size_of};
 
 use crate::geodesic::SpreadUniform;
+use crate::label_solids::CellsUniform;
 use crate::labels::LabelsUniform;
 use crate::plane::PlaneUniform;
 use crate::shaders;
@@ -47,7 +48,7 @@ fn every_shader_is_valid_after_expansion() {
     for source in [shaders::STACK, shaders::PLANE, shaders::VOLUME, shaders::LABELS, shaders::UPSCALE] {
         module(source);
     }
-    for source in [shaders::GEODESIC, shaders::SIMILARITY] {
+    for source in [shaders::GEODESIC, shaders::SIMILARITY, shaders::SOLIDS] {
         module(source);
     }
     module(&shaders::volume_with_manual_sampling());
@@ -127,6 +128,12 @@ fn labels_uniform_has_one_layout_in_rust_and_wgsl() {
         "Labels",
         LabelsUniform,
         [origin, inside, right, edge, down, dash_px, dims, colors, size_px, pad_0, pad_1]
+    );
+    check_layout!(
+        shaders::SOLIDS,
+        "Cells",
+        CellsUniform,
+        [row_x, row_y, row_z, label_dims, parts, dims, row_words, voxels, has_beneath, bricks, brick_words,]
     );
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use medsight_base::Plane;
 use medsight_image::{
-    Camera, CropBox, Preset, Solids, SolidsDraw, Volume, VolumeDraw, VolumeMode, Window, phantom, raycast,
+    Camera, CropBox, LabelGrid, LabelParts, Preset, Solids, SolidsDraw, SolidsLook, Volume, VolumeDraw,
+    VolumeMode, Window, phantom, raycast,
 };
 
 use super::{device, difference, picture};
@@ -71,11 +72,12 @@ fn surfaces_of_segments_are_the_twins_with_and_without_the_volume_around_them() 
     let mut look = VolumeDraw::preset(camera(&volume), &Preset::named("ct_bone").unwrap(), &volume);
     for (volume_share, ball) in [(0.3, 255), (0.0, 255), (0.3, 0)] {
         let colors = vec![[0; 4], [230, 60, 50, ball], [60, 90, 230, 200]];
-        look.solids = Some(SolidsDraw { solids: solids.clone(), colors, volume_share });
+        let surfaces = SolidsLook { colors, volume_share };
+        look.solids = Some(SolidsDraw { solids: solids.clone(), look: surfaces.clone() });
         let drawn = picture(SIZE, |renderer, target| {
             let (volume, labels) =
                 (renderer.upload_volume(&volume).unwrap(), renderer.upload_solids(&solids).unwrap());
-            renderer.draw_volume_with(target, &volume, Some(&labels), &look);
+            renderer.draw_volume_with(target, &volume, Some((&labels, &surfaces)), &look);
         });
         let twin = raycast::draw(&volume, &look, SIZE);
         let red = twin.chunks(4).filter(|p| p[0] > 90 && p[0] / 2 > p[2]).count();
@@ -83,6 +85,72 @@ fn surfaces_of_segments_are_the_twins_with_and_without_the_volume_around_them() 
         let apart = difference(&drawn, &twin);
         // A step that enters a label on one side of a rounding moves its edge by a pixel.
         assert!(apart.mean <= 1.0 && apart.beyond_one <= 0.12, "{apart:?}");
+    }
+}
+
+/// Labels of a ball, of a box within its reach, and of something that has no part.
+fn found(dims: [usize; 3]) -> Vec<u16> {
+    let [nx, ny, nz] = dims;
+    let near = |a: usize, n: usize, part: f32| ((a as f32 + 0.5) / n as f32 - part).powi(2);
+    let places = (0..nz).flat_map(|z| (0..ny).flat_map(move |y| (0..nx).map(move |x| (x, y, z))));
+    let label = |(x, y, z): (usize, usize, usize)| {
+        let apart = near(x, nx, 0.5) + near(y, ny, 0.45) + near(z, nz, 0.5);
+        match () {
+            () if x * 4 > nx * 3 && y * 2 > ny && z * 3 < nz => 300,
+            () if apart < 0.05 => 7,
+            () if z == 0 => 9,
+            () => 0,
+        }
+    };
+    places.map(label).collect()
+}
+
+#[test]
+fn what_is_in_device_memory_only_looks_in_3d_as_it_does_when_the_processor_has_it() {
+    let (gpu, _) = device();
+    // Cells are the volume's voxels, or coarser.
+    for (volume, zoom) in [(head(), 1.0), (phantom::head([300, 40, 36], 1.5), 5.0)] {
+        let dims = [volume.dims[0], volume.dims[1], volume.dims[2]];
+        let labels = found(dims);
+        let on_device = crate::DeviceLabels::reserve(&gpu.device, &gpu.queue, &gpu.memory, dims).unwrap();
+        let mut words = labels.clone();
+        words.resize(labels.len().next_multiple_of(2), 0);
+        gpu.queue.write_buffer(on_device.buffer(), 0, bytemuck::cast_slice(&words));
+        let mut parts = vec![0; 301];
+        (parts[7], parts[300]) = (2, 3);
+        let parts = LabelParts { voxel_from_patient: volume.voxel_from_patient(), parts: Arc::new(parts) };
+        let grid = LabelGrid::over(&volume, &labels);
+        // Something that was there already, and lies under the lower end of the ball.
+        let cells = Solids::dims_for(&volume).iter().product::<usize>();
+        let old = (0..cells).map(|at| u8::from(at * 3 < cells));
+        let old = Solids::new(&volume, old.collect()).unwrap();
+        let mut look =
+            VolumeDraw::preset(camera(&volume).zoomed(zoom), &Preset::named("ct_bone").unwrap(), &volume);
+        let colors = vec![[0; 4], [240, 240, 20, 255], [230, 60, 50, 255], [60, 90, 230, 200]];
+        let surfaces = SolidsLook { colors, volume_share: 0.3 };
+        for beneath in [None, Some(&old)] {
+            let solids = Arc::new(Solids::with_labels(&volume, beneath, &grid, &parts).unwrap());
+            look.solids = Some(SolidsDraw { solids: solids.clone(), look: surfaces.clone() });
+            let here = picture(SIZE, |renderer, target| {
+                let volume = renderer.upload_volume(&volume).unwrap();
+                let labels = renderer.upload_solids(&solids).unwrap();
+                renderer.draw_volume_with(target, &volume, Some((&labels, &surfaces)), &look);
+            });
+            let there = picture(SIZE, |renderer, target| {
+                let volume = renderer.upload_volume(&volume).unwrap();
+                let beneath = beneath.map(|solids| renderer.upload_solids(solids).unwrap());
+                let labels = renderer.solids_of_labels(&volume, &on_device, &parts, beneath.as_ref());
+                let labels = labels.unwrap();
+                assert_eq!(labels.bytes(), renderer.upload_solids(&solids).unwrap().bytes());
+                renderer.draw_volume_with(target, &volume, Some((&labels, &surfaces)), &look);
+            });
+            let red = here.chunks(4).filter(|p| p[0] > 90 && p[0] / 2 > p[2] && p[0] / 2 > p[1]).count();
+            assert!(red > 20, "{red} red pixels over {beneath:?}", beneath = beneath.is_some());
+            assert!(here == there, "{:?}", difference(&here, &there));
+            let twin = raycast::draw(&volume, &look, SIZE);
+            let apart = difference(&there, &twin);
+            assert!(apart.mean <= 1.0 && apart.beyond_one <= 0.12, "{apart:?}");
+        }
     }
 }
 

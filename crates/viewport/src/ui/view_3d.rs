@@ -115,7 +115,7 @@ fn controls(ui: &mut Ui, light_box: &LightBox, index: usize, out: &mut Vec<Actio
     if ui.checkbox(&mut crop.shown, words.text("volume.crop")).changed() {
         out.push(Action::SetCrop(index, crop));
     }
-    if light_box.solids_draw(index).is_some() {
+    if light_box.solids_draw(index).is_some() || light_box.fresh_solids(index).is_some() {
         let mut share = view.volume_share;
         let text = words.text("lightbox.volume_share");
         ui.label(text);

@@ -6,9 +6,9 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use medsight_base::{SeriesUid, Timestamp};
 use medsight_record::{
-    Decided, Decision, LabelMeaning, Maker, Proposal, ToWrite, Tool, ViewCommand, Written,
+    Decided, Decision, LabelMeaning, Maker, Proposal, ToWrite, Tool, ViewCommand, ViewKind, Written,
 };
-use medsight_viewport::{Action, Effect, LightBox, ModelOffer, Popup};
+use medsight_viewport::{Action, Effect, LightBox, ModelOffer, Picture, Popup};
 
 fn liver() -> ModelOffer {
     ModelOffer {
@@ -100,7 +100,19 @@ fn what_a_model_has_just_found_is_shown_until_it_can_be_decided_on() {
     // Half of the pixels across: each is twice as wide.
     let wide = h.state().fresh_labels(0, [100, 100]).unwrap().plane.right_mm;
     assert!(wide.distance(look.plane.right_mm * 2.0) < 1e-3);
+    // In 3D too, in the same colours, each of them a part of its own.
+    let flat = h.state().cells[0].view;
+    h.state_mut().cells[0].view = ViewKind::Volume3d;
+    let of_3d = |b: &LightBox| match b.picture(0, size_px, 1.0) {
+        Picture::Volume(view) => view.fresh,
+        other => panic!("{other:?}"),
+    };
+    let fresh = of_3d(h.state()).unwrap();
+    assert_eq!([1, 2].map(|label| fresh.labels.of(label)), [1, 2]);
+    assert_eq!([1, 2].map(|part| fresh.look.colors[part][..3].to_vec()), shown.map(|rgb| rgb.to_vec()));
     h.state_mut().layers_shown = false;
+    assert!(of_3d(h.state()).is_none());
+    h.state_mut().cells[0].view = flat;
     assert!(h.state().fresh_labels(0, size_px).is_none());
     h.state_mut().put_proposed(0, &volume, maker(), meanings(), &vec![1; 200_000]);
     assert!(!h.state().has_fresh_labels());
