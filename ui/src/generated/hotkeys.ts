@@ -268,6 +268,9 @@ export const hotkeys = {
     "view.panel": [
       "Tab"
     ],
+    "view.prior": [
+      "Ctrl+O"
+    ],
     "view.rotate": [
       "O"
     ],
