@@ -114,19 +114,6 @@ impl LightBox {
         held(&self.inner).shows(study)
     }
 
-    /// More of a study is here: it grows on the light box, if it is there.
-    pub(crate) fn arrived(&self, desk: &Arc<Desk>, study: &StudyUid, arrival: Arrival) {
-        if !self.has_open(study) {
-            return;
-        }
-        // What cannot be read now is told when the study is opened the next time.
-        let manifest = desk.cache().and_then(|cache| cache.manifest_here(study).map_err(Problem::from));
-        if let Ok(manifest) = manifest.as_ref() {
-            self.say(ToLightBox::Arrived { manifest: Box::new(manifest.clone()), arrival });
-        }
-        self.arrived_beside(desk, study);
-    }
-
     /// Takes deleted studies off the light box.
     pub(crate) fn close(&self, desk: &Arc<Desk>, studies: &[StudyUid]) {
         let mut inner = held(&self.inner);
@@ -295,14 +282,6 @@ impl LightBox {
             FromLightBox::Problem(why) => desk.tell(DeskEvent::Failure(Fault::ViewerProblem(why).into())),
             // Measurements are listed in the panel without being selected; pictures have a process of their own.
             FromLightBox::Selected(_) | FromLightBox::Thumbnail { .. } | FromLightBox::Picture { .. } => {}
-        }
-    }
-
-    /// What lies on the images of a study is another: the light box reads what is there now. A study that is still on its
-    /// way is read again anyway.
-    fn layers_changed(&self, desk: &Arc<Desk>, study: &StudyUid) {
-        if !desk.retrieving().is_arriving(study) {
-            self.arrived(desk, study, Arrival::Whole);
         }
     }
 

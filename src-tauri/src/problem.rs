@@ -78,9 +78,7 @@ pub(crate) enum Fault {
     #[error("This study has no images, so there is nothing to show on the light box. Its files are kept.")]
     NoImages,
     /// A study that is to be shown beside another one.
-    #[error(
-        "This study is not of the same patient by its Patient ID and birth date, or is no longer on this computer."
-    )]
+    #[error("This study is not of the same patient (Patient ID, birth date), or is no longer here.")]
     NotOfPatient,
     /// A path that leads nowhere.
     #[error("There is nothing at {}. Check the path; removable media may not be connected.", .0.display())]

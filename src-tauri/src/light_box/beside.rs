@@ -1,5 +1,5 @@
-//! Other studies of the patient in the window of the one that is read: which there are, and which are shown there. Showing one is seeing
-//! it: it takes the right, and is in the audit trail like any opening.
+//! What is in the windows of the light box: a study that grows there, and other studies of the patient beside it. Showing one of those is
+//! seeing it: it takes the right, and is in the audit trail like any opening.
 
 use super::opening::beside_message;
 use super::{Inner, LightBox};
@@ -7,7 +7,7 @@ use crate::desk::{Desk, held, now};
 use crate::problem::{Fault, Problem};
 use crate::session::{self, Need};
 use medsight_base::StudyUid;
-use medsight_link::{Beside, ToLightBox};
+use medsight_link::{Arrival, Beside, ToLightBox};
 use medsight_record::{Right, StudyRecord};
 use std::sync::Arc;
 
@@ -42,6 +42,27 @@ impl Inner {
 }
 
 impl LightBox {
+    /// More of a study is here: it grows on the light box, if it is there.
+    pub(crate) fn arrived(&self, desk: &Arc<Desk>, study: &StudyUid, arrival: Arrival) {
+        if !self.has_open(study) {
+            return;
+        }
+        // What cannot be read now is told when the study is opened the next time.
+        let manifest = desk.cache().and_then(|cache| cache.manifest_here(study).map_err(Problem::from));
+        if let Ok(manifest) = manifest.as_ref() {
+            self.say(ToLightBox::Arrived { manifest: Box::new(manifest.clone()), arrival });
+        }
+        self.arrived_beside(desk, study);
+    }
+
+    /// What lies on the images of a study is another: the light box reads what is there now. A study that is still on its
+    /// way is read again anyway.
+    pub(super) fn layers_changed(&self, desk: &Arc<Desk>, study: &StudyUid) {
+        if !desk.retrieving().is_arriving(study) {
+            self.arrived(desk, study, Arrival::Whole);
+        }
+    }
+
     /// Says which other studies of the patient are here. Where that can't be read, nothing is said, and the list stays as it was.
     pub(super) fn tell_others(&self, desk: &Arc<Desk>, study: &StudyUid) {
         let others = || -> Result<Vec<StudyRecord>, Problem> {
@@ -55,7 +76,7 @@ impl LightBox {
     }
 
     /// More of a study is here, or another object of it: the windows in which it is beside another one have it too.
-    pub(super) fn arrived_beside(&self, desk: &Arc<Desk>, other: &StudyUid) {
+    fn arrived_beside(&self, desk: &Arc<Desk>, other: &StudyUid) {
         let readings: Vec<StudyUid> = {
             let inner = held(&self.inner);
             let shows = inner.beside.iter().filter(|(_, others)| others.contains(other));

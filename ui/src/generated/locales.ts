@@ -772,7 +772,7 @@ export const words = {
     "problem.desk.no-such-server": "The settings have no server of this name any more.",
     "problem.desk.not-all-came": "{missing} of {listed} objects that the server lists did not come. What came is kept; retrieve the study again.",
     "problem.desk.not-delivered": "The server could not send to {title}. At the server this title has to stand with the address of this computer and port {port}; a firewall may be between.",
-    "problem.desk.not-of-patient": "This study is not of the same patient by its Patient ID and birth date, or is no longer on this computer.",
+    "problem.desk.not-of-patient": "This study is not of the same patient (Patient ID, birth date), or is no longer here.",
     "problem.desk.not-ready": "The encrypted cache is not open.",
     "problem.desk.nothing-listed": "The server lists no objects of these studies.",
     "problem.desk.nothing-there": "There is nothing at {path}. Check the path; removable media may not be connected.",

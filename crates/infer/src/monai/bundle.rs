@@ -106,6 +106,13 @@ impl BundlePlan {
         let after = after(&config.object("postprocessing")?)?;
         let threshold = after.iter().position(|step| matches!(step, After::Threshold(_)));
         let invert = after.iter().position(|step| matches!(step, After::Invert { .. }));
+        let changes = |step: &Before| matches!(step, Before::Spacing(_) | Before::CropForeground { .. });
+        if invert.is_none() && before.steps.iter().any(changes) {
+            let place = config.object("postprocessing")?;
+            return Err(
+                place.wrong("transforms", "do not bring the answer back to the image's grid (Invertd)")
+            );
+        }
         if outputs > 1 && threshold.zip(invert).is_some_and(|(threshold, invert)| threshold < invert) {
             let place = config.object("postprocessing")?;
             return Err(place.not_done("transforms", "regions that are brought back after the decision"));

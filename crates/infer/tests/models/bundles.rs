@@ -131,6 +131,14 @@ fn what_a_bundle_asks_that_is_not_done_here_is_named_and_no_python_runs() {
     assert!(
         matches!(&step, BundleError::NotDone { key, value } if key.contains("transforms[2]") && value == "RandFlipd")
     );
+    // The second one brings the answer back to the grid that `Spacingd` left.
+    let left = opened(&|json| {
+        json["postprocessing"]["transforms"].as_array_mut().unwrap().remove(1);
+    });
+    assert!(
+        left.to_string().contains("postprocessing.transforms") && left.to_string().contains("Invertd"),
+        "{left}"
+    );
     let argument = opened(&|json| json["network_def"]["adn_ordering"] = "AND".into());
     assert!(
         matches!(&argument, BundleError::NotDone { key, .. } if key == "network_def.adn_ordering"),
